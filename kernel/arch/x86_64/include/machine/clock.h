@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* clock.h - the machine's monotonic counter and its per-CPU one-shot timer interrupt. */
+#pragma once
+
+#include <stdint.h>
+
+/* Calibrated TSC (or what the machine has), ns since boot. */
+uint64_t machine_now_ns(void);
+/* Make this CPU's timer interrupt at deadline_ns (past: at once; UINT64_MAX: never); it calls timer_interrupt(). */
+void machine_timer_set(uint64_t deadline_ns);
+/* Defined by kern/clock.c; runs in interrupt context on the CPU whose timer fired. */
+void timer_interrupt(void);

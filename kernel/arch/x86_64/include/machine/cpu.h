@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cpu.h - the per-CPU structure and the CPU's small primitives.
+ *
+ * %gs points at struct cpu in kernel mode. The host build has a header of the same name in
+ * tests/unit/host/include/machine.
+ */
+#pragma once
+
+#include <kern/limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread;
+struct pmap;
+
+struct cpu {
+	struct cpu *self;            /* %gs:0 */
+	struct thread *current;      /* %gs:8 */
+	uint64_t kernel_stack_top;   /* %gs:16, of current: loaded at syscall entry */
+	uint64_t user_rsp;           /* %gs:24, scratch of the syscall entry */
+	uint32_t irq_depth;          /* cpu_irq_push nesting */
+	bool irq_were_on;            /* what the last cpu_irq_pop restores */
+	bool online;
+	uint32_t id;                 /* 0 .. cpu_count-1 */
+	uint32_t apic_id;
+	struct pmap *pmap;           /* whose root CR3 holds */
+	struct thread *idle;         /* its idle thread */
+	struct thread *previous;     /* who just left this CPU (see sched) */
+	void *sched;                 /* struct run_queue */
+	void *timers;                /* struct timer queue */
+	bool need_resched;
+	uint64_t interrupts;         /* counted */
+	char arch[] __attribute__((aligned(64))); /* gdt, tss: arch's own */
+};
+
+extern uint32_t cpu_count;
+struct cpu *cpu_by_id(uint32_t id);
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *c;
+
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(c));
+	return c;
+}
+
+static inline bool cpu_irq_enabled(void)
+{
+	uint64_t flags;
+
+	__asm__ volatile("pushfq; pop %0" : "=r"(flags) : : "memory");
+	return (flags & 0x200) != 0;
+}
+
+static inline void cpu_irq_enable(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
+static inline void cpu_irq_disable(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
+/* Interrupts off, counted; cpu_irq_pop restores what was before the first push. */
+static inline void cpu_irq_push(void)
+{
+	bool on = cpu_irq_enabled();
+	struct cpu *c;
+
+	if (on)
+		cpu_irq_disable();
+	c = this_cpu();
+	if (c->irq_depth++ == 0)
+		c->irq_were_on = on;
+}
+
+static inline void cpu_irq_pop(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (--c->irq_depth == 0 && c->irq_were_on)
+		cpu_irq_enable();
+}
+
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("pause");
+}
+
+/* Enable interrupts and halt until one comes; returns with interrupts off. */
+static inline void cpu_wait_for_interrupt(void)
+{
+	__asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+enum cpu_ipi { CPU_IPI_RESCHED, CPU_IPI_TLB, CPU_IPI_STOP, CPU_IPI_PING };
+
+/* Send an inter-processor interrupt. Any context. */
+void cpu_send_ipi(uint32_t cpu, enum cpu_ipi what);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pmap.h - the machine's page tables, behind Mach's pmap interface. VM may drop any mapping's
+ * hardware entry and rebuild it from a fault; wired entries stay.
+ *
+ * Locking: pmap lock inside; callers hold the vm_map or vm_object lock that makes the change valid.
+ *   Page tables come from vm_page_grab(); pmap_enter may answer KERN_RESOURCE_SHORTAGE.
+ */
+#pragma once
+
+#include <mach/kern_return.h>
+#include <mach/vm_prot.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pmap;
+struct vm_page;
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE 4096UL
+#define PAGE_MASK 4095UL
+
+/* User addresses: VM_MIN_ADDRESS <= a < VM_MAX_ADDRESS. */
+#define VM_MIN_ADDRESS 0x10000UL
+#define VM_MAX_ADDRESS 0x00007fffffff0000UL
+
+#define PHYS_MAP_BASE 0xffff800000000000UL /* all memory, writable, never executable */
+#define KERNEL_BASE 0xffffffff80000000UL   /* the image: W^X */
+#define KERNEL_DYNAMIC_BASE 0xffffc00000000000UL /* stacks with guard pages, device memory */
+
+static inline void *phys_to_virt(uint64_t pa)
+{
+	return (void *)(PHYS_MAP_BASE + pa);
+}
+
+/* Of an address in the direct map or in the kernel image. */
+uint64_t virt_to_phys(const void *va);
+
+enum pmap_cache { PMAP_CACHED, PMAP_UNCACHED };
+
+extern struct pmap *kernel_pmap;
+
+struct pmap *pmap_create(void); /* NULL: no memory */
+void pmap_destroy(struct pmap *p);
+/* Map page at va with prot (VM_PROT_*); replaces what was there. wired: never dropped. */
+kern_return_t pmap_enter(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot, bool wired);
+/* Map device or unmanaged memory (no vm_page). */
+kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot,
+			      enum pmap_cache cache);
+/* Drop / lower the protection of all mappings in [start, end); page aligned. */
+void pmap_remove(struct pmap *p, uint64_t start, uint64_t end);
+void pmap_protect(struct pmap *p, uint64_t start, uint64_t end, vm_prot_t prot);
+/* In every pmap: VM_PROT_NONE removes the page's mappings, VM_PROT_READ makes them read-only. */
+void pmap_page_protect(struct vm_page *page, vm_prot_t prot);
+/* Physical address at va, or 0. */
+uint64_t pmap_extract(struct pmap *p, uint64_t va);
+bool pmap_is_modified(struct vm_page *page);
+void pmap_clear_modify(struct vm_page *page);
+bool pmap_is_referenced(struct vm_page *page);
+void pmap_clear_reference(struct vm_page *page);
+/* Load p's root on this CPU (kernel threads keep whatever is loaded). */
+void pmap_activate(struct pmap *p);
+uint64_t pmap_resident_count(struct pmap *p);
+
+/* Reserve kernel virtual space with an unmapped guard page below; NULL without memory. */
+void *kernel_stack_alloc(uint64_t bytes);
+void kernel_stack_free(void *base, uint64_t bytes);
+/* Map device registers, uncached; never unmapped. */
+void *pmap_map_device(uint64_t pa, uint64_t bytes);

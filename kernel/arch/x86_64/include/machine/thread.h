@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * thread.h - the machine's part of a thread: kernel stack, saved registers, FPU state.
+ *
+ * The user's registers lie in a struct trap_frame at the top of the kernel stack whenever the thread
+ * is in the kernel; a blocked thread that is aborted returns through it (D6).
+ */
+#pragma once
+
+#include <mach/kern_return.h>
+#include <stdint.h>
+
+struct thread;
+struct trap_frame;
+
+struct machine_thread {
+	uint64_t kernel_rsp;         /* saved while not running */
+	uint64_t kernel_stack_top;
+	uint64_t kernel_stack_base;  /* below it lies a guard page */
+	struct trap_frame *frame;    /* user registers, at the stack's top */
+	uint64_t fs_base, gs_base;   /* the user's */
+	void *fpu;                   /* XSAVE area, NULL until first needed; kernel threads: none */
+};
+
+/*
+ * Give t a kernel stack (with a guard page) on which it will begin in
+ * thread_trampoline -> entry(arg); user threads use entry = machine_user_entry, which
+ * returns to user mode with *frame. Frame is zeroed with valid selectors and flags.
+ */
+kern_return_t machine_thread_init(struct thread *t, void (*entry)(void *), void *arg);
+void machine_thread_destroy(struct thread *t);
+/* Leave to user mode through t's frame, after looking at its ASTs. */
+void machine_user_entry(void *unused);
+/*
+ * Switch stacks from old to new: saves and restores fs/gs bases and FPU state, sets
+ * the TSS's and syscall's stack, switches the pmap if the task's differs. Interrupts are off. Returns
+ * in old's context when old runs again.
+ */
+void machine_switch(struct thread *old, struct thread *next);
+
+/* Get and set user registers: flavours of <mach/thread_status.h>. t is stopped or current. */
+kern_return_t machine_thread_get_state(struct thread *t, int flavor, uint32_t *state, uint32_t *count);
+kern_return_t machine_thread_set_state(struct thread *t, int flavor, const uint32_t *state,
+				       uint32_t count);
+/* Set the entry registers of a new thread: pc, sp, one argument, TLS base. */
+void machine_thread_set_entry(struct thread *t, uint64_t pc, uint64_t sp, uint64_t arg, uint64_t fs_base);

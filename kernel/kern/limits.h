@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* limits.h - the kernel's named limits. */
+#pragma once
+
+#define MAX_CPUS 16
+#define KERNEL_STACK_BYTES (16 * 1024)
+#define TASK_NAME_MAX 32
+#define MIN_MEMORY_BYTES (24UL << 20) /* less than this stops the boot with a sentence */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lock.h - spin locks and sleeping mutexes.
+ *
+ * A spin lock disables interrupts on its CPU while it is held, nested by a per-CPU count
+ * (cpu_irq_push/pop of <machine/cpu.h>); so every lock may also be taken by an interrupt handler,
+ * and code under a spin lock never sleeps. The kernel enters a trap with interrupts off; long
+ * paths turn them on while they hold no spin lock.
+ *
+ * A mutex is for thread context only; its holder may sleep. Order: mutexes before spin locks.
+ */
+#pragma once
+
+#include <kern/assert.h>
+#include <machine/cpu.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spinlock {
+	_Atomic uint32_t held;
+	const char *name; /* of its class, for the lock-order checker and ddb */
+};
+
+#define SPINLOCK_INIT(class_name) { 0, class_name }
+
+static inline void spin_init(struct spinlock *l, const char *class_name)
+{
+	atomic_store_explicit(&l->held, 0, memory_order_relaxed);
+	l->name = class_name;
+}
+
+static inline bool spin_trylock(struct spinlock *l)
+{
+	cpu_irq_push();
+	if (atomic_exchange_explicit(&l->held, 1, memory_order_acquire) == 0)
+		return true;
+	cpu_irq_pop();
+	return false;
+}
+
+static inline void spin_lock(struct spinlock *l)
+{
+	cpu_irq_push();
+	while (atomic_exchange_explicit(&l->held, 1, memory_order_acquire) != 0)
+		while (atomic_load_explicit(&l->held, memory_order_relaxed) != 0)
+			cpu_relax();
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+	KASSERT(atomic_load_explicit(&l->held, memory_order_relaxed) != 0);
+	atomic_store_explicit(&l->held, 0, memory_order_release);
+	cpu_irq_pop();
+}
+
+static inline void spin_assert_held(const struct spinlock *l)
+{
+	KASSERT(atomic_load_explicit(&((struct spinlock *)l)->held, memory_order_relaxed) != 0);
+	(void)l;
+}

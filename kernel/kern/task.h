@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * task.h - the task: an address space, a port space and threads.
+ *
+ * Lock key: [I] immutable after creation, [a] atomic, [t] task lock.
+ * Order: task lock -> thread lock.
+ */
+#pragma once
+
+#include <base/list.h>
+#include <ipc/ipc_task.h>
+#include <kern/lock.h>
+#include <mach/kern_return.h>
+#include <personality/linux_task.h>
+#include <stdatomic.h>
+
+struct thread;
+struct vm_map;
+
+struct task {
+	_Atomic uint32_t references;  /* [a] */
+	struct spinlock lock;
+	bool active;                  /* [t] false once terminated */
+	uint32_t suspend_count;       /* [t] */
+	struct list threads;          /* [t] of thread.task_link; each holds a reference */
+	uint32_t thread_count;        /* [t] */
+	struct vm_map *map;           /* [I] +1 */
+	struct ipc_task ipc;          /* its space and special ports */
+	struct linux_task linux_;     /* what the Linux personality keeps */
+	struct list all_link;         /* task list lock */
+	uint64_t id;                  /* [I] */
+	uint64_t dead_user_ns, dead_system_ns; /* [t] of its ended threads */
+	char name[32];                /* [t] for ps and traces */
+};
+
+extern struct task *kernel_task;
+
+static inline struct task *current_task(void);
+
+/* A task with an empty map and space, no threads. parent gives bootstrap and exception ports; may be NULL. */
+kern_return_t task_create_internal(struct task *parent, struct task **out);
+void task_reference(struct task *t);
+void task_deallocate(struct task *t);
+kern_return_t task_terminate(struct task *t);
+kern_return_t task_suspend(struct task *t);
+kern_return_t task_resume(struct task *t);
+/* Call fn for each task (referenced during the call). */
+void task_for_each(void (*fn)(void *ctx, struct task *), void *ctx);
+
+#include <machine/current.h>

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * thread.h - the thread: what the scheduler runs.
+ *
+ * Lives: created (suspended) -> runnable <-> running -> blocked ... -> terminated -> freed when the
+ *   last reference goes.
+ * Lock key: [I] immutable after creation, [a] atomic, [t] thread lock, [q] run queue lock of its CPU,
+ *   [o] only the thread itself.
+ */
+#pragma once
+
+#include <base/list.h>
+#include <ipc/ipc_thread.h>
+#include <kern/clock.h>
+#include <kern/lock.h>
+#include <mach/kern_return.h>
+#include <machine/thread.h>
+#include <sched/wait.h>
+#include <stdatomic.h>
+
+struct task;
+
+enum thread_run_state {
+	THREAD_CREATED = 0,
+	THREAD_RUNNABLE, /* on a run queue */
+	THREAD_RUNNING,  /* on a CPU */
+	THREAD_BLOCKED,  /* on a wait queue, or stopped */
+	THREAD_DEAD,     /* never runs again */
+};
+
+/* The claim word of a wait (wait.h): who ends it. */
+enum thread_wait_claim {
+	CLAIM_NONE = 0,   /* not waiting */
+	CLAIM_OPEN,       /* waiting, anyone may claim */
+	CLAIM_OPEN_HARD,  /* waiting, only a waker or the timeout may claim */
+	CLAIM_TAKEN,      /* claimed; wait_result says by whom */
+};
+
+struct thread {
+	/* Hot in every switch: kept together. */
+	struct machine_thread machine;      /* [o] saved state, kernel stack */
+	struct task *task;                  /* [I] */
+	_Atomic uint32_t run_state;         /* [q] enum thread_run_state */
+	_Atomic uint32_t on_cpu;            /* [a] 1 while its kernel stack is in use by a CPU */
+	_Atomic uint32_t claim;             /* [a] enum thread_wait_claim */
+	uint32_t wait_result;               /* the claimer's, then [o] */
+	struct list wait_link;              /* lock of the object waited on */
+	struct list run_link;               /* [q] */
+	struct timer wait_timer;            /* [o] */
+	_Atomic uint32_t ast;               /* [a] AST_* to look at before return to user */
+	uint32_t cpu;                       /* [q] the CPU whose queue it belongs to */
+	int32_t bound_cpu;                  /* [q] -1: any */
+	uint32_t priority;                  /* [q] 0 (low) .. 127 */
+	uint32_t quantum_left_us;           /* [o] */
+	struct ipc_thread ipc;              /* its ports and its part of a message wait */
+
+	_Atomic uint32_t references;        /* [a] */
+	struct spinlock lock;
+	uint32_t suspend_count;             /* [t] thread_suspend less thread_resume */
+	bool active;                        /* [t] false once terminated */
+	struct waitq stop_wait;             /* [t] where it waits while suspended; who waits for its stop */
+	struct list task_link;              /* task lock */
+	uint64_t user_ns, system_ns;        /* [o] */
+	uint64_t tid;                       /* [I] for the Linux personality and traces */
+	uint64_t clear_child_tid;           /* [o] Linux set_tid_address, 0: none */
+	char name[32];
+};
+
+enum thread_ast {
+	AST_PREEMPT = 1,   /* its quantum is used up */
+	AST_STOP = 2,      /* suspended: stop before user code */
+	AST_TERMINATE = 4, /* terminate before user code */
+	AST_ABORT = 8,     /* thread_abort: the next abortable wait ends at once */
+};
+
+/* The thread that runs on this CPU. Borrowed. */
+static inline struct thread *current_thread(void);
+
+/*
+ * Create a thread in task, suspended (suspend_count 1), with a kernel stack and its kernel ports.
+ * Returns +1 in *out; KERN_RESOURCE_SHORTAGE, KERN_TERMINATED.
+ */
+kern_return_t thread_create(struct task *task, struct thread **out);
+/* A thread of the kernel task that runs fn(arg); it starts at once. Panics without memory. */
+struct thread *kernel_thread_start(const char *name, uint32_t priority, void (*fn)(void *), void *arg);
+
+void thread_reference(struct thread *t);
+void thread_deallocate(struct thread *t);
+
+kern_return_t thread_suspend(struct thread *t);
+kern_return_t thread_resume(struct thread *t);
+kern_return_t thread_terminate(struct thread *t);
+/* Break the thread's abortable wait: it returns to its trap boundary with 'interrupted'. */
+kern_return_t thread_abort(struct thread *t);
+/* End the calling thread, on its own stack. */
+_Noreturn void thread_exit_self(void);
+
+#include <machine/current.h>

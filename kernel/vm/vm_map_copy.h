@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_map_copy.h - memory in transit between two maps (Mach's vm_map_copy_t): what an out-of-line
+ * descriptor holds while its message is queued.
+ *
+ * References: a copy has one owner; copyout, discard and copy_to_kernel consume it as said.
+ */
+#pragma once
+
+#include <mach/kern_return.h>
+#include <mach/vm_types.h>
+#include <stdbool.h>
+
+struct vm_map;
+struct vm_map_copy;
+struct vm_page;
+
+/*
+ * Take [addr, addr+size) of map: copy-on-write, or moved out of the map when src_destroy. Bytes of the
+ * first and last page outside the range are never shown to the receiver.
+ * size 0: *out = NULL, success. Errors: KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE, KERN_RESOURCE_SHORTAGE.
+ */
+kern_return_t vm_map_copyin(struct vm_map *map, mach_vm_address_t addr, mach_vm_size_t size, bool src_destroy,
+			    struct vm_map_copy **out);
+/* Insert into map at a new place; *addr keeps the source's offset in its page. Consumes copy on success. NULL copy: *addr = 0. */
+kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct vm_map_copy *copy);
+/* Overwrite existing memory [addr, addr+size of copy) of map. Consumes copy on success. */
+kern_return_t vm_map_copy_overwrite(struct vm_map *map, mach_vm_address_t addr, struct vm_map_copy *copy);
+void vm_map_copy_discard(struct vm_map_copy *copy);
+mach_vm_size_t vm_map_copy_size(const struct vm_map_copy *copy);
+
+/* A copy made of bytes of kernel memory (they are copied). NULL: no memory. */
+struct vm_map_copy *vm_map_copy_from_kernel(const void *bytes, mach_vm_size_t size);
+/* Copy out bytes [offset, offset+n) to kernel memory; the copy stays. KERN_MEMORY_ERROR if a page cannot be had. May sleep for a pager. */
+kern_return_t vm_map_copy_to_kernel(struct vm_map_copy *copy, mach_vm_size_t offset, void *dst,
+				    mach_vm_size_t n);
+/*
+ * For the network: make a copy of size bytes from whole frames whose ownership passes to it (first
+ * byte at offset_in_first_page of pages[0]). NULL: no memory, the caller keeps the frames.
+ */
+struct vm_map_copy *vm_map_copy_from_pages(struct vm_page **pages, uint32_t count,
+					   uint32_t offset_in_first_page, mach_vm_size_t size);
+/*
+ * For the network: the frame that holds byte offset, wired (resident and not to be freed until
+ * vm_map_copy_unwire) so that a peer may read it. May sleep for a pager; KERN_MEMORY_ERROR.
+ */
+kern_return_t vm_map_copy_wire_page(struct vm_map_copy *copy, mach_vm_size_t offset, struct vm_page **out);
+void vm_map_copy_unwire(struct vm_map_copy *copy);

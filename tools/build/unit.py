@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Host programs: unit tests of portable code under ASan and UBSan, fuzzers, tools in C."""
+
+from __future__ import annotations
+
+from .ninja import Writer
+
+# Test name -> its source files (tests/unit mirrors the source tree). Each is one cmocka program.
+UNIT: dict[str, list[str]] = {
+}
+
+# Kernel code on the host sees tests/unit/host/include/machine in place of the machine's headers.
+CFLAGS = (
+    "-std=gnu17 -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Werror -Wno-unused-parameter "
+    "-DMESHACH_KERNEL -DMESHACH_DEBUG -DMESHACH_HOST -Ikernel -Itests/unit/host/include -Iinclude -Ilib "
+    "-Inetipc/include -Inetipc -Ibuild/gen"
+)
+
+
+def emit(n: Writer, generated: list[str]) -> list[str]:
+    n.comment("unit tests on the host")
+    n.variable("host_cflags", CFLAGS)
+    n.rule("host_cc", "gcc $host_cflags -fsanitize=address,undefined -fno-sanitize-recover=all $flags "
+           "-MMD -MF $out.d -c $in -o $out", "HOSTCC $in", depfile="$out.d", deps="gcc")
+    n.rule("host_link", "gcc -fsanitize=address,undefined $in -o $out $libs -lpthread", "HOSTLINK $out")
+    targets = []
+    for name, sources in UNIT.items():
+        objects = [n.build(f"build/host/{source.rsplit('.', 1)[0]}.o", "host_cc", [source],
+                           order_only=generated) for source in sources]
+        targets.append(n.build(f"build/tests/unit/{name}", "host_link", objects, libs="-lcmocka"))
+    return targets
