@@ -4,10 +4,16 @@
 
   ./configure.py          write build.ninja (only if it changed)
   ./configure.py --check  exit 1 if the committed build.ninja is stale
+  ./configure.py demo     boot a cluster of three nodes and call from one to another
+  ./configure.py test     build and run all tests
+  ./configure.py bench    measure, beside Linux
+
+demo, test and bench install the Debian packages they want (--yes: without asking; --no-install: never).
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 sys.dont_write_bytecode = True
 
-from tools.build import kernel, unit  # noqa: E402
+from tools.build import cluster, front, kernel, unit  # noqa: E402
 from tools.build.ninja import Writer  # noqa: E402
 
 
@@ -28,22 +34,37 @@ def ninja_text() -> str:
     n.build("build.ninja", "configure",
             implicit=["configure.py", *sorted(f"tools/build/{p.name}" for p in (ROOT / "tools/build").glob("*.py"))])
     generated: list[str] = []
-    targets = kernel.emit(n, generated) + unit.emit(n, generated)
+    targets = kernel.emit(n, generated) + cluster.emit(n, generated) + unit.emit(n, generated)
+    n.comment("for editors")
+    n.rule("compdb", "ninja -t compdb > $out", "COMPDB")
+    targets.append(n.build("compile_commands.json", "compdb", implicit=["build.ninja"]))
     n.build("all", "phony", targets)
+    n.comment("ninja test: all tests, as ./configure.py test runs them")
+    n.rule("run_tests", "python3 tests/run.py", "TEST", pool="console")
+    n.build("test", "run_tests", implicit=["all"])
     n.lines += ["", "default all"]
     return n.text()
 
 
-def main() -> int:
+def configure() -> None:
     path = ROOT / "build.ninja"
     text = ninja_text()
-    stale = not path.exists() or path.read_text() != text
-    if "--check" in sys.argv[1:]:
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def main() -> int:
+    os.chdir(ROOT)
+    arguments = sys.argv[1:]
+    if arguments == ["--check"]:
+        path = ROOT / "build.ninja"
+        stale = not path.exists() or path.read_text() != ninja_text()
         if stale:
             print("build.ninja is stale: run ./configure.py and commit it", file=sys.stderr)
         return int(stale)
-    if stale:
-        path.write_text(text)
+    if arguments:
+        return front.main(arguments, configure)
+    configure()
     return 0
 
 

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The programs that run a cluster from a Linux host: the switch and the meshach command."""
+
+from __future__ import annotations
+
+from .ninja import Writer
+
+# Program -> its source files. One file a line, sorted, so that changes merge.
+PROGRAMS: dict[str, list[str]] = {
+}
+
+CFLAGS = "-std=gnu17 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Icluster -Ilib -Iinclude"
+
+
+def emit(n: Writer, generated: list[str]) -> list[str]:
+    n.comment("the cluster's programs on the host")
+    n.variable("cluster_cflags", CFLAGS)
+    n.rule("cluster_cc", "gcc $cluster_cflags -MMD -MF $out.d -c $in -o $out", "CC $in", depfile="$out.d", deps="gcc")
+    n.rule("cluster_link", "gcc $in -o $out -lpthread", "LINK $out")
+    targets = []
+    for name, sources in PROGRAMS.items():
+        objects = [n.build(f"build/cluster/{source.rsplit('.', 1)[0].removeprefix('cluster/')}.o", "cluster_cc",
+                           [source], order_only=generated) for source in sources]
+        targets.append(n.build(f"build/{name}", "cluster_link", objects))
+    return targets
