@@ -5,9 +5,26 @@ from __future__ import annotations
 
 from .ninja import Writer
 
+# The doubles of the machine that kernel code on the host is linked with (tests/unit/host/include/host/host.h).
+HOST: list[str] = [
+    "tests/unit/host/copyio.c",
+    "tests/unit/host/kalloc.c",
+    "tests/unit/host/mutex.c",
+    "tests/unit/host/print.c",
+    "tests/unit/host/thread.c",
+    "tests/unit/host/vm_map_copy.c",
+    "tests/unit/host/wait.c",
+]
+
 # Test name -> its source files (tests/unit mirrors the source tree). Each is one cmocka program.
 UNIT: dict[str, list[str]] = {
+    "host": ["tests/unit/host/smoke_test.c", *HOST],
 }
+
+# Of them, those that are also built under ThreadSanitizer, as NAME_tsan.
+TSAN: list[str] = [
+    "host",
+]
 
 # Kernel code on the host sees tests/unit/host/include/machine in place of the machine's headers.
 CFLAGS = (
@@ -28,4 +45,11 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
         objects = [n.build(f"build/host/{source.rsplit('.', 1)[0]}.o", "host_cc", [source],
                            order_only=generated) for source in sources]
         targets.append(n.build(f"build/tests/unit/{name}", "host_link", objects, libs="-lcmocka"))
+    n.rule("tsan_cc", "gcc $host_cflags -fsanitize=thread $flags -MMD -MF $out.d -c $in -o $out",
+           "TSANCC $in", depfile="$out.d", deps="gcc")
+    n.rule("tsan_link", "gcc -fsanitize=thread $in -o $out $libs -lpthread", "TSANLINK $out")
+    for name in TSAN:
+        objects = [n.build(f"build/tsan/{source.rsplit('.', 1)[0]}.o", "tsan_cc", [source],
+                           order_only=generated) for source in UNIT[name]]
+        targets.append(n.build(f"build/tests/unit/{name}_tsan", "tsan_link", objects, libs="-lcmocka"))
     return targets

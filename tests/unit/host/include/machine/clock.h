@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* clock.h - the host's monotonic clock. */
+#pragma once
+
+#include <stdint.h>
+
+uint64_t machine_now_ns(void);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pmap.h - the machine's page tables on the host: the interface of the kernel's header, with frames
+ * that are the program's memory (the direct map is the identity). A test that links VM gives the
+ * functions.
+ */
+#pragma once
+
+#include <mach/kern_return.h>
+#include <mach/vm_prot.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pmap;
+struct vm_page;
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE 4096UL
+#define PAGE_MASK 4095UL
+
+#define VM_MIN_ADDRESS 0x10000UL
+#define VM_MAX_ADDRESS 0x00007fffffff0000UL
+
+static inline void *phys_to_virt(uint64_t pa)
+{
+	return (void *)(uintptr_t)pa;
+}
+
+static inline uint64_t virt_to_phys(const void *va)
+{
+	return (uint64_t)(uintptr_t)va;
+}
+
+enum pmap_cache { PMAP_CACHED, PMAP_UNCACHED };
+
+extern struct pmap *kernel_pmap;
+
+struct pmap *pmap_create(void);
+void pmap_destroy(struct pmap *p);
+kern_return_t pmap_enter(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot, bool wired);
+kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot,
+			      enum pmap_cache cache);
+void pmap_remove(struct pmap *p, uint64_t start, uint64_t end);
+void pmap_protect(struct pmap *p, uint64_t start, uint64_t end, vm_prot_t prot);
+void pmap_page_protect(struct vm_page *page, vm_prot_t prot);
+uint64_t pmap_extract(struct pmap *p, uint64_t va);
+bool pmap_is_modified(struct vm_page *page);
+void pmap_clear_modify(struct vm_page *page);
+bool pmap_is_referenced(struct vm_page *page);
+void pmap_clear_reference(struct vm_page *page);
+void pmap_activate(struct pmap *p);
+uint64_t pmap_resident_count(struct pmap *p);
