@@ -32,3 +32,6 @@ void timer_arm(struct timer *t, uint64_t deadline_ns);
  * fn is not running, unless fn itself calls this).
  */
 bool timer_cancel(struct timer *t);
+
+/* Set up the calling CPU's timer queue; once per CPU, before its first timer. */
+void clock_init_cpu(void);

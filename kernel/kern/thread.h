@@ -60,7 +60,10 @@ struct thread {
 	bool active;                        /* [t] false once terminated */
 	struct waitq stop_wait;             /* [t] where it waits while suspended; who waits for its stop */
 	struct list task_link;              /* task lock */
-	uint64_t user_ns, system_ns;        /* [o] */
+	uint64_t switched_in_ns;            /* [o] when it last got a CPU */
+	uint64_t user_ns, system_ns;        /* [o] time on a CPU: all of a user thread's in user_ns */
+	void (*start)(void *);              /* [I] a kernel thread's function */
+	void *start_arg;                    /* [I] */
 	uint64_t tid;                       /* [I] for the Linux personality and traces */
 	uint64_t clear_child_tid;           /* [o] Linux set_tid_address, 0: none */
 	char name[32];
@@ -94,5 +97,17 @@ kern_return_t thread_terminate(struct thread *t);
 kern_return_t thread_abort(struct thread *t);
 /* End the calling thread, on its own stack. */
 _Noreturn void thread_exit_self(void);
+
+/* Set up the queue links and the wait timer of a new thread (sched/sched.c). */
+void thread_wait_init(struct thread *t);
+/* End t's abortable wait with WAIT_INTERRUPTED; false if it is in none. */
+bool thread_wait_abort(struct thread *t);
+/* Add the time since it got the CPU to t's account. Its CPU, interrupts off. */
+void thread_charge(struct thread *t, uint64_t now_ns);
+/* A dead thread has left its stack for the last time: drop its own reference. Any context. */
+void thread_reap(struct thread *t);
+/* Wait until t (suspended, not current) is out of user code, so that its registers may be read. */
+void thread_wait_stopped(struct thread *t);
+void thread_init(void);
 
 #include <machine/current.h>
