@@ -21,7 +21,8 @@ struct task {
 	_Atomic uint32_t references;  /* [a] */
 	struct spinlock lock;
 	bool active;                  /* [t] false once terminated */
-	uint32_t suspend_count;       /* [t] */
+	_Atomic uint32_t suspend_count; /* [a] changed under the task lock */
+	bool finished;                /* [t] task_finish has run or runs */
 	struct list threads;          /* [t] of thread.task_link; each holds a reference */
 	uint32_t thread_count;        /* [t] */
 	struct vm_map *map;           /* [I] +1 */
@@ -37,13 +38,19 @@ extern struct task *kernel_task;
 
 static inline struct task *current_task(void);
 
-/* A task with an empty map and space, no threads. parent gives bootstrap and exception ports; may be NULL. */
-kern_return_t task_create_internal(struct task *parent, struct task **out);
+/*
+ * A task with an empty port space and no threads; its map is empty or inherits parent's memory. parent gives
+ * bootstrap and exception ports; may be NULL. Returns +1.
+ */
+kern_return_t task_create_internal(struct task *parent, bool inherit_memory, struct task **out);
 void task_reference(struct task *t);
 void task_deallocate(struct task *t);
 kern_return_t task_terminate(struct task *t);
 kern_return_t task_suspend(struct task *t);
 kern_return_t task_resume(struct task *t);
+/* The last thread of a terminated task has gone: give up its ports and memory. No lock held; may sleep. */
+void task_finish(struct task *t);
+void task_init(void);
 /* Call fn for each task (referenced during the call). */
 void task_for_each(void (*fn)(void *ctx, struct task *), void *ctx);
 

@@ -108,6 +108,11 @@ void thread_charge(struct thread *t, uint64_t now_ns);
 void thread_reap(struct thread *t);
 /* Wait until t (suspended, not current) is out of user code, so that its registers may be read. */
 void thread_wait_stopped(struct thread *t);
+/* Let t run if neither it nor its task is suspended, or if it is to end. */
+void thread_run_if_allowed(struct thread *t);
+/* Block the calling thread for ns; not abortable. */
+void thread_sleep_ns(uint64_t ns);
 void thread_init(void);
+void thread_start_reaper(void);
 
 #include <machine/current.h>
