@@ -27,6 +27,9 @@ uint64_t zone_in_use(const struct zone *z);
 void zone_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t in_use,
 			      uint64_t pages), void *ctx);
 
+/* Give the frames of empty slabs back (leak checks; done by itself when frames run out). Any context. */
+void zone_trim(void);
+
 /* Blocks of any size up to 1 MiB; the size is given again to kfree. */
 void *kalloc(size_t size);
 void *kalloc_zeroed(size_t size);

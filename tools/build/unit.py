@@ -16,11 +16,23 @@ HOST: list[str] = [
     "tests/unit/host/wait.c",
 ]
 
+# The doubles for VM's tests: the real page allocator and zones run on an arena.
+VM_HOST: list[str] = [
+    "kernel/kern/kalloc.c",
+    "kernel/vm/vm_page.c",
+    "tests/unit/host/mutex.c",
+    "tests/unit/host/print.c",
+    "tests/unit/host/thread.c",
+    "tests/unit/host/wait.c",
+    "tests/unit/vm/arena.c",
+]
+
 # Test name -> its source files (tests/unit mirrors the source tree). Each is one cmocka program.
 UNIT: dict[str, list[str]] = {
     "crc32": ["lib/base/crc32.c", "tests/unit/base/crc32_test.c"],
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
+    "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
 }
 
 # Of them, those that are also built under ThreadSanitizer, as NAME_tsan.

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_page.c - physical memory: the frame arrays and the buddy allocator.
+ *
+ * Interface: vm_page.h.
+ * Each usable region of boot_info becomes a segment; its array of struct vm_page lies in the
+ *   region's own first frames, which therefore are in no segment.
+ * Invariants:
+ *   P1 a free block of order k begins at a frame number that is a multiple of 2^k, and lies inside one
+ *      segment; its first page has free set and order k, its others have free clear.
+ *   P2 two free buddies of one order never exist together (they are merged).
+ *   P3 free_count is the sum of the frames of all free blocks.
+ * Locking: free_lock [f], a leaf: taken with any other spin lock held, in any context.
+ */
+#include <vm/vm_page.h>
+
+#include <base/string.h>
+#include <machine/boot.h>
+
+#define MAX_ORDER 10U
+
+struct segment {
+	uint64_t start, end;   /* [I] physical, of the frames that have a page */
+	struct vm_page *pages; /* [I] one for each frame */
+};
+
+static struct segment segments[BOOT_MAX_REGIONS]; /* [I] after bootstrap, by address */
+static uint32_t segment_count;                    /* [I] after bootstrap */
+static struct spinlock free_lock = SPINLOCK_INIT("vm_page free");
+static struct list free_lists[MAX_ORDER + 1]; /* [f] by order, of queue_link */
+static uint64_t free_count;                   /* [f] frames */
+static uint64_t total_count;                  /* [I] after bootstrap */
+
+static struct segment *segment_of(uint64_t phys)
+{
+	for (uint32_t i = 0; i < segment_count; i++)
+		if (phys >= segments[i].start && phys < segments[i].end)
+			return &segments[i];
+	return NULL;
+}
+
+struct vm_page *vm_page_of_phys(uint64_t phys)
+{
+	const struct segment *s = segment_of(phys);
+
+	return s == NULL ? NULL : &s->pages[(phys - s->start) >> PAGE_SHIFT];
+}
+
+static void block_insert(struct vm_page *p, unsigned order)
+{
+	p->free = true;
+	p->order = (uint8_t)order;
+	list_add_head(&free_lists[order], &p->queue_link);
+}
+
+static void block_take(struct vm_page *p)
+{
+	p->free = false;
+	list_remove(&p->queue_link);
+}
+
+/* The free buddy of the block of p, or NULL. P1 makes one flag of its first page enough. */
+static struct vm_page *buddy_of(const struct segment *s, struct vm_page *p, unsigned order)
+{
+	uint64_t phys = p->phys ^ (PAGE_SIZE << order);
+	struct vm_page *b;
+
+	if (phys < s->start || phys + (PAGE_SIZE << order) > s->end)
+		return NULL;
+	b = &s->pages[(phys - s->start) >> PAGE_SHIFT];
+	return b->free && b->order == order ? b : NULL;
+}
+
+static void block_free_locked(const struct segment *s, struct vm_page *p, unsigned order)
+{
+	free_count += 1UL << order;
+	while (order < MAX_ORDER) {
+		struct vm_page *b = buddy_of(s, p, order);
+
+		if (b == NULL)
+			break;
+		block_take(b);
+		if (b->phys < p->phys)
+			p = b;
+		order++;
+	}
+	block_insert(p, order);
+}
+
+static struct vm_page *block_alloc_locked(unsigned order)
+{
+	struct vm_page *p;
+	unsigned have = order;
+
+	while (have <= MAX_ORDER && list_empty(&free_lists[have]))
+		have++;
+	if (have > MAX_ORDER)
+		return NULL;
+	p = list_first(&free_lists[have], struct vm_page, queue_link);
+	block_take(p);
+	while (have > order) {
+		have--;
+		block_insert(p + (1UL << have), have);
+	}
+	free_count -= 1UL << order;
+	return p;
+}
+
+/* Make one region a segment: carve its array out of its head, then free the rest in big blocks. */
+static void segment_add(uint64_t start, uint64_t end)
+{
+	struct segment *s = &segments[segment_count];
+	uint64_t frames, array_bytes;
+
+	start = (start + PAGE_MASK) & ~PAGE_MASK;
+	end &= ~PAGE_MASK;
+	if (end <= start)
+		return;
+	frames = (end - start) >> PAGE_SHIFT;
+	array_bytes = (frames * sizeof(struct vm_page) + PAGE_MASK) & ~PAGE_MASK;
+	if (array_bytes >= end - start)
+		return;
+	s->pages = phys_to_virt(start);
+	s->start = start + array_bytes;
+	s->end = end;
+	segment_count++;
+	frames = (end - s->start) >> PAGE_SHIFT;
+	memset(s->pages, 0, frames * sizeof(struct vm_page));
+	for (uint64_t i = 0; i < frames; i++) {
+		struct vm_page *p = &s->pages[i];
+
+		p->phys = s->start + (i << PAGE_SHIFT);
+		list_init(&p->queue_link);
+		list_init(&p->object_link);
+	}
+	for (uint64_t i = 0; i < frames;) {
+		unsigned order = 0;
+
+		while (order < MAX_ORDER && (s->pages[i].phys & (PAGE_SIZE << order)) == 0 &&
+		       i + (2UL << order) <= frames)
+			order++;
+		spin_lock(&free_lock);
+		block_free_locked(s, &s->pages[i], order);
+		spin_unlock(&free_lock);
+		i += 1UL << order;
+	}
+	total_count += frames;
+}
+
+void vm_page_bootstrap(void)
+{
+	segment_count = 0;
+	free_count = total_count = 0;
+	for (unsigned i = 0; i <= MAX_ORDER; i++)
+		list_init(&free_lists[i]);
+	for (uint32_t i = 0; i < boot_info.region_count; i++)
+		segment_add(boot_info.regions[i].start, boot_info.regions[i].end);
+	if (total_count == 0)
+		panic("no usable memory in the %u regions of the memory map",
+		      boot_info.region_count);
+}
+
+/* A frame leaves the allocator with nothing of its last user left in its page. */
+static void page_reset(struct vm_page *p)
+{
+	p->object = NULL;
+	p->offset = 0;
+	p->hash_next = NULL;
+	p->wire_count = 1;
+	p->busy = p->wanted = p->absent = p->error = p->dirty = p->precious = false;
+}
+
+struct vm_page *vm_page_grab_contiguous(unsigned order)
+{
+	struct vm_page *p;
+
+	if (order > MAX_ORDER)
+		return NULL;
+	spin_lock(&free_lock);
+	p = block_alloc_locked(order);
+	spin_unlock(&free_lock);
+	if (p == NULL)
+		return NULL;
+	for (unsigned long i = 0; i < 1UL << order; i++)
+		page_reset(&p[i]);
+	return p;
+}
+
+struct vm_page *vm_page_grab(void)
+{
+	return vm_page_grab_contiguous(0);
+}
+
+struct vm_page *vm_page_grab_zeroed(void)
+{
+	struct vm_page *p = vm_page_grab_contiguous(0);
+
+	if (p != NULL)
+		memset(vm_page_virt(p), 0, PAGE_SIZE);
+	return p;
+}
+
+void vm_page_release_contiguous(struct vm_page *p, unsigned order)
+{
+	struct segment *s = segment_of(p->phys);
+
+	VERIFY(s != NULL && order <= MAX_ORDER);
+	VERIFY((p->phys & ((PAGE_SIZE << order) - 1)) == 0); /* P1 */
+	VERIFY(!p->free && p->object == NULL);
+	KASSERT(p->pv == NULL);
+	spin_lock(&free_lock);
+	block_free_locked(s, p, order);
+	spin_unlock(&free_lock);
+}
+
+void vm_page_release(struct vm_page *p)
+{
+	vm_page_release_contiguous(p, 0);
+}
+
+uint64_t vm_page_free_count(void)
+{
+	return __atomic_load_n(&free_count, __ATOMIC_RELAXED);
+}
+
+uint64_t vm_page_total_count(void)
+{
+	return total_count;
+}
