@@ -66,6 +66,8 @@ struct thread {
 	void *start_arg;                    /* [I] */
 	uint64_t tid;                       /* [I] for the Linux personality and traces */
 	uint64_t clear_child_tid;           /* [o] Linux set_tid_address, 0: none */
+	uint64_t futex_address;             /* lock of its futex bucket: what it waits on */
+	uint32_t futex_bits;                /* the same */
 	char name[32];
 };
 

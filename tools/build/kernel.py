@@ -15,6 +15,9 @@ PENDING: list[str] = [
     "kernel/kern/clock.c",
     "kernel/kern/kworker.c",
     "kernel/kern/options.c",
+    "kernel/personality/linux.c",
+    "kernel/personality/linux_thread.c",
+    "kernel/personality/linux_time.c",
     "kernel/sched/mutex.c",
     "kernel/sched/sched.c",
 ]

@@ -42,5 +42,7 @@ void machine_switch(struct thread *old, struct thread *next);
 kern_return_t machine_thread_get_state(struct thread *t, int flavor, uint32_t *state, uint32_t *count);
 kern_return_t machine_thread_set_state(struct thread *t, int flavor, const uint32_t *state,
 				       uint32_t count);
+/* The calling user thread's TLS base (arch_prctl), now and after every switch. */
+void machine_set_fs_base(uint64_t base);
 /* Set the entry registers of a new thread: pc, sp, one argument, TLS base. */
 void machine_thread_set_entry(struct thread *t, uint64_t pc, uint64_t sp, uint64_t arg, uint64_t fs_base);

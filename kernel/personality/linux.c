@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * linux.c - the table of Linux system calls and the small calls that need no file of their own.
+ *
+ * A call that is not in the table answers ENOSYS, as Linux does for a number that it does not know.
+ */
+#include <base/string.h>
+#include <kern/printf.h>
+#include <kern/task.h>
+#include <kern/thread.h>
+#include <machine/copyio.h>
+#include <machine/cpu.h>
+#include <machine/trap.h>
+#include <personality/linux.h>
+#include <sched/sched.h>
+
+typedef int64_t (*linux_call_t)(struct linux_args *);
+
+static int64_t answer_zero(struct linux_args *args)
+{
+	return 0;
+}
+
+static int64_t linux_getpid(struct linux_args *args)
+{
+	return (int64_t)current_task()->id;
+}
+
+static int64_t linux_gettid(struct linux_args *args)
+{
+	return (int64_t)current_thread()->tid;
+}
+
+static int64_t linux_sched_yield(struct linux_args *args)
+{
+	(void)sched_yield();
+	return 0;
+}
+
+static int64_t linux_uname(struct linux_args *args)
+{
+	static const char field[6][65] = { "Linux", "node", "6.1.0-meshach", "Meshach", "x86_64", "" };
+
+	return copyout(field, args->a[0], sizeof(field)) == KERN_SUCCESS ? 0 : -LINUX_EFAULT;
+}
+
+static int64_t linux_sched_getaffinity(struct linux_args *args)
+{
+	uint64_t mask = cpu_count >= 64 ? ~0ULL : (1ULL << cpu_count) - 1;
+
+	if (args->a[1] < sizeof(mask))
+		return -LINUX_EINVAL;
+	return copyout(&mask, args->a[2], sizeof(mask)) == KERN_SUCCESS ? (int64_t)sizeof(mask)
+									: -LINUX_EFAULT;
+}
+
+/* Signals are made of exceptions by the process manager; until one is there, dispositions have no effect. */
+static int64_t linux_rt_sigprocmask(struct linux_args *args)
+{
+	uint64_t none = 0;
+
+	if (args->a[3] != sizeof(none))
+		return -LINUX_EINVAL;
+	if (args->a[2] != 0 && copyout(&none, args->a[2], sizeof(none)) != KERN_SUCCESS)
+		return -LINUX_EFAULT;
+	return 0;
+}
+
+static int64_t linux_prlimit64(struct linux_args *args)
+{
+	const uint64_t unlimited[2] = { ~0ULL, ~0ULL };
+	const uint64_t stack[2] = { 8 << 20, 8 << 20 };
+	const uint64_t RLIMIT_STACK = 3;
+
+	if (args->a[2] != 0)
+		return -LINUX_EPERM;
+	if (args->a[3] != 0 && copyout(args->a[1] == RLIMIT_STACK ? stack : unlimited, args->a[3],
+				       sizeof(stack)) != KERN_SUCCESS)
+		return -LINUX_EFAULT;
+	return 0;
+}
+
+static const linux_call_t calls[] = {
+	[0] = linux_read,
+	[1] = linux_write,
+	[3] = linux_close,
+	[5] = linux_fstat,
+	[8] = linux_lseek,
+	[9] = linux_mmap,
+	[10] = linux_mprotect,
+	[11] = linux_munmap,
+	[12] = linux_brk,
+	[13] = answer_zero, /* rt_sigaction */
+	[14] = linux_rt_sigprocmask,
+	[16] = linux_ioctl,
+	[19] = linux_readv,
+	[20] = linux_writev,
+	[24] = linux_sched_yield,
+	[25] = linux_mremap,
+	[28] = linux_madvise,
+	[35] = linux_nanosleep,
+	[39] = linux_getpid,
+	[56] = linux_clone,
+	[60] = linux_exit,
+	[62] = linux_kill,
+	[63] = linux_uname,
+	[72] = linux_fcntl,
+	[96] = linux_gettimeofday,
+	[102] = answer_zero, /* getuid */
+	[104] = answer_zero, /* getgid */
+	[107] = answer_zero, /* geteuid */
+	[108] = answer_zero, /* getegid */
+	[110] = answer_zero, /* getppid */
+	[131] = answer_zero, /* sigaltstack */
+	[158] = linux_arch_prctl,
+	[186] = linux_gettid,
+	[200] = linux_tkill,
+	[202] = linux_futex,
+	[204] = linux_sched_getaffinity,
+	[218] = linux_set_tid_address,
+	[228] = linux_clock_gettime,
+	[229] = linux_clock_getres,
+	[230] = linux_clock_nanosleep,
+	[231] = linux_exit_group,
+	[234] = linux_tgkill,
+	[273] = answer_zero, /* set_robust_list */
+	[302] = linux_prlimit64,
+	[324] = answer_zero, /* membarrier: every switch is one */
+};
+
+void linux_syscall(struct trap_frame *frame)
+{
+	struct linux_args args = { { frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9 },
+				   frame };
+	uint64_t number = frame->rax;
+	linux_call_t call = NULL;
+
+	if (number < sizeof(calls) / sizeof(calls[0]))
+		call = calls[number];
+	frame->rax = call != NULL ? (uint64_t)call(&args) : (uint64_t)-LINUX_ENOSYS;
+}

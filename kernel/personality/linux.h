@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * linux.h - the Linux x86-64 personality's in-kernel fallback: what an unmodified static musl program needs of
+ * a kernel. The managers in user space that will serve the rest hook in behind the same table.
+ *
+ * Results are Linux's: a value, or a negative errno. Numbers and meanings: Linux man-pages section 2,
+ * arch/x86 system call table.
+ */
+#pragma once
+
+#include <personality/linux_task.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct task;
+struct thread;
+struct trap_frame;
+
+#define LINUX_EPERM 1
+#define LINUX_ENOENT 2
+#define LINUX_ESRCH 3
+#define LINUX_EINTR 4
+#define LINUX_EIO 5
+#define LINUX_EBADF 9
+#define LINUX_EAGAIN 11
+#define LINUX_ENOMEM 12
+#define LINUX_EACCES 13
+#define LINUX_EFAULT 14
+#define LINUX_EINVAL 22
+#define LINUX_ENOTTY 25
+#define LINUX_ESPIPE 29
+#define LINUX_EPIPE 32
+#define LINUX_ERANGE 34
+#define LINUX_ENOSYS 38
+#define LINUX_ETIMEDOUT 110
+
+/* A call's arguments, in order, and the caller's registers. */
+struct linux_args {
+	uint64_t a[6];
+	struct trap_frame *frame;
+};
+
+/* Once at boot. */
+void linux_init(void);
+/* A new task's state: from its parent; the heap's bounds only when it inherits the memory. */
+void linux_task_inherit(struct task *child, const struct task *parent, bool memory);
+/* The task has ended: tell its exit port the status, drop its ports. May sleep. */
+void linux_task_exit(struct task *t);
+/* The calling thread ends: clear_child_tid and its futex. May fault. */
+void linux_thread_exit(struct thread *t);
+/* Record why the task ends, in wait(2)'s encoding, unless a reason is recorded already. */
+void linux_task_set_status(struct task *t, int32_t wait_status);
+
+/* linux_memory.c */
+int64_t linux_brk(struct linux_args *);
+int64_t linux_mmap(struct linux_args *);
+int64_t linux_munmap(struct linux_args *);
+int64_t linux_mprotect(struct linux_args *);
+int64_t linux_mremap(struct linux_args *);
+int64_t linux_madvise(struct linux_args *);
+/* linux_file.c: the standard streams */
+int64_t linux_read(struct linux_args *);
+int64_t linux_readv(struct linux_args *);
+int64_t linux_write(struct linux_args *);
+int64_t linux_writev(struct linux_args *);
+int64_t linux_close(struct linux_args *);
+int64_t linux_fstat(struct linux_args *);
+int64_t linux_ioctl(struct linux_args *);
+int64_t linux_lseek(struct linux_args *);
+int64_t linux_fcntl(struct linux_args *);
+/* linux_thread.c */
+int64_t linux_clone(struct linux_args *);
+int64_t linux_exit(struct linux_args *);
+int64_t linux_exit_group(struct linux_args *);
+int64_t linux_set_tid_address(struct linux_args *);
+int64_t linux_arch_prctl(struct linux_args *);
+int64_t linux_kill(struct linux_args *);
+int64_t linux_tgkill(struct linux_args *);
+int64_t linux_tkill(struct linux_args *);
+int64_t linux_futex(struct linux_args *);
+/* linux_time.c */
+int64_t linux_clock_gettime(struct linux_args *);
+int64_t linux_clock_getres(struct linux_args *);
+int64_t linux_clock_nanosleep(struct linux_args *);
+int64_t linux_gettimeofday(struct linux_args *);
+int64_t linux_nanosleep(struct linux_args *);
+/* Read a struct timespec: ns, or a negative errno. */
+int64_t linux_timespec_in(uint64_t user, uint64_t *ns);
