@@ -13,6 +13,7 @@
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <machine/copyio.h>
+#include <machine/pmap.h>
 #include <machine/trap.h>
 #include <personality/linux.h>
 
