@@ -23,6 +23,7 @@
 #pragma once
 
 #include <base/list.h>
+#include <kern/clock.h>
 #include <mach/kern_return.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,7 +33,9 @@
 #define NIC_PIECES_MAX 10u     /* of one frame, nic_transmit */
 #define NIC_HELD_MAX 4u        /* of them longer than NIC_COPY_BYTES */
 #define NIC_COPY_BYTES 256u    /* a piece up to this long is copied */
-#define NIC_POLL_BUDGET 64u    /* frames of one nic_poll() from the interrupt handler */
+#define NIC_POLL_BUDGET 64u    /* frames of one round of nic_poll() */
+#define NIC_POLL_ROUNDS 8u     /* rounds without a pause; the rest waits for NIC_FLOOD_PAUSE_NS */
+#define NIC_FLOOD_PAUSE_NS 50000ULL
 
 /* A piece of a frame. base: an address in the direct map or the kernel image, if longer than NIC_COPY_BYTES. */
 struct nic_piece {
@@ -79,9 +82,11 @@ struct nic_ops {
 	void (*flush)(struct nic *n);
 	/* Harvest up to budget frames; single poller is the caller's care. Returns frames and completions. */
 	uint32_t (*harvest)(struct nic *n, uint32_t budget);
+	/* Would harvest find something that matters to the user? Any context, no lock. */
+	bool (*pending)(const struct nic *n);
 	void (*release)(struct nic *n, void *buffer);
-	/* Returns true if something had already come when interrupts went on. */
-	bool (*interrupts)(struct nic *n, bool on);
+	/* On: also again after each harvest. What is pending by then makes no interrupt. */
+	void (*interrupts)(struct nic *n, bool on);
 };
 
 struct nic {
@@ -94,8 +99,9 @@ struct nic {
 	struct list link;
 	_Atomic bool opened;
 	_Atomic uint32_t polling;      /* [a] 1: someone is in nic_poll */
-	_Atomic uint32_t again;        /* [a] an interrupt came while another polled */
+	_Atomic uint32_t again;        /* [a] someone wants to look while another polls */
 	_Atomic uint32_t quiet;        /* [a] nesting of nic_interrupts(off) */
+	struct timer later;            /* polls again after a flood used up the budgets */
 	struct nic_counters counters;  /* statistics: torn reads are fine */
 };
 
@@ -136,11 +142,11 @@ static inline void nic_release(struct nic *n, void *buffer)
 }
 
 /*
- * Purpose: take in what arrived and hand it to the user's callbacks.
+ * Purpose: take in what arrived and hand it to the user's callbacks, up to NIC_POLL_ROUNDS budgets of it.
  * Conditions: any context, no user lock held. If another CPU polls already, it will look again.
  * Returns: frames and completions handled here.
  */
-uint32_t nic_poll(struct nic *n, uint32_t budget);
+uint32_t nic_poll(struct nic *n);
 
 /*
  * Purpose: switch the card's interrupts off while someone polls, and on again (nested).
@@ -149,14 +155,10 @@ uint32_t nic_poll(struct nic *n, uint32_t budget);
 void nic_interrupts(struct nic *n, bool on);
 
 /*
- * Purpose: the scheduler's hook (D7): called by a CPU that has nothing to run, before it halts. Polls
- *   the first card with its interrupts off for at most nic_idle_poll_ns, less if a frame comes or
- *   this CPU has something to run.
- * Conditions: no lock held; thread context or the idle thread; interrupts on or off.
- * Returns: true if anything was taken in: look at the run queue again before halting.
+ * The scheduler's hooks (D7), registered by the first nic_open(): a CPU with nothing to run calls begin, then
+ * poll again and again for sched_poll_ns at most, then end before it runs something or halts. The card's
+ * interrupts are off in between. Interrupts of the CPU are off. poll and end return true if anything was taken in.
  */
+void nic_idle_begin(void);
 bool nic_idle_poll(void);
-
-/* How long nic_idle_poll polls, ns; 0: not at all. Settable at run time (the bench's wait policy). */
-extern _Atomic uint64_t nic_idle_poll_ns;
-#define NIC_IDLE_POLL_NS_DEFAULT 50000ULL
+bool nic_idle_end(void);

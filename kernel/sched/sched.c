@@ -30,7 +30,9 @@ struct run_queue {
 };
 
 static struct run_queue run_queues[MAX_CPUS];
+static void (*idle_begin)(void);
 static bool (*idle_poll)(void);
+static bool (*idle_end)(void);
 uint64_t sched_poll_ns = SCHED_POLL_NS_DEFAULT;
 
 static void slice_expired(struct timer *timer);
@@ -47,8 +49,10 @@ void sched_init_cpu(void)
 	this_cpu()->sched = rq;
 }
 
-void sched_idle_poll_register(bool (*poll)(void))
+void sched_idle_poll_register(void (*begin)(void), bool (*poll)(void), bool (*end)(void))
 {
+	idle_begin = begin;
+	idle_end = end;
 	idle_poll = poll;
 }
 
@@ -265,6 +269,7 @@ static struct thread *poll_for_work(struct run_queue *rq)
 	if (idle_poll == NULL || sched_poll_ns == 0)
 		return NULL;
 	atomic_store(&rq->idle, true);
+	idle_begin();
 	until = clock_now_ns() + sched_poll_ns;
 	do {
 		if (idle_poll())
@@ -275,6 +280,8 @@ static struct thread *poll_for_work(struct run_queue *rq)
 		if (t == NULL && atomic_load(&self->claim) == CLAIM_TAKEN)
 			break;
 	} while (t == NULL && clock_now_ns() < until);
+	if (idle_end() && t == NULL)
+		t = queue_pick(rq, 0);
 	atomic_store(&rq->idle, false);
 	return t;
 }

@@ -32,6 +32,7 @@ UNIT: dict[str, list[str]] = {
     "crc32": ["lib/base/crc32.c", "tests/unit/base/crc32_test.c"],
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
+    "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
 }
 
