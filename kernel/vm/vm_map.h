@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_map.h - the address space: which object is at which address, with which rights.
+ *
+ * Entries are kept in a list by address and in a tree (a treap that also knows the widest free gap of
+ * each subtree), so lookup and finding space take a time logarithmic in the number of entries.
+ * Invariants:
+ *   M1 entries do not overlap, are not empty, lie in [min, max), begin and end at page borders.
+ *   M2 protection is a subset of max_protection.
+ *   M3 needs_copy: the object's pages must not be written through this entry; a write first puts a shadow
+ *      object in front. Such an entry has an object.
+ *   M4 every page of an entry with wired_count != 0 is resident and wired once on the entry's behalf.
+ *   M5 each gap is the free bytes before its entry, each max_gap the widest of its subtree.
+ * Locking: [m] the map's mutex, never two maps' at once; [a] atomic; [I] immutable. Mutex -> object locks.
+ * References: a task holds one on its map; who calls with a map holds one.
+ */
+#pragma once
+
+#include <base/list.h>
+#include <mach/kern_return.h>
+#include <mach/vm_inherit.h>
+#include <mach/vm_prot.h>
+#include <mach/vm_statistics.h>
+#include <mach/vm_types.h>
+#include <sched/mutex.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct pmap;
+struct vm_object;
+
+struct vm_map_entry {
+	struct list link;                           /* [m] */
+	struct vm_map_entry *left, *right, *parent; /* [m] tree */
+	uint64_t gap, max_gap;                      /* [m] M5 */
+	uint32_t priority;                          /* [m] of the treap */
+	uint32_t wired_count;                       /* [m] */
+	uint64_t start, end;                        /* [m] */
+	struct vm_object *object;                   /* [m] +1; NULL: anonymous, not yet touched */
+	uint64_t offset;                            /* [m] of start in object */
+	uint8_t protection, max_protection;         /* [m] VM_PROT_* */
+	uint8_t inheritance;                        /* [m] VM_INHERIT_* */
+	bool needs_copy;                            /* [m] */
+};
+
+struct vm_map {
+	struct mutex lock;
+	_Atomic uint32_t references; /* [a] */
+	struct pmap *pmap;           /* [I] */
+	uint64_t min, max;           /* [I] addresses */
+	uint64_t anywhere;           /* [m] where a search for space begins unless told */
+	struct list entries;         /* [m] by address */
+	struct vm_map_entry *root;   /* [m] */
+	struct vm_map_entry *hint;   /* [m] found last, or NULL */
+	uint32_t entry_count;        /* [m] */
+	uint64_t size;               /* [m] bytes mapped */
+};
+
+struct vm_region {
+	mach_vm_address_t address;
+	mach_vm_size_t size;
+	uint64_t offset;     /* in its object */
+	vm_prot_t protection, max_protection;
+	vm_inherit_t inheritance;
+	bool shared;         /* other maps may write it too */
+	uint32_t wired_count;
+	uint32_t references; /* of its object */
+	uint64_t resident;   /* pages of its object */
+	uintptr_t object_id; /* equal for one object */
+};
+
+/* The kernel task's map: kernel_pmap, and no user addresses. */
+extern struct vm_map *kernel_map;
+
+/* At boot, after vm_page_bootstrap: zones, kernel_map. */
+void vm_init(void);
+
+/* An empty map with a pmap; +1. NULL: no memory. */
+struct vm_map *vm_map_create(void);
+void vm_map_reference(struct vm_map *map);
+/* The last reference unmaps everything. */
+void vm_map_deallocate(struct vm_map *map);
+struct pmap *vm_map_pmap(const struct vm_map *map);
+
+/*
+ * Addresses and sizes below come as users give them: a range is rounded outwards to pages, one that wraps or
+ * leaves the map is KERN_INVALID_ADDRESS. All take the map's mutex: thread context, no spin lock held.
+ * What has no memory for its own bookkeeping changes nothing and returns KERN_RESOURCE_SHORTAGE.
+ */
+
+/*
+ * Purpose: map object (NULL: zero-filled memory) at *address.
+ * flags: VM_FLAGS_ANYWHERE (*address is where to begin looking, 0: anywhere; result with (address & mask) == 0), or
+ *   fixed; with VM_FLAGS_OVERWRITE what was there goes. needs_copy: a private copy-on-write view.
+ * Conditions: on success the caller's reference on object is the map's; on failure it stays the caller's.
+ * Errors: KERN_NO_SPACE (also: fixed and not free), KERN_INVALID_ADDRESS, KERN_INVALID_ARGUMENT.
+ */
+kern_return_t vm_map_enter(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			   mach_vm_offset_t mask, int flags, struct vm_object *object,
+			   uint64_t offset, bool needs_copy, vm_prot_t protection,
+			   vm_prot_t max_protection, vm_inherit_t inheritance);
+/* Zero-filled memory, readable and writable, copied to children. */
+kern_return_t vm_map_allocate(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			      int flags);
+/* Physical memory at phys (device registers), mapped and shared with children. Not copied, read or written by the kernel. */
+kern_return_t vm_map_enter_device(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+				  int flags, uint64_t phys, bool cached, vm_prot_t protection);
+/* Unmap; holes are no error. */
+kern_return_t vm_map_remove(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size);
+/* KERN_INVALID_ADDRESS: a hole; KERN_PROTECTION_FAILURE: more than the maximum. set_max lowers the maximum. */
+kern_return_t vm_map_protect(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			     vm_prot_t protection, bool set_max);
+kern_return_t vm_map_inherit(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			     vm_inherit_t inheritance);
+/* The first region that ends after address; KERN_INVALID_ADDRESS: none. */
+kern_return_t vm_map_region(struct vm_map *map, mach_vm_address_t address, struct vm_region *out);
+/*
+ * Make all pages of the range resident and keep their mappings, for an access of protection; VM_PROT_NONE undoes
+ * one such call. May sleep; KERN_ABORTED.
+ */
+kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			  vm_prot_t protection);
+/* Is [address, address+size) all mapped, with at least protection? */
+kern_return_t vm_map_check(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			   vm_prot_t protection);
+
+/* A new map with what each region's inheritance says; +1. May sleep. KERN_RESOURCE_SHORTAGE, KERN_ABORTED. */
+kern_return_t vm_map_fork(struct vm_map *parent, struct vm_map **out);
+/*
+ * Map the source's region in map as well, sharing it or as a copy. protection, max_protection: the rights that
+ * all of the region had (set on success).
+ */
+kern_return_t vm_map_remap(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			   mach_vm_offset_t mask, int flags, struct vm_map *source,
+			   mach_vm_address_t source_address, bool copy, vm_prot_t *protection,
+			   vm_prot_t *max_protection, vm_inherit_t inheritance);
+
+/*
+ * Between a map and kernel memory, any map, any alignment; the region must be readable / writable
+ * (load a program's text before it is made read-only). May sleep for a pager: KERN_ABORTED, KERN_MEMORY_ERROR.
+ */
+kern_return_t vm_map_read_kernel(struct vm_map *map, mach_vm_address_t address, void *dst, size_t size);
+kern_return_t vm_map_write_kernel(struct vm_map *map, mach_vm_address_t address, const void *src,
+				  size_t size);

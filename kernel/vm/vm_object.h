@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_object.h - the memory object: a range of bytes whose pages are resident, in a backing object
+ * (its shadow), with a pager, or zero.
+ *
+ * An object that a map's entry names is a top. What a top does not have is looked for in its shadow, and so
+ * on down the chain; where the chain ends without a pager, bytes are zero.
+ * Invariants:
+ *   O1 nothing writes to a page of an object that is another's shadow, nor through an entry with
+ *      needs_copy: writes go to a top, after the page was copied up.
+ *   O2 a shared object (two entries without needs_copy may name the same range) is nobody's shadow: to copy
+ *      it its pages sink into a new object below it (vm_object_sink).
+ *   O3 of an object that is not `copied` each range is visible through one entry only.
+ *   O4 a mapping of a page is entered under the lock of the page's object.
+ *   O5 who makes a page busy holds a reference on its object and counts in paging_in_progress.
+ * Locking: [o] object lock, a spin lock; the order is down the shadow chain, then the pmap's, then
+ *   the page free lock. [I] immutable.
+ * References: an entry, a shadowing object, a map copy and a waiter each hold one.
+ * After: Rashid et al., "Machine-independent virtual memory management ..." (ASPLOS 1987).
+ */
+#pragma once
+
+#include <base/list.h>
+#include <kern/lock.h>
+#include <mach/kern_return.h>
+#include <sched/wait.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <vm/vm_page.h>
+
+struct ipc_port;
+
+#define VM_OBJECT_BUCKETS_INLINE 4U
+
+struct vm_object {
+	struct spinlock lock;
+	uint32_t references;          /* [o] */
+	uint64_t size;                /* [o] bytes, whole pages */
+	struct vm_object *shadow;     /* [o] +1 or NULL */
+	uint64_t shadow_offset;       /* [o] where in shadow this object begins */
+	struct list pages;            /* [o] resident, of object_link */
+	uint64_t resident;            /* [o] their number */
+	struct vm_page **buckets;     /* [o] pages by offset, chained by hash_next */
+	uint64_t bucket_mask;         /* [o] their number - 1 */
+	struct vm_page *buckets_inline[VM_OBJECT_BUCKETS_INLINE];
+	struct waitq page_wait;       /* [o] who waits for a busy page */
+	uint32_t paging_in_progress;  /* [o] requests under way (O5) */
+	bool shared;                  /* [o] O2 */
+	bool copied;                  /* [o] not O3 */
+	bool device;                  /* [I] no pages: device_phys and cache say what is mapped */
+	enum pmap_cache cache;        /* [I] */
+	uint64_t device_phys;         /* [I] */
+
+	/* The pager's seam: set for objects of an external pager. */
+	struct ipc_port *pager;         /* [o] send right to its port, or NULL */
+	struct ipc_port *pager_control; /* [o] the kernel's port for it */
+	uint64_t paging_offset;         /* [o] of this object in the pager's */
+};
+
+/* How vm_object_resolve looks for a page. */
+enum vm_access {
+	VM_ACCESS_PEEK,  /* read; bytes that were never written give no page */
+	VM_ACCESS_READ,  /* read; the page may be a backing object's */
+	VM_ACCESS_WRITE, /* the page is the top's own */
+};
+
+/* Not an error: the page is busy; drop all locks, call vm_object_wait, begin again. */
+#define VM_OBJECT_WAIT (KERN_RETURN_MAX + 1)
+
+struct vm_resolved {
+	struct vm_object *object; /* locked, owner of page; after VM_OBJECT_WAIT: a reference, not locked */
+	struct vm_page *page;
+	uint64_t offset;          /* in object */
+	bool in_top;              /* page is the top's own */
+};
+
+void vm_object_init(void);
+/* An anonymous object; +1. NULL: no memory. size: bytes, whole pages. */
+struct vm_object *vm_object_create(uint64_t size);
+/* Physical memory that is not the kernel's to manage (device registers, frames lent). +1 or NULL. */
+struct vm_object *vm_object_create_device(uint64_t phys, uint64_t size, enum pmap_cache cache);
+void vm_object_reference(struct vm_object *o);
+void vm_object_deallocate(struct vm_object *o);
+
+struct vm_page *vm_object_page_lookup_locked(struct vm_object *o, uint64_t offset);
+/* page belongs to o from now on, with wire_count 0. There is none at offset. */
+void vm_object_page_insert_locked(struct vm_object *o, struct vm_page *page, uint64_t offset);
+/* Unmap, remove and release the pages of [start, end). */
+void vm_object_page_free_range(struct vm_object *o, uint64_t start, uint64_t end);
+/* The page is no longer busy: wake who waits. */
+void vm_object_page_done_locked(struct vm_object *o, struct vm_page *page);
+
+/*
+ * Purpose: find (or make) the page of offset as access asks.
+ * Conditions: top is referenced and not locked; no spin lock is held. wired: the caller's entry is
+ *   wired, so a page copied up takes over the wiring of the page it was copied from.
+ * Returns KERN_SUCCESS with r->object locked (PEEK of never written bytes: page and object NULL, nothing
+ *   locked); VM_OBJECT_WAIT; KERN_RESOURCE_SHORTAGE; KERN_MEMORY_ERROR.
+ */
+kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_access access,
+				bool wired, struct vm_resolved *r);
+/* Wait for what a VM_OBJECT_WAIT said. No lock held; takes its reference. KERN_SUCCESS: try again; KERN_ABORTED. */
+kern_return_t vm_object_wait(struct vm_resolved *r);
+
+/* A new object in front of o at offset; takes the caller's reference on o. NULL: no memory, nothing taken. */
+struct vm_object *vm_object_shadow(struct vm_object *o, uint64_t offset, uint64_t size);
+/*
+ * Prepare a copy of a shared object: its pages sink into a new object below it, read-only everywhere. Returns the
+ * object that has them, +1. KERN_FAILURE: a page is wired, copy slowly; KERN_RESOURCE_SHORTAGE.
+ */
+kern_return_t vm_object_sink(struct vm_object *o, struct vm_object **out);
+/* Copy bytes of [offset, offset+size) into a new object; as vm_object_resolve for errors and waits. */
+kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64_t size,
+				    struct vm_object **out, struct vm_resolved *wait);
+/* True when the caller's reference is the only one; then the object is neither shared nor copied any more. */
+bool vm_object_sole(struct vm_object *o);
+/* Objects that exist now. */
+uint64_t vm_object_count(void);
