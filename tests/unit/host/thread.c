@@ -8,6 +8,7 @@
 #include <base/list.h>
 #include <host/host.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,6 +17,11 @@
 
 _Thread_local struct cpu host_cpu;
 uint32_t cpu_count = 1;
+
+void host_relax(void)
+{
+	sched_yield();
+}
 
 struct start {
 	struct thread *thread;

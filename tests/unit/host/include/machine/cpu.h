@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-int sched_yield(void);
+void host_relax(void);
 
 struct thread;
 struct pmap;
@@ -68,7 +68,7 @@ static inline void cpu_irq_pop(void)
 
 static inline void cpu_relax(void)
 {
-	sched_yield();
+	host_relax();
 }
 
 enum cpu_ipi { CPU_IPI_RESCHED, CPU_IPI_TLB, CPU_IPI_STOP, CPU_IPI_PING };

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipc_port.h - the port: a queue of messages, one receiver, counted send rights.
+ *
+ * Where its receive right is (exactly one of these):
+ *   in a space   ip_receiver = the space, ip_receiver_name = the name there
+ *   in limbo     ip_receiver = NULL, ip_destination = NULL: between two steps of an operation
+ *   in transit   ip_receiver = NULL, ip_destination = the port whose queue holds the message
+ *   away         ip_remote: the right is on another node, this port is a proxy
+ *   nowhere      the port is dead: io_active false
+ *
+ * References: each send right, send-once right and receive right in a space or message holds one
+ *   reference. "Consumes a right" means: the count and the reference.
+ * Lock key: [I] immutable, [a] atomic, [p] port lock, [c] ipc_port_chain_lock, [n] the network glue's.
+ * Order: space -> port -> port set -> run queues; ipc_port_chain_lock is never held with another.
+ */
+#pragma once
+
+#include <base/list.h>
+#include <ipc/ipc_object.h>
+#include <mach/kern_return.h>
+#include <mach/message.h>
+#include <mach/port.h>
+#include <sched/wait.h>
+
+struct ipc_kmsg;
+struct ipc_space;
+
+struct ipc_port {
+	struct ipc_object ip_object;
+	mach_port_name_t ip_receiver_name; /* [p] */
+	bool ip_remote;                    /* [p] a proxy */
+	bool ip_exported;                  /* [p] other nodes hold rights */
+	uint16_t ip_kotype;                /* [p] enum ipc_kotype; IKOT_NONE: a plain port */
+	struct ipc_space *ip_receiver;     /* [p] not referenced: the space destroys its rights first */
+	void *ip_kobject;                  /* [p] what a kernel port stands for */
+
+	/* The queue. */
+	struct list ip_messages;           /* [p] of ipc_kmsg.ikm_link */
+	struct waitq ip_receivers;         /* [p] threads that receive from this port itself */
+	struct waitq ip_senders;           /* [p] threads blocked by the limit; their kmsg is in ipc.kmsg */
+	struct list ip_psets;              /* [p] of ipc_pset_link.port_link */
+	uint32_t ip_msgcount;              /* [p] */
+	uint32_t ip_qlimit;                /* [p] */
+	mach_port_seqno_t ip_seqno;        /* [p] of the next message that is received */
+	uint32_t ip_pset_count;            /* [p] */
+
+	/* The rights. */
+	uint32_t ip_srights;               /* [p] */
+	uint32_t ip_sorights;              /* [p] */
+	mach_port_mscount_t ip_mscount;    /* [p] */
+	uint32_t ip_net_queued;            /* [p] of ip_msgcount, those that came from the network */
+	struct ipc_port *ip_nsrequest;     /* [p] send-once right, or NULL */
+	struct ipc_port *ip_pdrequest;     /* [p] send-once right, or NULL */
+	struct list ip_requests;           /* [p] of ipc_request.link: dead-name requests */
+	struct ipc_port *ip_destination;   /* [c] +1 */
+	uint64_t ip_context;               /* [p] */
+	void *ip_net;                      /* [n] */
+};
+
+/* A dead-name request: "tell me if the right under this name dies". */
+struct ipc_request {
+	struct list link;          /* [p] */
+	struct ipc_port *notify;   /* send-once right */
+	mach_port_name_t name;     /* in the space of the entry that points here */
+};
+
+#define IP_NULL ((struct ipc_port *)0)
+#define IP_DEAD ((struct ipc_port *)~0UL)
+#define IP_VALID(port) ((port) != IP_NULL && (port) != IP_DEAD)
+
+static inline void ip_lock(struct ipc_port *port)
+{
+	spin_lock(&port->ip_object.io_lock);
+}
+
+static inline void ip_unlock(struct ipc_port *port)
+{
+	spin_unlock(&port->ip_object.io_lock);
+}
+
+static inline bool ip_active(const struct ipc_port *port)
+{
+	return port->ip_object.io_active;
+}
+
+static inline void ip_reference(struct ipc_port *port)
+{
+	io_reference(&port->ip_object);
+}
+
+static inline void ip_release(struct ipc_port *port)
+{
+	io_release(&port->ip_object);
+}
+
+void ipc_port_init_zones(void);
+
+/*
+ * Purpose: a port whose receive right is in space under name (already reserved there).
+ * Returns: a locked port with one reference, the receive right's; NULL without memory.
+ */
+struct ipc_port *ipc_port_alloc_in_space(struct ipc_space *space, mach_port_name_t name);
+/* A port whose receiver is a special space (ipc_space_kernel, ipc_space_reply), unlocked; or NULL. */
+struct ipc_port *ipc_port_alloc_special(struct ipc_space *space);
+/*
+ * A proxy for a port of another node: active, no receiver here, no rights yet. Unlocked, one
+ * reference, the glue's; NULL without memory.
+ */
+struct ipc_port *ipc_port_alloc_proxy(void *net);
+
+/*
+ * Purpose: the receive right is gone.
+ * Conditions: nothing locked; consumes the receive right and its reference. The port's receiver is
+ *   already no space's (ipc_port_clear_receiver). If a port-destroyed request stands, the right goes
+ *   there; else the port dies: queued messages are destroyed, waiting threads told, requests fired.
+ */
+void ipc_port_destroy(struct ipc_port *port);
+/* Kernel objects: the receive right of a special space's port goes. Nothing locked. */
+void ipc_port_dealloc_special(struct ipc_port *port);
+/*
+ * The receive right leaves its space: into limbo. Waiting receivers get died, or PORT_CHANGED.
+ * The port is locked and stays so.
+ */
+void ipc_port_clear_receiver(struct ipc_port *port, mach_msg_return_t why);
+
+/*
+ * Purpose: put port, in limbo, in transit to dest, unless that would close a circle.
+ * Conditions: nothing locked. Returns true if it would: then port stays in limbo.
+ */
+bool ipc_port_check_circularity(struct ipc_port *port, struct ipc_port *dest);
+/* port, in transit, is in limbo again. Nothing locked. */
+void ipc_port_end_transit(struct ipc_port *port);
+
+/* Rights. Of a port that is locked or that the caller holds in some other way; no lock is taken. */
+struct ipc_port *ipc_port_make_send_locked(struct ipc_port *port);
+struct ipc_port *ipc_port_make_sonce_locked(struct ipc_port *port);
+/* The same, taking the lock; a dead port gives IP_DEAD. Counts in the make-send count. */
+struct ipc_port *ipc_port_make_send(struct ipc_port *port);
+struct ipc_port *ipc_port_make_sonce(struct ipc_port *port);
+/* One more of a send right that the caller holds; IP_NULL gives IP_NULL, a dead port IP_DEAD. */
+struct ipc_port *ipc_port_copy_send(struct ipc_port *port);
+/* Drop a send right; the last one fires the no-senders request. Nothing locked. IP_NULL, IP_DEAD: nothing. */
+void ipc_port_release_send(struct ipc_port *port);
+/* Drop a send-once right that was used. Nothing locked. */
+void ipc_port_release_sonce(struct ipc_port *port);
+/* Drop a right of a received or kernel-held kind: MACH_MSG_TYPE_PORT_{SEND,SEND_ONCE,RECEIVE}. */
+void ipc_port_release_right(struct ipc_port *port, mach_msg_type_name_t type);
+
+/*
+ * Set (IP_NULL: cancel) the request; consumes notify, a send-once right; *previous is the one before.
+ * The port is locked on entry and NOT on return. If the condition holds already, it fires at once.
+ */
+void ipc_port_nsrequest(struct ipc_port *port, mach_port_mscount_t sync, struct ipc_port *notify,
+			struct ipc_port **previous);
+void ipc_port_pdrequest(struct ipc_port *port, struct ipc_port *notify, struct ipc_port **previous);
+
+/* A new dead-name request, linked; port locked and active. NULL without memory. */
+struct ipc_request *ipc_port_dnrequest(struct ipc_port *port, mach_port_name_t name,
+				       struct ipc_port *notify);
+/* Take the request away and return its send-once right. Port locked and active. */
+struct ipc_port *ipc_port_dncancel(struct ipc_port *port, struct ipc_request *request);
+
+/* A proxy whose home died or refused it becomes a dead port. Nothing locked; the glue keeps its reference. */
+void ipc_port_proxy_dead(struct ipc_port *proxy);

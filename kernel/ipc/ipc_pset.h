@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipc_pset.h - the port set: ports whose messages one receive takes, in turn.
+ *
+ * A port may be in several sets; a link stands for one membership. A set knows its member ports that
+ * may have messages (ips_ready), in the order in which they are to be served; a port goes
+ * to the end of it after each message taken.
+ *
+ * Invariants: S1 a link of an active set whose port has messages is on ips_ready;
+ *   S2 a link on ips_ready whose port has none is taken off by the next receiver that looks.
+ * Lock key: [p] port lock, [s] set lock, [I] immutable. Order: port -> set.
+ */
+#pragma once
+
+#include <base/list.h>
+#include <ipc/ipc_object.h>
+#include <mach/kern_return.h>
+#include <mach/port.h>
+#include <sched/wait.h>
+
+struct ipc_port;
+
+struct ipc_pset {
+	struct ipc_object ips_object;
+	mach_port_name_t ips_name;  /* [I] in its space */
+	struct waitq ips_receivers; /* [s] */
+	struct list ips_members;    /* [s] of ipc_pset_link.set_link */
+	struct list ips_ready;      /* [s] of ipc_pset_link.ready_link */
+};
+
+struct ipc_pset_link {
+	struct ipc_port *port;  /* [I] not referenced: a dying port leaves its sets */
+	struct ipc_pset *pset;  /* [I] not referenced: a dying set drops its members */
+	struct list port_link;  /* [p] */
+	struct list set_link;   /* [s] */
+	struct list ready_link; /* [s] */
+};
+
+static inline void ips_lock(struct ipc_pset *pset)
+{
+	spin_lock(&pset->ips_object.io_lock);
+}
+
+static inline void ips_unlock(struct ipc_pset *pset)
+{
+	spin_unlock(&pset->ips_object.io_lock);
+}
+
+static inline bool ips_active(const struct ipc_pset *pset)
+{
+	return pset->ips_object.io_active;
+}
+
+static inline void ips_reference(struct ipc_pset *pset)
+{
+	io_reference(&pset->ips_object);
+}
+
+static inline void ips_release(struct ipc_pset *pset)
+{
+	io_release(&pset->ips_object);
+}
+
+void ipc_pset_init_zones(void);
+/* A set with one reference, unlocked; NULL without memory. */
+struct ipc_pset *ipc_pset_alloc(mach_port_name_t name);
+/*
+ * Purpose: add port, locked and active with a receiver, to pset. The port stays locked.
+ * Returns: KERN_SUCCESS, KERN_ALREADY_IN_SET, KERN_RESOURCE_SHORTAGE, KERN_INVALID_RIGHT (the set is dead).
+ */
+kern_return_t ipc_pset_add(struct ipc_pset *pset, struct ipc_port *port);
+/* Port locked. KERN_NOT_IN_SET. */
+kern_return_t ipc_pset_remove(struct ipc_pset *pset, struct ipc_port *port);
+/* From all of its sets; returns how many. Port locked. */
+unsigned ipc_pset_remove_from_all(struct ipc_port *port);
+/* The set dies: members leave, receivers get MACH_RCV_PORT_DIED. Nothing locked; consumes a reference. */
+void ipc_pset_destroy(struct ipc_pset *pset);
+/* Up to max members' receiver names; returns how many there are. Set locked. */
+unsigned ipc_pset_members(struct ipc_pset *pset, mach_port_name_t *names, unsigned max);

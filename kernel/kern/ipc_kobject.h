@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipc_kobject.h - ports that stand for kernel objects: what kind of object, and who serves the calls.
+ *
+ * A kernel port's receiver is ipc_space_kernel; ip_kotype and ip_kobject change under the port lock
+ * only. A message sent to it never is queued: ipc calls ipc_kobject_server() in the sender's thread.
+ */
+#pragma once
+
+#include <ipc/ipc_port.h>
+
+enum ipc_kotype {
+	IKOT_NONE = 0,
+	IKOT_THREAD,
+	IKOT_TASK,
+	IKOT_HOST,
+	IKOT_HOST_PRIV,
+	IKOT_PROCESSOR,
+	IKOT_PSET,
+	IKOT_PSET_NAME,
+	IKOT_MEMORY_OBJECT_CONTROL,
+	IKOT_MEMORY_OBJECT,
+	IKOT_CLOCK,
+	IKOT_DEVICE,
+	IKOT_MASTER_DEVICE,
+	IKOT_BOOT_ARCHIVE,
+	IKOT_COUNT
+};
+
+struct ipc_kmsg;
+
+/*
+ * Purpose: do the call in request, a kmsg in kernel form whose destination is a kernel port.
+ * Conditions: thread context, nothing locked. Consumes request, destination right included.
+ * Returns: the reply, in kernel form with its destination set (what request brought as reply right),
+ *   or NULL if there is none to send.
+ */
+struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request);
+
+/* Make port, of ipc_space_kernel, stand for object; or, with NULL and IKOT_NONE, for nothing any more. */
+static inline void ipc_kobject_set(struct ipc_port *port, void *object, enum ipc_kotype type)
+{
+	ip_lock(port);
+	port->ip_kobject = object;
+	port->ip_kotype = (uint16_t)type;
+	ip_unlock(port);
+}
