@@ -74,7 +74,7 @@ kern_return_t task_create_internal(struct task *parent, bool inherit_memory, str
 	if (inherit_memory && parent != NULL)
 		kr = vm_map_fork(parent->map, &map);
 	else
-		kr = vm_map_create(&map);
+		kr = (map = vm_map_create()) != NULL ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 	if (kr != KERN_SUCCESS)
 		return kr;
 	t = task_alloc(map);
@@ -129,7 +129,9 @@ void task_finish(struct task *t)
 	spin_unlock(&task_list.lock);
 	linux_task_exit(t);
 	ipc_task_terminate(t);
-	vm_map_remove_all(t->map);
+	(void)vm_map_remove(t->map, VM_MIN_ADDRESS, VM_MAX_ADDRESS - VM_MIN_ADDRESS);
+	if (t->ends_machine)
+		machine_exit((uint32_t)linux_task_exit_code(t));
 	task_deallocate(t);
 }
 

@@ -30,6 +30,7 @@ struct task {
 	struct linux_task linux_;     /* what the Linux personality keeps */
 	struct list all_link;         /* task list lock */
 	uint64_t id;                  /* [I] */
+	bool ends_machine;            /* [I] after creation: the first task under exit=1 */
 	uint64_t dead_user_ns, dead_system_ns; /* [t] of its ended threads */
 	char name[32];                /* [t] for ps and traces */
 };
