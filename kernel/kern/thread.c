@@ -244,14 +244,24 @@ void thread_wait_stopped(struct thread *t)
 	}
 }
 
-void thread_sleep_ns(uint64_t ns)
+static enum wait_result sleep_on_nothing(uint64_t ns, enum wait_flags flags)
 {
 	struct spinlock lock = SPINLOCK_INIT("sleep");
 	struct waitq never;
 
 	waitq_init(&never);
 	spin_lock(&lock);
-	(void)waitq_block(&never, &lock, WAIT_UNINTERRUPTIBLE, clock_now_ns() + ns);
+	return waitq_block(&never, &lock, flags, clock_now_ns() + ns);
+}
+
+void thread_sleep_ns(uint64_t ns)
+{
+	(void)sleep_on_nothing(ns, WAIT_UNINTERRUPTIBLE);
+}
+
+bool thread_sleep_abortable(uint64_t ns)
+{
+	return sleep_on_nothing(ns, WAIT_ABORTABLE) == WAIT_TIMED_OUT;
 }
 
 kern_return_t thread_abort(struct thread *t)

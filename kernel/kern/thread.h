@@ -114,6 +114,8 @@ void thread_wait_stopped(struct thread *t);
 void thread_run_if_allowed(struct thread *t);
 /* Block the calling thread for ns; not abortable. */
 void thread_sleep_ns(uint64_t ns);
+/* As above; false if aborted. */
+bool thread_sleep_abortable(uint64_t ns);
 void thread_init(void);
 void thread_start_reaper(void);
 

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * trap_table.c - the Mach traps: number (negated) -> function. Numbers are XNU's (osfmk/mach/syscall_sw.h).
+ *
+ * All but mach_msg and the self ports are shortcuts of calls that exist as messages too (design D4).
+ */
+#include <ipc/ipc_tt.h>
+#include <ipc/mach_msg.h>
+#include <ipc/mach_port.h>
+#include <kern/task.h>
+#include <kern/thread.h>
+#include <machine/copyio.h>
+#include <machine/trap.h>
+#include <sched/sched.h>
+#include <vm/vm_map.h>
+
+#define KERN_INVALID_TRAP KERN_INVALID_ARGUMENT
+
+/* thread_switch options */
+#define SWITCH_OPTION_NONE 0
+#define SWITCH_OPTION_DEPRESS 1
+#define SWITCH_OPTION_WAIT 2
+
+typedef uint64_t (*trap_t)(struct trap_frame *);
+
+static uint64_t trap_reply_port(struct trap_frame *f)
+{
+	return mach_reply_port();
+}
+
+static uint64_t trap_thread_self(struct trap_frame *f)
+{
+	return mach_thread_self();
+}
+
+static uint64_t trap_task_self(struct trap_frame *f)
+{
+	return mach_task_self();
+}
+
+static uint64_t trap_host_self(struct trap_frame *f)
+{
+	return mach_host_self();
+}
+
+static uint64_t trap_mach_msg(struct trap_frame *f)
+{
+	return (uint64_t)mach_msg_trap(f->rdi, (mach_msg_option_t)f->rsi, (mach_msg_size_t)f->rdx,
+				       (mach_msg_size_t)f->r10, (mach_port_name_t)f->r8, (mach_msg_timeout_t)f->r9,
+				       (mach_port_name_t)f->rbx);
+}
+
+static uint64_t trap_mach_msg_overwrite(struct trap_frame *f)
+{
+	return (uint64_t)mach_msg_overwrite_trap(f->rdi, (mach_msg_option_t)f->rsi, (mach_msg_size_t)f->rdx,
+						 (mach_msg_size_t)f->r10, (mach_port_name_t)f->r8,
+						 (mach_msg_timeout_t)f->r9, (mach_port_name_t)f->rbx, f->r12);
+}
+
+static uint64_t trap_port_allocate(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_allocate_trap((mach_port_name_t)f->rdi, (mach_port_right_t)f->rsi, f->rdx);
+}
+
+static uint64_t trap_port_destroy(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_destroy_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi);
+}
+
+static uint64_t trap_port_deallocate(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_deallocate_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi);
+}
+
+static uint64_t trap_port_mod_refs(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_mod_refs_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi,
+						 (mach_port_right_t)f->rdx, (mach_port_delta_t)f->r10);
+}
+
+static uint64_t trap_port_move_member(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_move_member_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi,
+						    (mach_port_name_t)f->rdx);
+}
+
+static uint64_t trap_port_insert_right(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_insert_right_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi,
+						     (mach_port_name_t)f->rdx, (mach_msg_type_name_t)f->r10);
+}
+
+static uint64_t trap_port_insert_member(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_insert_member_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi,
+						      (mach_port_name_t)f->rdx);
+}
+
+static uint64_t trap_port_extract_member(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_extract_member_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi,
+						       (mach_port_name_t)f->rdx);
+}
+
+static uint64_t trap_port_type(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_type_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi, f->rdx);
+}
+
+/* The calling task's map if name is its own task port: it lives as long as the call. */
+static struct vm_map *own_map(mach_port_name_t name)
+{
+	struct task *task = port_name_to_task(name);
+	struct vm_map *map = NULL;
+
+	if (task == NULL)
+		return NULL;
+	if (task == current_task())
+		map = task->map;
+	task_deallocate(task);
+	return map;
+}
+
+/* vm_allocate(target, &address, size, flags) */
+static uint64_t trap_vm_allocate(struct trap_frame *f)
+{
+	struct vm_map *map = own_map((mach_port_name_t)f->rdi);
+	mach_vm_address_t at;
+	kern_return_t kr;
+
+	if (map == NULL)
+		return MACH_SEND_INVALID_DEST;
+	if (copyin(f->rsi, &at, sizeof(at)) != KERN_SUCCESS)
+		return KERN_MEMORY_FAILURE;
+	kr = vm_map_allocate(map, &at, f->rdx, (int)f->r10);
+	if (kr == KERN_SUCCESS && copyout(&at, f->rsi, sizeof(at)) != KERN_SUCCESS) {
+		(void)vm_map_remove(map, at, f->rdx);
+		kr = KERN_MEMORY_FAILURE;
+	}
+	return (uint64_t)kr;
+}
+
+static uint64_t trap_vm_deallocate(struct trap_frame *f)
+{
+	struct vm_map *map = own_map((mach_port_name_t)f->rdi);
+
+	return map == NULL ? MACH_SEND_INVALID_DEST : (uint64_t)vm_map_remove(map, f->rsi, f->rdx);
+}
+
+static uint64_t trap_vm_protect(struct trap_frame *f)
+{
+	struct vm_map *map = own_map((mach_port_name_t)f->rdi);
+
+	return map == NULL ? MACH_SEND_INVALID_DEST
+			   : (uint64_t)vm_map_protect(map, f->rsi, f->rdx, (vm_prot_t)f->r8, f->r10 != 0);
+}
+
+static uint64_t trap_swtch(struct trap_frame *f)
+{
+	return sched_yield();
+}
+
+/* thread_switch(thread name, option, milliseconds) */
+static uint64_t trap_thread_switch(struct trap_frame *f)
+{
+	switch (f->rsi) {
+	case SWITCH_OPTION_NONE:
+	case SWITCH_OPTION_DEPRESS:
+		(void)sched_yield();
+		return KERN_SUCCESS;
+	case SWITCH_OPTION_WAIT:
+		(void)thread_sleep_abortable((uint32_t)f->rdx * NSEC_PER_MSEC);
+		return KERN_SUCCESS;
+	default:
+		return KERN_INVALID_ARGUMENT;
+	}
+}
+
+static const trap_t traps[] = {
+	[10] = trap_vm_allocate,
+	[12] = trap_vm_deallocate,
+	[14] = trap_vm_protect,
+	[16] = trap_port_allocate,
+	[17] = trap_port_destroy,
+	[18] = trap_port_deallocate,
+	[19] = trap_port_mod_refs,
+	[20] = trap_port_move_member,
+	[21] = trap_port_insert_right,
+	[22] = trap_port_insert_member,
+	[23] = trap_port_extract_member,
+	[26] = trap_reply_port,
+	[27] = trap_thread_self,
+	[28] = trap_task_self,
+	[29] = trap_host_self,
+	[31] = trap_mach_msg,
+	[32] = trap_mach_msg_overwrite,
+	[59] = trap_swtch, /* swtch_pri: the priority is not lowered */
+	[60] = trap_swtch,
+	[61] = trap_thread_switch,
+	[76] = trap_port_type,
+};
+
+void mach_trap(struct trap_frame *frame)
+{
+	uint64_t number = -frame->rax;
+	trap_t trap = NULL;
+
+	if (number < sizeof(traps) / sizeof(traps[0]))
+		trap = traps[number];
+	frame->rax = trap != NULL ? trap(frame) : KERN_INVALID_TRAP;
+}
