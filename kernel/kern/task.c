@@ -16,6 +16,8 @@
 #include <kern/printf.h>
 #include <kern/task.h>
 #include <kern/thread.h>
+#include <machine/boot.h>
+#include <machine/pmap.h>
 #include <personality/linux.h>
 #include <sched/sched.h>
 #include <vm/vm_map.h>

@@ -49,6 +49,8 @@ void linux_task_inherit(struct task *child, const struct task *parent, bool memo
 void linux_task_exit(struct task *t);
 /* The calling thread ends: clear_child_tid and its futex. May fault. */
 void linux_thread_exit(struct thread *t);
+/* Its exit code as a shell would say: 0..255, 128 + signal. */
+int32_t linux_task_exit_code(struct task *t);
 /* Record why the task ends, in wait(2)'s encoding, unless a reason is recorded already. */
 void linux_task_set_status(struct task *t, int32_t wait_status);
 

@@ -47,3 +47,10 @@ void linux_task_exit(struct task *t)
 	if (exit != NULL)
 		linux_send_exit(exit, t, status);
 }
+
+int32_t linux_task_exit_code(struct task *t)
+{
+	int32_t status = t->linux_.exit_status & 0xffff;
+
+	return (status & 0x7f) != 0 ? 128 + (status & 0x7f) : status >> 8;
+}

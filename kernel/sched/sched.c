@@ -407,8 +407,6 @@ void sched_idle_loop(void)
 			continue;
 		}
 		cpu_irq_pop();
-		if (idle_poll != NULL && idle_poll())
-			continue;
 		if (rq->queued == 0)
 			cpu_wait_for_interrupt();
 	}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mach/exception_types.h - kinds of exceptions, behaviours and masks. Values: OSF Mach and XNU. */
+#pragma once
+
+#include <stdint.h>
+
+#define EXC_BAD_ACCESS 1      /* code: a kern_return_t or EXC_I386_*; subcode: the address */
+#define EXC_BAD_INSTRUCTION 2
+#define EXC_ARITHMETIC 3
+#define EXC_EMULATION 4
+#define EXC_SOFTWARE 5
+#define EXC_BREAKPOINT 6
+#define EXC_SYSCALL 7
+#define EXC_MACH_SYSCALL 8
+#define EXC_RPC_ALERT 9
+#define EXC_CRASH 10
+#define EXC_RESOURCE 11
+#define EXC_GUARD 12
+#define EXC_CORPSE_NOTIFY 13
+#define EXC_TYPES_COUNT 14
+
+#define EXC_MASK_BAD_ACCESS (1 << EXC_BAD_ACCESS)
+#define EXC_MASK_BAD_INSTRUCTION (1 << EXC_BAD_INSTRUCTION)
+#define EXC_MASK_ARITHMETIC (1 << EXC_ARITHMETIC)
+#define EXC_MASK_EMULATION (1 << EXC_EMULATION)
+#define EXC_MASK_SOFTWARE (1 << EXC_SOFTWARE)
+#define EXC_MASK_BREAKPOINT (1 << EXC_BREAKPOINT)
+#define EXC_MASK_SYSCALL (1 << EXC_SYSCALL)
+#define EXC_MASK_MACH_SYSCALL (1 << EXC_MACH_SYSCALL)
+#define EXC_MASK_RPC_ALERT (1 << EXC_RPC_ALERT)
+#define EXC_MASK_CRASH (1 << EXC_CRASH)
+#define EXC_MASK_ALL \
+	(EXC_MASK_BAD_ACCESS | EXC_MASK_BAD_INSTRUCTION | EXC_MASK_ARITHMETIC | EXC_MASK_EMULATION | \
+	 EXC_MASK_SOFTWARE | EXC_MASK_BREAKPOINT | EXC_MASK_SYSCALL | EXC_MASK_MACH_SYSCALL | \
+	 EXC_MASK_RPC_ALERT)
+
+#define EXCEPTION_DEFAULT 1        /* task and thread ports */
+#define EXCEPTION_STATE 2          /* thread state */
+#define EXCEPTION_STATE_IDENTITY 3 /* both */
+#define MACH_EXCEPTION_CODES ((int)0x80000000) /* 64-bit codes */
+
+/* Codes of the machine's exceptions. */
+#define EXC_I386_DIV 1      /* EXC_ARITHMETIC: division by zero */
+#define EXC_I386_INTO 2     /* EXC_ARITHMETIC: overflow */
+#define EXC_I386_BOUND 3    /* EXC_SOFTWARE: BOUND */
+#define EXC_I386_EXTERR 5   /* EXC_ARITHMETIC: x87 */
+#define EXC_I386_SSEEXTERR 8 /* EXC_ARITHMETIC: SSE */
+#define EXC_I386_INVOP 1    /* EXC_BAD_INSTRUCTION: undefined opcode */
+#define EXC_I386_INVTSSFLT 10
+#define EXC_I386_SEGNPFLT 11
+#define EXC_I386_STKFLT 12
+#define EXC_I386_GPFLT 13   /* EXC_BAD_ACCESS: general protection */
+#define EXC_I386_ALIGNFLT 17
+#define EXC_I386_SGL 1      /* EXC_BREAKPOINT: single step */
+#define EXC_I386_BPT 2      /* EXC_BREAKPOINT: INT3 */
+
+typedef int exception_type_t;
+typedef int exception_behavior_t;
+typedef unsigned int exception_mask_t;
+typedef int64_t exception_data_type_t;
+typedef int64_t mach_exception_data_type_t;
+typedef exception_data_type_t *exception_data_t;
+typedef mach_exception_data_type_t *mach_exception_data_t;
