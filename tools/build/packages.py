@@ -23,11 +23,10 @@ WANTED: dict[str, dict[str, str]] = {
         "tshark": "reads captures of the fabric",
     },
     "bench": {
-        "busybox-static": "the user land of the Linux guests that we are compared with",
+        "busybox-static": "the user land of the Linux guests that we are compared with (their kernel is downloaded, not installed)",
         "gnuplot-nox": "plots",
         "libdpdk-dev": "the vhost fabric's switch",
         "pkg-config": "finds DPDK",
-        "xz-utils": "packs the Linux guests' archive",
     },
 }
 

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * linux_peer.c - what we are compared with, run inside Debian guests: 64-byte round trips, all blocking.
+ *
+ *   linux_peer serve                 answer UDP and TCP on PORT until told to stop
+ *   linux_peer net ADDRESS N         udp and tcp round trips to a serving guest, then tell it to stop
+ *   linux_peer local N               pipe and unix-socket round trips between two processes here
+ *
+ * Each measure prints `BENCH {json}`: name, n, p50_us, p99_us. Time is the TSC, calibrated against the
+ * monotonic clock over the whole measure, because reading a guest's clock may cost an exit.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PORT 7007
+#define BYTES 64
+#define WARM_UP 200
+#define HELLO 'h'
+#define ECHO 'e'
+#define STOP 's'
+
+static void
+die(const char *what)
+{
+	printf("BENCH-ERROR %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t
+tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+send_all(int fd, const void *data, size_t bytes)
+{
+	if (write(fd, data, bytes) != (ssize_t)bytes)
+		die("write");
+}
+
+static void
+receive_all(int fd, void *data, size_t bytes)
+{
+	for (size_t got = 0; got < bytes;) {
+		ssize_t n = read(fd, (char *)data + got, bytes - got);
+
+		if (n <= 0)
+			die("read");
+		got += (size_t)n;
+	}
+}
+
+/* n round trips of BYTES over out and in, then one line of result. */
+static void
+measure(const char *name, int out, int in, unsigned n)
+{
+	uint64_t *ticks = calloc(n, sizeof *ticks), start_ns, start, total_ns, total;
+	char data[BYTES] = { ECHO };
+	double us_per_tick;
+
+	if (ticks == NULL)
+		die("memory");
+	for (unsigned i = 0; i < WARM_UP; i++) {
+		send_all(out, data, sizeof data);
+		receive_all(in, data, sizeof data);
+	}
+	start_ns = now_ns();
+	start = tsc();
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t t = tsc();
+
+		send_all(out, data, sizeof data);
+		receive_all(in, data, sizeof data);
+		ticks[i] = tsc() - t;
+	}
+	total = tsc() - start;
+	total_ns = now_ns() - start_ns;
+	us_per_tick = (double)total_ns / 1000 / (double)total;
+	qsort(ticks, n, sizeof *ticks, compare);
+	printf("BENCH {\"name\": \"%s\", \"n\": %u, \"p50_us\": %.2f, \"p99_us\": %.2f}\n", name, n,
+	       (double)ticks[n / 2] * us_per_tick, (double)ticks[(uint64_t)n * 99 / 100] * us_per_tick);
+	free(ticks);
+}
+
+/* Answer what arrives on fd until its other end is closed. */
+static void
+echo_stream(int in, int out)
+{
+	char data[BYTES];
+	ssize_t n;
+
+	while ((n = read(in, data, sizeof data)) > 0)
+		send_all(out, data, (size_t)n);
+}
+
+static void
+serve(void)
+{
+	struct sockaddr_in self = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	if (bind(udp, (struct sockaddr *)&self, sizeof self) != 0 ||
+	    bind(tcp, (struct sockaddr *)&self, sizeof self) != 0 || listen(tcp, 1) != 0)
+		die("bind");
+	printf("BENCH-SERVING\n");
+	if (fork() == 0) {
+		int peer = accept(tcp, NULL, NULL);
+
+		setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		echo_stream(peer, peer);
+		exit(0);
+	}
+	for (;;) {
+		struct sockaddr_in from;
+		socklen_t length = sizeof from;
+		char data[BYTES];
+		ssize_t n = recvfrom(udp, data, sizeof data, 0, (struct sockaddr *)&from, &length);
+
+		if (n < 1 || sendto(udp, data, (size_t)n, 0, (struct sockaddr *)&from, length) != n)
+			die("udp echo");
+		if (data[0] == STOP)
+			return;
+	}
+}
+
+static int
+dial(int type, struct sockaddr_in *to)
+{
+	int fd = socket(AF_INET, type, 0), one = 1;
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)to, sizeof *to) != 0)
+		die("connect");
+	if (type == SOCK_STREAM)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return fd;
+}
+
+static void
+net(const char *address, unsigned n)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	struct timeval patience = { .tv_usec = 100000 }, forever = { 0 };
+	char data[BYTES] = { HELLO };
+	int udp, tcp, tries = 0;
+
+	if (inet_pton(AF_INET, address, &to.sin_addr) != 1)
+		die("address");
+	udp = dial(SOCK_DGRAM, &to);
+	setsockopt(udp, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	do { /* until the other guest is up */
+		if (tries++ > 300)
+			die("no answer");
+		if (write(udp, data, sizeof data) < 0)
+			usleep(100000);
+	} while (read(udp, data, sizeof data) != sizeof data);
+	while (read(udp, data, sizeof data) > 0)
+		; /* answers to earlier tries */
+	setsockopt(udp, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof forever);
+	measure("linux udp 64", udp, udp, n);
+	tcp = dial(SOCK_STREAM, &to);
+	measure("linux tcp 64", tcp, tcp, n);
+	data[0] = STOP;
+	send_all(udp, data, sizeof data);
+}
+
+static void
+local(unsigned n)
+{
+	int there[2], back[2], both[2];
+	pid_t child;
+
+	if (pipe(there) != 0 || pipe(back) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, both) != 0)
+		die("pipe");
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		close(there[1]);
+		close(both[0]);
+		echo_stream(there[0], back[1]);
+		echo_stream(both[1], both[1]);
+		exit(0);
+	}
+	measure("linux pipe", there[1], back[0], n);
+	close(there[1]);
+	measure("linux unix socket", both[0], both[0], n);
+	close(both[0]);
+	waitpid(child, NULL, 0);
+}
+
+int
+main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 2 && strcmp(argv[1], "serve") == 0)
+		serve();
+	else if (argc == 4 && strcmp(argv[1], "net") == 0)
+		net(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
+	else if (argc == 3 && strcmp(argv[1], "local") == 0)
+		local((unsigned)strtoul(argv[2], NULL, 10));
+	else
+		return 2;
+	printf("BENCH-DONE\n");
+	return 0;
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Measure, beside Linux. docs/book/bench.md says what each row means.
+
+  bench/run.py [PART]... [--json FILE] [--svg FILE] [--fabric dgram|vhost] [--mtu N] [--count N]
+
+PART: floors, peers; without one, all. Prints a table and the ratios to the targets; the plot goes to
+build/bench/FABRIC.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+sys.dont_write_bytecode = True
+
+from bench import linux, report  # noqa: E402
+from bench.fabric import Fabric, Failed, cpu_name  # noqa: E402
+
+PARTS = ["peers"]
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def measure(arguments: argparse.Namespace) -> report.Findings:
+    findings = report.Findings(time.strftime("%Y-%m-%d"), cpu_name(), arguments.fabric, arguments.mtu)
+    parts = arguments.parts or PARTS
+    with Fabric(arguments.fabric, 2, arguments.mtu) as fabric:
+        if "peers" in parts:
+            say("Linux peers: two Debian guests on the same fabric, then one alone ...")
+            findings.peers = linux.measure(fabric, 1, arguments.count, 5 * arguments.count)
+    return findings
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure Meshach, beside Linux.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--svg", type=Path, metavar="FILE")
+    parser.add_argument("--fabric", choices=["dgram", "vhost"], default="dgram")
+    parser.add_argument("--mtu", type=int, default=9000)
+    parser.add_argument("--count", type=int, default=3000, help="round trips of each row between machines")
+    arguments = parser.parse_args()
+    if wrong := [part for part in arguments.parts if part not in PARTS]:
+        parser.error(f"there is no part '{wrong[0]}'; there are: {', '.join(PARTS)}")
+    here = Path.cwd()
+    for name in ("json", "svg"):
+        if getattr(arguments, name):
+            setattr(arguments, name, here / getattr(arguments, name))
+    os.chdir(ROOT)
+    svg = arguments.svg or Path("build/bench") / f"{arguments.fabric}.svg"
+    svg.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        findings = measure(arguments)
+    except Failed as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(report.table(findings))
+    if arguments.json:
+        findings.write_json(arguments.json)
+    if report.plot(findings, svg):
+        print(f"\nplot: {svg}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
