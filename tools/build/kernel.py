@@ -7,6 +7,31 @@ from .ninja import Writer
 
 # One file a line, sorted, so that changes merge.
 SOURCES: list[str] = [
+    "kernel/arch/x86_64/acpi.c",
+    "kernel/arch/x86_64/backtrace.c",
+    "kernel/arch/x86_64/boot.c",
+    "kernel/arch/x86_64/copyio.S",
+    "kernel/arch/x86_64/copyio.c",
+    "kernel/arch/x86_64/cpu.c",
+    "kernel/arch/x86_64/entry.S",
+    "kernel/arch/x86_64/exit.c",
+    "kernel/arch/x86_64/fpu.c",
+    "kernel/arch/x86_64/idt.c",
+    "kernel/arch/x86_64/multiboot.c",
+    "kernel/arch/x86_64/pmap_bootstrap.c",
+    "kernel/arch/x86_64/serial.c",
+    "kernel/arch/x86_64/switch.S",
+    "kernel/arch/x86_64/thread.c",
+    "kernel/arch/x86_64/thread_state.c",
+    "kernel/arch/x86_64/trap.c",
+    "kernel/arch/x86_64/trap_entry.S",
+    "kernel/arch/x86_64/weak.c",
+    "kernel/kern/kalloc.c",
+    "kernel/kern/panic.c",
+    "kernel/kern/printf.c",
+    "kernel/kern/string.c",
+    "kernel/kern/symbols.c",
+    "kernel/vm/vm_page.c",
 ]
 
 # Compiled, not linked yet: they wait for a part that is still to land.
@@ -47,6 +72,12 @@ CFLAGS = (
 )
 
 
+def object_name(source: str) -> str:
+    """x.c and x.S may lie side by side."""
+    stem, kind = source.rsplit(".", 1)
+    return f"{stem}_{kind}" if kind == "S" else stem
+
+
 def emit(n: Writer, generated: list[str]) -> list[str]:
     """Returns the default targets. generated: headers made by mig, built before any source."""
     n.comment("kernel")
@@ -54,14 +85,20 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
     n.rule("kernel_cc", "gcc $kernel_cflags -MMD -MF $out.d -c $in -o $out", "CC $in",
            depfile="$out.d", deps="gcc")
     n.rule("kernel_link", "gcc -nostdlib -static -no-pie -Wl,-T,kernel/arch/x86_64/kernel.ld "
-           "-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack $in -o $out", "LINK $out")
+           "-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments $in -o $out", "LINK $out")
+    n.rule("kernel_symbols", "tools/ksyms.py $in $out", "KSYMS $out")
     n.rule("kernel_elf32", "objcopy -O elf32-i386 $in $out", "ELF32 $out")
     def compiled(sources: list[str]) -> list[str]:
-        return [n.build(f"build/kernel/{source.rsplit('.', 1)[0]}.o", "kernel_cc", [source],
+        return [n.build(f"build/kernel/{object_name(source)}.o", "kernel_cc", [source],
                         order_only=generated) for source in sources]
 
     objects, pending = compiled(SOURCES), compiled(PENDING)
     if not objects:
         return pending
-    elf = n.build("build/meshach.elf64", "kernel_link", objects, implicit=["kernel/arch/x86_64/kernel.ld"])
+    # Twice: the first link's symbols become a table for backtraces in the second.
+    script = ["kernel/arch/x86_64/kernel.ld"]
+    first = n.build("build/kernel/first.elf64", "kernel_link", objects, implicit=script)
+    table = n.build("build/kernel/ksyms.S", "kernel_symbols", [first], implicit=["tools/ksyms.py"])
+    symbols = n.build("build/kernel/ksyms.o", "kernel_cc", [table])
+    elf = n.build("build/meshach.elf64", "kernel_link", [*objects, symbols], implicit=script)
     return [n.build("build/meshach.elf", "kernel_elf32", [elf]), *pending]

@@ -26,7 +26,8 @@ struct vm_page;
 
 #define PHYS_MAP_BASE 0xffff800000000000UL /* all memory, writable, never executable */
 #define KERNEL_BASE 0xffffffff80000000UL   /* the image: W^X */
-#define KERNEL_DYNAMIC_BASE 0xffffc00000000000UL /* stacks with guard pages, device memory */
+#define KERNEL_DYNAMIC_BASE 0xffffffff90000000UL /* stacks with guard pages, device memory; near the image: few page tables */
+#define KERNEL_DYNAMIC_END 0xffffffffffe00000UL
 
 static inline void *phys_to_virt(uint64_t pa)
 {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <mach/kern_return.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct thread;
@@ -20,6 +21,9 @@ struct machine_thread {
 	struct trap_frame *frame;    /* user registers, at the stack's top */
 	uint64_t fs_base, gs_base;   /* the user's */
 	void *fpu;                   /* XSAVE area, NULL until first needed; kernel threads: none */
+	int32_t fpu_cpu;             /* the CPU whose registers hold its FPU state, -1: none (fpu.c) */
+	bool user;                   /* runs user code: its bases are loaded at a switch */
+	bool bases_changed;          /* fs_base or gs_base was set from outside */
 };
 
 /*

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pmap_private.h - page table entries, and struct pmap.
+ *
+ * Reference: SDM vol. 3A 4.5 (4-level paging), 4.10 (translation caches).
+ */
+#pragma once
+
+#include <kern/lock.h>
+#include <kern/limits.h>
+#include <machine/pmap.h>
+#include <stdatomic.h>
+
+typedef uint64_t pte_t;
+
+#define PTE_PRESENT (1UL << 0)
+#define PTE_WRITE (1UL << 1)
+#define PTE_USER (1UL << 2)
+#define PTE_WRITE_THROUGH (1UL << 3)
+#define PTE_NO_CACHE (1UL << 4)
+#define PTE_ACCESSED (1UL << 5)
+#define PTE_DIRTY (1UL << 6)
+#define PTE_LARGE (1UL << 7)
+#define PTE_GLOBAL (1UL << 8)
+#define PTE_WIRED (1UL << 9)    /* ours: never dropped */
+#define PTE_UNMANAGED (1UL << 10) /* ours: no vm_page, no pv entry */
+#define PTE_NX (1UL << 63)
+#define PTE_ADDRESS 0x000ffffffffff000UL
+
+#define TABLE_ENTRIES 512
+#define TABLE_LEVELS 4
+#define KERNEL_FIRST_SLOT 256 /* of the root table: the upper half is the kernel's */
+
+/* Index into the table of a level (3: root .. 0: of pages). */
+static inline unsigned table_index(uint64_t va, int level)
+{
+	return (va >> (PAGE_SHIFT + 9 * level)) & (TABLE_ENTRIES - 1);
+}
+
+static inline pte_t *pte_table(pte_t entry)
+{
+	return phys_to_virt(entry & PTE_ADDRESS);
+}
+
+/*
+ * Key: [I] immutable, [p] pmap lock, [a] atomic.
+ */
+struct pmap {
+	uint64_t root_phys;            /* [I] */
+	pte_t *root;                   /* [I] */
+	_Atomic uint64_t active;       /* [a] bit n: CPU n may hold its translations */
+	struct spinlock lock;
+	uint64_t resident;             /* [p] pages mapped */
+	uint64_t tables;               /* [p] page table frames below the root */
+};
+
+/* True if a kernel address can be read. Any context, also in a panic. */
+bool kernel_address_mapped(uint64_t va);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * trap.c - what the entries of trap_entry.S call: system calls, exceptions, interrupts.
+ *
+ * A user's fault is vm_fault()'s or exception()'s matter and never the kernel's. A fault of the kernel is
+ * resolved in one case only: an instruction of copyio.S (fixup.h) on a user address; every other
+ * one is a panic that shows the registers.
+ *
+ * Invariants: T1 before a return to user mode the thread's ASTs are looked at with interrupts off; T2 a return to
+ *   user mode goes to an address below the non-canonical hole and with a user's flags; T3 vm_fault() and exception() are
+ *   called with interrupts on and no spin lock held.
+ * References: SDM vol. 3A 6.15; SYSRET: vol. 2 (a non-canonical RIP faults in the kernel on Intel's).
+ */
+#include "cpu_private.h"
+#include "fixup.h"
+#include "fpu.h"
+#include "instructions.h"
+#include "interrupt.h"
+#include "trap_private.h"
+#include <kern/panic.h>
+#include <kern/task.h>
+#include <kern/thread.h>
+#include <mach/exception_types.h>
+#include <machine/pmap.h>
+#include <machine/trap.h>
+#include <vm/vm_fault.h>
+
+#define FAULT_PRESENT 1U
+#define FAULT_WRITE 2U
+#define FAULT_USER 4U
+#define FAULT_RESERVED_BIT 8U
+#define FAULT_FETCH 16U
+
+enum vector {
+	VECTOR_DIVIDE = 0,
+	VECTOR_DEBUG = 1,
+	VECTOR_NMI = 2,
+	VECTOR_BREAKPOINT = 3,
+	VECTOR_OVERFLOW = 4,
+	VECTOR_BOUND = 5,
+	VECTOR_INVALID_OPCODE = 6,
+	VECTOR_NO_FPU = 7,
+	VECTOR_DOUBLE_FAULT = 8,
+	VECTOR_STACK = 12,
+	VECTOR_PROTECTION = 13,
+	VECTOR_PAGE_FAULT = 14,
+	VECTOR_X87 = 16,
+	VECTOR_ALIGNMENT = 17,
+	VECTOR_MACHINE_CHECK = 18,
+	VECTOR_SIMD = 19,
+	EXCEPTION_VECTORS = 32,
+};
+
+/* What a user's exception is called; type 0: not one that user code can cause. */
+static const struct exception_kind {
+	const char *name;
+	int type;
+	int64_t code;
+} kinds[EXCEPTION_VECTORS] = {
+	[VECTOR_DIVIDE] = { "divide error", EXC_ARITHMETIC, EXC_I386_DIV },
+	[VECTOR_DEBUG] = { "debug trap", EXC_BREAKPOINT, EXC_I386_SGL },
+	[VECTOR_BREAKPOINT] = { "breakpoint", EXC_BREAKPOINT, EXC_I386_BPT },
+	[VECTOR_OVERFLOW] = { "overflow", EXC_ARITHMETIC, EXC_I386_INTO },
+	[VECTOR_BOUND] = { "bound range exceeded", EXC_SOFTWARE, EXC_I386_BOUND },
+	[VECTOR_INVALID_OPCODE] = { "invalid opcode", EXC_BAD_INSTRUCTION, EXC_I386_INVOP },
+	[VECTOR_NO_FPU] = { "no FPU", 0, 0 },
+	[VECTOR_DOUBLE_FAULT] = { "double fault", 0, 0 },
+	[10] = { "invalid TSS", EXC_BAD_INSTRUCTION, EXC_I386_INVTSSFLT },
+	[11] = { "segment not present", EXC_BAD_INSTRUCTION, EXC_I386_SEGNPFLT },
+	[VECTOR_STACK] = { "stack fault", EXC_BAD_ACCESS, EXC_I386_STKFLT },
+	[VECTOR_PROTECTION] = { "general protection fault", EXC_BAD_ACCESS, EXC_I386_GPFLT },
+	[VECTOR_PAGE_FAULT] = { "page fault", 0, 0 },
+	[VECTOR_X87] = { "x87 error", EXC_ARITHMETIC, EXC_I386_EXTERR },
+	[VECTOR_ALIGNMENT] = { "alignment check", EXC_BAD_ACCESS, EXC_I386_ALIGNFLT },
+	[VECTOR_MACHINE_CHECK] = { "machine check", 0, 0 },
+	[VECTOR_SIMD] = { "SIMD error", EXC_ARITHMETIC, EXC_I386_SSEEXTERR },
+};
+
+static bool from_user(const struct trap_frame *frame)
+{
+	return (frame->cs & 3) != 0;
+}
+
+/* --- the way back to user mode ------------------------------------------------------------ */
+
+__attribute__((section(".text.hot"))) void trap_leave(struct trap_frame *frame)
+{
+	struct thread *self = current_thread();
+
+	KASSERT(this_cpu()->irq_depth == 0);
+	for (;;) {
+		cpu_irq_disable();
+		if (atomic_load_explicit(&self->ast, memory_order_relaxed) != 0) {
+			ast_taken(frame); /* T1 */
+		} else if (frame->rip >= USER_ADDRESS_END) { /* T2 */
+			cpu_irq_enable();
+			exception(EXC_BAD_ACCESS, EXC_I386_GPFLT, (int64_t)frame->rip);
+		} else {
+			return;
+		}
+	}
+}
+
+__attribute__((section(".text.hot"))) bool syscall_dispatch(struct trap_frame *frame)
+{
+	if ((int64_t)frame->rax < 0)
+		mach_trap(frame);
+	else
+		linux_syscall(frame);
+	trap_leave(frame);
+	/* SYSRET takes RIP from RCX and RFLAGS from R11, and sets both. */
+	return frame->rcx == frame->rip && frame->r11 == frame->rflags &&
+	       (frame->rflags & (RFLAGS_RF | RFLAGS_TF)) == 0;
+}
+
+/* --- faults ------------------------------------------------------------------------------- */
+
+/* What the access was, for vm_fault(). */
+static vm_prot_t fault_access(uint64_t error)
+{
+	if (error & FAULT_FETCH)
+		return VM_PROT_EXECUTE;
+	return (error & FAULT_WRITE) ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ;
+}
+
+static kern_return_t resolve_fault(uint64_t va, uint64_t error)
+{
+	struct thread *self = current_thread();
+
+	if (va >= VM_MAX_ADDRESS || self == NULL || self->task == NULL || self->task == kernel_task)
+		return KERN_INVALID_ADDRESS;
+	cpu_irq_enable(); /* T3 */
+	return vm_fault(self->task->map, va, fault_access(error));
+}
+
+static void user_page_fault(struct trap_frame *frame, uint64_t va)
+{
+	kern_return_t kr;
+
+	if (frame->error & FAULT_RESERVED_BIT)
+		panic_trap(frame, "a page table entry for 0x%lx has reserved bits set", va);
+	kr = resolve_fault(va, frame->error);
+	if (kr == KERN_SUCCESS || kr == KERN_ABORTED)
+		return;
+	cpu_irq_enable();
+	exception(EXC_BAD_ACCESS, kr, (int64_t)va);
+}
+
+static void user_exception(struct trap_frame *frame, uint64_t debug_status)
+{
+	const struct exception_kind *kind = &kinds[frame->vector];
+
+	if (frame->vector == VECTOR_NO_FPU && fpu_first_use())
+		return;
+	if (frame->vector == VECTOR_NO_FPU) {
+		cpu_irq_enable();
+		exception(EXC_ARITHMETIC, EXC_I386_EXTERR, 0); /* no memory for its registers */
+		return;
+	}
+	if (kind->type == 0)
+		panic_trap(frame, "unexpected trap %lu from user mode", frame->vector);
+	cpu_irq_enable();
+	exception(kind->type, kind->code, kind->type == EXC_BREAKPOINT ? (int64_t)debug_status :
+									  (int64_t)frame->rip);
+}
+
+static void kernel_fault(struct trap_frame *frame, uint64_t va)
+{
+	uint64_t go_on = fixup_of(frame->rip);
+	bool page_fault = frame->vector == VECTOR_PAGE_FAULT;
+
+	if (go_on == 0 || (page_fault && va >= USER_ADDRESS_END)) {
+		const char *name = frame->vector < EXCEPTION_VECTORS ? kinds[frame->vector].name : NULL;
+
+		if (page_fault)
+			panic_trap(frame, "kernel %s at 0x%lx%s",
+				   (frame->error & FAULT_FETCH) ? "execution" :
+				   (frame->error & FAULT_WRITE) ? "write" : "read", va,
+				   (frame->error & FAULT_PRESENT) ? " (not allowed)" : " (not mapped)");
+		panic_trap(frame, "kernel %s", name != NULL ? name : "trap");
+	}
+	if (page_fault) {
+		if (this_cpu()->irq_depth != 0)
+			panic_trap(frame, "copy to or from user memory under a spin lock");
+		if (resolve_fault(va, frame->error) == KERN_SUCCESS)
+			return;
+	}
+	frame->rip = go_on;
+}
+
+__attribute__((section(".text.hot"))) void trap_dispatch(struct trap_frame *frame)
+{
+	uint64_t va, debug_status = 0;
+
+	if (frame->vector >= EXCEPTION_VECTORS) {
+		interrupt_dispatch(frame);
+		if (from_user(frame))
+			trap_leave(frame);
+		return;
+	}
+	va = frame->vector == VECTOR_PAGE_FAULT ? read_cr2() : 0;
+	if (!from_user(frame)) {
+		kernel_fault(frame, va);
+		cpu_irq_disable();
+		return;
+	}
+	if (frame->vector == VECTOR_DEBUG) {
+		debug_status = read_dr6();
+		write_dr6(0xffff0ff0UL); /* sticky: back to its reset value */
+	}
+	if (frame->vector == VECTOR_PAGE_FAULT)
+		user_page_fault(frame, va);
+	else
+		user_exception(frame, debug_status);
+	trap_leave(frame);
+}
+
+/* --- the stacks of their own -------------------------------------------------------------- */
+
+static bool is_stack_guard(uint64_t va)
+{
+	struct thread *self = current_thread();
+	uint64_t base = self != NULL ? self->machine.kernel_stack_base : 0;
+
+	if (base != 0 && va >= base - PAGE_SIZE && va < base)
+		return true;
+	return va >= (uint64_t)boot_stack_guard && va < (uint64_t)boot_stack_guard + PAGE_SIZE;
+}
+
+void trap_paranoid(struct trap_frame *frame)
+{
+	switch (frame->vector) {
+	case VECTOR_NMI:
+		if (cpu_arch(this_cpu())->stop_request)
+			machine_halt();
+		cpu_arch(this_cpu())->nmis++; /* not ours: a watchdog's or a button's */
+		return;
+	case VECTOR_DEBUG:
+		/* Deferred from user mode past the entry (MOV SS): nothing of the kernel's is traced. */
+		write_dr6(0xffff0ff0UL);
+		frame->rflags &= ~RFLAGS_TF;
+		return;
+	case VECTOR_DOUBLE_FAULT:
+		if (is_stack_guard(read_cr2()))
+			panic_trap(frame, "kernel stack overflow at 0x%lx", read_cr2());
+		panic_trap(frame, "double fault");
+	default:
+		panic_trap(frame, "machine check");
+	}
+}
+
+/* --- a CPU's system call registers -------------------------------------------------------- */
+
+void syscall_init(void)
+{
+	/* SYSRET: SS = base + 8, CS = base + 16; SYSCALL: CS = base, SS = base + 8. */
+	const uint64_t user_base = SELECTOR_KERNEL_DATA | 3, kernel_base = SELECTOR_KERNEL_CODE;
+
+	wrmsr(MSR_STAR, user_base << 48 | kernel_base << 32);
+	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
+	wrmsr(MSR_SFMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_AC | RFLAGS_NT | RFLAGS_IOPL);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
+}

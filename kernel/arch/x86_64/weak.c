@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* weak.c - places held until their owners' code is linked; then this file goes. */
+#include <kern/assert.h>
+#include <kern/main.h>
+#include <kern/printf.h>
+#include <kern/task.h>
+#include <kern/thread.h>
+#include <machine/boot.h>
+#include <machine/pmap.h>
+#include <vm/vm_page.h>
+#include <machine/trap.h>
+#include <machine/irq.h>
+#include <kern/panic.h>
+#include <vm/vm_fault.h>
+#include <base/string.h>
+#include "interrupt.h"
+#include "boot_private.h"
+#include "fpu.h"
+
+#define WEAK __attribute__((weak))
+
+WEAK struct task *kernel_task;
+
+WEAK void boot_stop(const char *format, ...)
+{
+	kprintf("boot stopped: %s\n", format);
+	machine_exit(2);
+}
+
+WEAK void kernel_main(void)
+{
+	kprintf("Meshach (arch only), cmdline '%s', %lu KiB\n", boot_info.cmdline, boot_info.memory_bytes >> 10);
+	for (uint32_t i = 0; i < boot_info.region_count; i++)
+		kprintf("region %lx-%lx\n", boot_info.regions[i].start, boot_info.regions[i].end);
+	kprintf("archive %lx+%lx rsdp %lx\n", boot_info.archive_start, boot_info.archive_bytes, boot_info.acpi_rsdp);
+	vm_page_bootstrap();
+	if (strcmp(boot_info.cmdline, "test=panic") == 0)
+		panic("as asked, %d", 42);
+	if (strcmp(boot_info.cmdline, "test=fault") == 0)
+		*(volatile int *)0x1234 = 1;
+	if (strcmp(boot_info.cmdline, "test=text") == 0)
+		*(volatile char *)text_start = 1;
+	machine_exit(0);
+}
+
+WEAK void mach_trap(struct trap_frame *frame)
+{
+	panic("mach_trap");
+}
+
+WEAK void linux_syscall(struct trap_frame *frame)
+{
+	panic("linux_syscall");
+}
+
+WEAK void ast_taken(struct trap_frame *frame)
+{
+	panic("ast");
+}
+
+WEAK void exception(int type, int64_t code, int64_t subcode)
+{
+	panic("exception");
+}
+
+WEAK kern_return_t vm_fault(struct vm_map *map, uint64_t va, vm_prot_t prot)
+{
+	return KERN_INVALID_ADDRESS;
+}
+
+WEAK void *kernel_stack_alloc(uint64_t bytes)
+{
+	return NULL;
+}
+
+WEAK void kernel_stack_free(void *base, uint64_t bytes)
+{
+}
+
+WEAK void pmap_activate(struct pmap *p)
+{
+}
+
+WEAK void interrupt_dispatch(struct trap_frame *frame)
+{
+	panic_trap(frame, "interrupt");
+}
+
+WEAK kern_return_t irq_register_line(uint32_t line, irq_handler_t handler, void *arg)
+{
+	return KERN_FAILURE;
+}
+
+WEAK void machine_stop_others(void)
+{
+}
