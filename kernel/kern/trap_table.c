@@ -15,6 +15,7 @@
 #include <vm/vm_map.h>
 
 #define KERN_INVALID_TRAP KERN_INVALID_ARGUMENT
+#define TRAP_REPLY_PORT 26
 
 /* thread_switch options */
 #define SWITCH_OPTION_NONE 0
@@ -188,7 +189,7 @@ static const trap_t traps[] = {
 	[21] = trap_port_insert_right,
 	[22] = trap_port_insert_member,
 	[23] = trap_port_extract_member,
-	[26] = trap_reply_port,
+	[TRAP_REPLY_PORT] = trap_reply_port,
 	[27] = trap_thread_self,
 	[28] = trap_task_self,
 	[29] = trap_host_self,
@@ -207,5 +208,7 @@ void mach_trap(struct trap_frame *frame)
 
 	if (number < sizeof(traps) / sizeof(traps[0]))
 		trap = traps[number];
+	if (number < TRAP_REPLY_PORT)
+		cpu_irq_enable(); /* calls on maps and spaces may be long; message traps are not */
 	frame->rax = trap != NULL ? trap(frame) : KERN_INVALID_TRAP;
 }

@@ -135,6 +135,7 @@ void linux_syscall(struct trap_frame *frame)
 	uint64_t number = frame->rax;
 	linux_call_t call = NULL;
 
+	cpu_irq_enable(); /* these calls are not short; the return path disables them again */
 	if (number < sizeof(calls) / sizeof(calls[0]))
 		call = calls[number];
 	frame->rax = call != NULL ? (uint64_t)call(&args) : (uint64_t)-LINUX_ENOSYS;
