@@ -7,6 +7,18 @@ from .ninja import Writer
 
 # Program -> its source files. One file a line, sorted, so that changes merge.
 PROGRAMS: dict[str, list[str]] = {
+    "meshach": [
+        "cluster/json.c",
+        "cluster/meshach/archive.c",
+        "cluster/meshach/bench.c",
+        "cluster/meshach/client.c",
+        "cluster/meshach/console.c",
+        "cluster/meshach/main.c",
+        "cluster/meshach/qemu.c",
+        "cluster/meshach/state.c",
+        "cluster/meshach/supervisor.c",
+        "cluster/meshach/up.c",
+    ],
     "meshach-switch": [
         "cluster/json.c",
         "cluster/switch/capture.c",
@@ -35,4 +47,6 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
         objects = [n.build(f"build/cluster/{source.rsplit('.', 1)[0].removeprefix('cluster/')}.o", "cluster_cc",
                            [source], order_only=generated) for source in sources]
         targets.append(n.build(f"build/{name}", "cluster_link", objects))
+    n.rule("copy", "cp $in $out", "COPY $out")
+    targets.append(n.build("build/boot.ipxe", "copy", ["boot/ipxe/boot.ipxe"]))
     return targets
