@@ -39,7 +39,7 @@ command_status(const struct options *o)
 	ask(o, "switch", "ports", ports, sizeof ports);
 	if (o->json) {
 		answer[strlen(answer) - 1] = '\0';
-		printf("%s, \"switch_ports\": %s}\n", answer, strchr(ports, '['));
+		printf("%s, \"switch_ports\": %s\n", answer, strchr(ports, '['));
 		return 0;
 	}
 	json_get_string(answer, "fabric", fabric, sizeof fabric);
