@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 sys.dont_write_bytecode = True
 
-from tools.build import cluster, front, kernel, unit  # noqa: E402
+from tools.build import cluster, front, kernel, mig, unit  # noqa: E402
 from tools.build.ninja import Writer  # noqa: E402
 
 
@@ -33,8 +33,9 @@ def ninja_text() -> str:
     n.rule("configure", "./configure.py", "CONFIGURE", generator="1", restat="1")
     n.build("build.ninja", "configure",
             implicit=["configure.py", *sorted(f"tools/build/{p.name}" for p in (ROOT / "tools/build").glob("*.py"))])
-    generated: list[str] = []
+    generated = mig.emit(n)
     targets = kernel.emit(n, generated) + cluster.emit(n, generated) + unit.emit(n, generated)
+    targets += mig.emit_tests(n, generated)
     n.comment("for editors")
     n.rule("compdb", "ninja -t compdb > $out", "COMPDB")
     targets.append(n.build("compile_commands.json", "compdb", implicit=["build.ninja"]))

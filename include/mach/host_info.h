@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mach/host_info.h - flavours of host_info(). Names and shapes: OSF Mach and XNU. */
+#pragma once
+
+#include <mach/port.h>
+#include <stdint.h>
+
+typedef integer_t host_flavor_t;
+typedef integer_t *host_info_t;
+#define HOST_INFO_MAX 68
+typedef integer_t host_info_data_t[HOST_INFO_MAX];
+
+#define HOST_BASIC_INFO 1
+typedef struct host_basic_info {
+	integer_t max_cpus;
+	integer_t avail_cpus;
+	natural_t memory_size;  /* bytes, at most 2 GiB */
+	integer_t cpu_type;
+	integer_t cpu_subtype;
+	integer_t cpu_threadtype;
+	integer_t physical_cpu;
+	integer_t physical_cpu_max;
+	integer_t logical_cpu;
+	integer_t logical_cpu_max;
+	uint64_t max_mem;       /* bytes */
+} host_basic_info_data_t;
+typedef host_basic_info_data_t *host_basic_info_t;
+#define HOST_BASIC_INFO_COUNT ((natural_t)(sizeof(host_basic_info_data_t) / sizeof(natural_t)))
+#define CPU_TYPE_X86_64 0x01000007
+
+#define HOST_SCHED_INFO 3
+typedef struct host_sched_info {
+	integer_t min_timeout; /* milliseconds */
+	integer_t min_quantum; /* milliseconds */
+} host_sched_info_data_t;
+typedef host_sched_info_data_t *host_sched_info_t;
+#define HOST_SCHED_INFO_COUNT ((natural_t)(sizeof(host_sched_info_data_t) / sizeof(natural_t)))
+
+/* Ours: this node in the cluster, and what its kernel holds (for `status`, `top` and leak tests). */
+#define HOST_NODE_INFO 0x4d53
+typedef struct host_node_info {
+	uint32_t address;     /* IPv4, host order; 0: no network */
+	uint32_t cpus;
+	uint64_t incarnation;
+	uint64_t uptime_ns;
+	uint64_t memory_bytes, free_bytes;
+	uint32_t tasks, threads;
+	uint32_t ports, kmsgs; /* in use now */
+} host_node_info_data_t;
+typedef host_node_info_data_t *host_node_info_t;
+#define HOST_NODE_INFO_COUNT ((natural_t)(sizeof(host_node_info_data_t) / sizeof(natural_t)))

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mach/mach.h - everything a program needs to use the kernel. */
+#pragma once
+
+#include <mach/mach_types.h>
+#include <mach/mach_error.h>
+#include <mach/mach_init.h>
+#include <mach/mach_port.h>
+#include <mach/mach_traps.h>
+#include <mach/mach_vm.h>
+#include <mach/mig.h>
+#include <mach/notify.h>
+
+/*
+ * Serve port with demux until an error of receiving; requests and replies of at most max_size bytes,
+ * trailer apart. options: MACH_RCV_* for each receive.
+ */
+mach_msg_return_t mach_msg_server(boolean_t (*demux)(mach_msg_header_t *, mach_msg_header_t *),
+				  mach_msg_size_t max_size, mach_port_t port, mach_msg_option_t options);
+/* The same for one request. */
+mach_msg_return_t mach_msg_server_once(boolean_t (*demux)(mach_msg_header_t *, mach_msg_header_t *),
+				       mach_msg_size_t max_size, mach_port_t port, mach_msg_option_t options);

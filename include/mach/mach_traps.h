@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mach/mach_traps.h - the kernel's traps. Numbers (negative rax): XNU's.
+ *
+ * The _kernelrpc_ traps do for the calling task what the message of the same name does for any; they
+ * answer MACH_SEND_INVALID_DEST when target is not the caller's own task, or the kernel has no
+ * such trap, and then the message does it.
+ */
+#pragma once
+
+#include <mach/message.h>
+#include <mach/port.h>
+#include <mach/vm_types.h>
+
+#define MACH_TRAP_VM_ALLOCATE 10
+#define MACH_TRAP_VM_DEALLOCATE 12
+#define MACH_TRAP_VM_PROTECT 14
+#define MACH_TRAP_PORT_ALLOCATE 16
+#define MACH_TRAP_PORT_DEALLOCATE 18
+#define MACH_TRAP_PORT_MOD_REFS 19
+#define MACH_TRAP_PORT_MOVE_MEMBER 20
+#define MACH_TRAP_PORT_INSERT_RIGHT 21
+#define MACH_TRAP_REPLY_PORT 26
+#define MACH_TRAP_THREAD_SELF 27
+#define MACH_TRAP_TASK_SELF 28
+#define MACH_TRAP_HOST_SELF 29
+#define MACH_TRAP_MSG 31
+#define MACH_TRAP_MSG_OVERWRITE 32
+#define MACH_TRAP_SWTCH_PRI 59
+#define MACH_TRAP_SWTCH 60
+#define MACH_TRAP_THREAD_SWITCH 61
+
+#ifndef MESHACH_KERNEL
+mach_port_name_t mach_reply_port(void);
+mach_port_name_t thread_self_trap(void);
+mach_port_name_t task_self_trap(void);
+mach_port_name_t host_self_trap(void);
+mach_msg_return_t mach_msg_trap(mach_msg_header_t *msg, mach_msg_option_t option, mach_msg_size_t send_size,
+				mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+				mach_port_name_t notify);
+mach_msg_return_t mach_msg_overwrite_trap(mach_msg_header_t *msg, mach_msg_option_t option,
+					  mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+					  mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+					  mach_port_name_t notify, mach_msg_header_t *rcv_msg);
+/* Give the rest of the quantum up; TRUE if another thread may run. */
+int swtch(void);
+int swtch_pri(int priority);
+#define SWITCH_OPTION_NONE 0
+#define SWITCH_OPTION_DEPRESS 1
+#define SWITCH_OPTION_WAIT 2
+/* time in milliseconds. */
+kern_return_t thread_switch(mach_port_name_t thread, int option, mach_msg_timeout_t time);
+
+kern_return_t _kernelrpc_mach_vm_allocate_trap(mach_port_name_t target, mach_vm_address_t *address,
+					       mach_vm_size_t size, int flags);
+kern_return_t _kernelrpc_mach_vm_deallocate_trap(mach_port_name_t target, mach_vm_address_t address,
+						 mach_vm_size_t size);
+kern_return_t _kernelrpc_mach_vm_protect_trap(mach_port_name_t target, mach_vm_address_t address,
+					      mach_vm_size_t size, int set_maximum, int protection);
+kern_return_t _kernelrpc_mach_port_allocate_trap(mach_port_name_t target, mach_port_right_t right,
+						 mach_port_name_t *name);
+kern_return_t _kernelrpc_mach_port_deallocate_trap(mach_port_name_t target, mach_port_name_t name);
+kern_return_t _kernelrpc_mach_port_mod_refs_trap(mach_port_name_t target, mach_port_name_t name,
+						 mach_port_right_t right, mach_port_delta_t delta);
+kern_return_t _kernelrpc_mach_port_move_member_trap(mach_port_name_t target, mach_port_name_t member,
+						    mach_port_name_t after);
+kern_return_t _kernelrpc_mach_port_insert_right_trap(mach_port_name_t target, mach_port_name_t name,
+						     mach_port_name_t port, mach_msg_type_name_t disposition);
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mach/mach_types.h - the types of the kernel's interfaces. Names: OSF Mach and XNU. */
+#pragma once
+
+#include <mach/boolean.h>
+#include <mach/exception_types.h>
+#include <mach/host_info.h>
+#include <mach/message.h>
+#include <mach/port.h>
+#include <mach/task_info.h>
+#include <mach/thread_info.h>
+#include <mach/thread_status.h>
+#include <mach/vm_inherit.h>
+#include <mach/vm_prot.h>
+#include <mach/vm_region.h>
+#include <mach/vm_statistics.h>
+#include <mach/vm_types.h>
+
+/* Objects are ports to programs; the kernel's own types have other names. */
+#ifndef MESHACH_KERNEL
+typedef mach_port_t host_t;
+typedef mach_port_t host_priv_t;
+typedef mach_port_t task_t;
+typedef mach_port_t task_name_t;
+typedef mach_port_t ipc_space_t;
+typedef mach_port_t vm_map_t;
+typedef mach_port_t vm_task_entry_t;
+typedef mach_port_t thread_t;
+typedef mach_port_t thread_act_t;
+typedef mach_port_t exception_port_t;
+typedef mach_port_t memory_object_t;
+typedef mach_port_t mem_entry_name_port_t;
+typedef mach_port_t *thread_act_array_t;
+typedef mach_port_t *thread_array_t;
+typedef mach_port_t *task_array_t;
+
+#define HOST_NULL ((host_t)0)
+#define HOST_PRIV_NULL ((host_priv_t)0)
+#define TASK_NULL ((task_t)0)
+#define THREAD_NULL ((thread_t)0)
+#define VM_MAP_NULL ((vm_map_t)0)
+#endif
+
+typedef uint64_t mach_memory_offset_t;
+typedef vm_offset_t pointer_t;
+typedef char kernel_version_t[512];
+typedef int vm_region_flavor_t;

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The interfaces, and the code that tools/mig makes of them.
+
+build/gen/FOLDER/NAME.h, NAME_user.c, NAME_server.{h,c}, NAME_table.c: for programs; included as <FOLDER/NAME.h>.
+build/gen/kernel/NAME_server.{h,c}, NAME_table.c: for the kernel, which serves NAME.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .ninja import Writer
+
+# Under include/idl, one a line, sorted.
+INTERFACES: list[str] = [
+    "mach/mach_port.defs",
+    "mach/mach_vm.defs",
+]
+
+# Of them, those that the kernel serves.
+KERNEL: list[str] = [
+    "mach/mach_port.defs",
+    "mach/mach_vm.defs",
+]
+
+# The runtime of stubs that also runs in the round-trip test on the host.
+ROUNDTRIP: list[str] = [
+    "lib/mach/mach_msg_destroy.c",
+    "lib/mach/mach_msg_server.c",
+    "lib/mach/mig_check.c",
+    "lib/mach/mig_server.c",
+    "lib/mach/mig_user.c",
+    "tests/unit/mig/roundtrip_test.c",
+]
+
+USER_TEST_CFLAGS = ("-std=gnu17 -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Werror -Wno-unused-parameter "
+                    "-Iinclude -Ilib -Ibuild/gen -Itests/unit/mig -fsanitize=address,undefined "
+                    "-fno-sanitize-recover=all")
+
+
+def tool() -> list[str]:
+    return ["tools/mig/mig", *sorted(f"tools/mig/migc/{p.name}" for p in Path("tools/mig/migc").glob("*.py"))]
+
+
+def program_files(defs: str) -> list[str]:
+    """What mig makes of defs for programs: the headers first."""
+    stem = defs.removesuffix(".defs")
+    return [f"build/gen/{stem}.h", f"build/gen/{stem}_server.h", f"build/gen/{stem}_user.c",
+            f"build/gen/{stem}_server.c", f"build/gen/{stem}_table.c"]
+
+
+def kernel_files(defs: str) -> list[str]:
+    name = Path(defs).stem
+    return [f"build/gen/kernel/{name}_server.h", f"build/gen/kernel/{name}_server.c", f"build/gen/kernel/{name}_table.c"]
+
+
+def kernel_sources() -> list[str]:
+    """The C files that go into the kernel."""
+    return ["lib/mach/mig_check.c", *[f for defs in KERNEL for f in kernel_files(defs)[1:]]]
+
+
+def emit(n: Writer) -> list[str]:
+    """Returns the headers, which every C file may need."""
+    n.comment("interfaces")
+    n.rule("mig", "tools/mig/mig $flags -Iinclude/idl -depfile $out_first.d -header $header -user $user "
+           "-sheader $sheader -server $server -table $table -header-name $header_name -sheader-name $sheader_name $in",
+           "MIG $in", depfile="$out_first.d", deps="gcc")
+    headers = []
+    for defs in INTERFACES:
+        stem = defs.removesuffix(".defs")
+        header, sheader, user, server, table = program_files(defs)
+        n.build([header, sheader, user, server, table], "mig", [f"include/idl/{defs}"], implicit=tool(), header=header,
+                sheader=sheader, user=user, server=server, table=table, out_first=header,
+                header_name=f"'<{stem}.h>'", sheader_name=f"'<{stem}_server.h>'", flags="")
+        headers += [header, sheader]
+    for defs in KERNEL:
+        sheader, server, table = kernel_files(defs)
+        n.build([sheader, server, table], "mig", [f"include/idl/{defs}"], implicit=tool(), header="/dev/null",
+                user="/dev/null", sheader=sheader, server=server, table=table, out_first=sheader, header_name="none",
+                sheader_name=f"'<kernel/{Path(defs).stem}_server.h>'", flags="-kernel")
+        headers.append(sheader)
+    return headers
+
+
+def emit_tests(n: Writer, generated: list[str]) -> list[str]:
+    n.comment("mig's round trip on the host, in a program's form")
+    n.variable("mig_test_cflags", USER_TEST_CFLAGS)
+    n.rule("mig_test_cc", "gcc $mig_test_cflags -MMD -MF $out.d -c $in -o $out", "HOSTCC $in", depfile="$out.d", deps="gcc")
+    folder = "build/gen/test/sample"
+    files = [f"{folder}{end}" for end in (".h", "_server.h", "_user.c", "_server.c", "_table.c")]
+    n.build(files, "mig", ["tests/unit/mig/sample.defs"], implicit=tool(), header=files[0], sheader=files[1],
+            user=files[2], server=files[3], table=files[4], out_first=files[0], header_name="'<test/sample.h>'",
+            sheader_name="'<test/sample_server.h>'", flags="")
+    objects = [n.build(f"build/host/user/{source.removeprefix('build/').rsplit('.', 1)[0]}.o", "mig_test_cc", [source],
+                       order_only=[*generated, files[0]]) for source in [*ROUNDTRIP, *files[2:]]]
+    return [n.build("build/tests/unit/mig_roundtrip", "host_link", objects, libs="-lcmocka")]
