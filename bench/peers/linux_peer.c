@@ -5,9 +5,6 @@
  *   linux_peer serve                 answer UDP and TCP on PORT until told to stop
  *   linux_peer net ADDRESS N         udp and tcp round trips to a serving guest, then tell it to stop
  *   linux_peer local N               pipe and unix-socket round trips between two processes here
- *
- * Each measure prints `BENCH {json}`: name, n, p50_us, p99_us. Time is the TSC, calibrated against the
- * monotonic clock over the whole measure, because reading a guest's clock may cost an exit.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,8 +19,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../programs/measure.h"
 
 #define PORT 7007
 #define BYTES 64
@@ -37,32 +35,6 @@ die(const char *what)
 {
 	printf("BENCH-ERROR %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static uint64_t
-tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
 }
 
 static void
@@ -88,32 +60,23 @@ receive_all(int fd, void *data, size_t bytes)
 static void
 measure(const char *name, int out, int in, unsigned n)
 {
-	uint64_t *ticks = calloc(n, sizeof *ticks), start_ns, start, total_ns, total;
+	struct measure m;
 	char data[BYTES] = { ECHO };
-	double us_per_tick;
 
-	if (ticks == NULL)
-		die("memory");
 	for (unsigned i = 0; i < WARM_UP; i++) {
 		send_all(out, data, sizeof data);
 		receive_all(in, data, sizeof data);
 	}
-	start_ns = now_ns();
-	start = tsc();
+	m = measure_begin(n);
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t t = tsc();
+		uint64_t start = measure_tsc();
 
 		send_all(out, data, sizeof data);
 		receive_all(in, data, sizeof data);
-		ticks[i] = tsc() - t;
+		measure_add(&m, measure_tsc() - start);
 	}
-	total = tsc() - start;
-	total_ns = now_ns() - start_ns;
-	us_per_tick = (double)total_ns / 1000 / (double)total;
-	qsort(ticks, n, sizeof *ticks, compare);
-	printf("BENCH {\"name\": \"%s\", \"n\": %u, \"p50_us\": %.2f, \"p99_us\": %.2f}\n", name, n,
-	       (double)ticks[n / 2] * us_per_tick, (double)ticks[(uint64_t)n * 99 / 100] * us_per_tick);
-	free(ticks);
+	measure_end(&m, 1);
+	measure_print(name, NULL, n, m.p50_us, m.p99_us);
 }
 
 /* Answer what arrives on fd until its other end is closed. */

@@ -46,6 +46,7 @@ PENDING: list[str] = [
     "kernel/kern/exception.c",
     "kernel/kern/host.c",
     "kernel/bench/frame_echo.c",
+    "kernel/bench/ipi.c",
     "kernel/bench/sample.c",
     "lib/base/elf.c",
     "kernel/device/nic.c",
