@@ -85,8 +85,10 @@ void vm_object_deallocate(struct vm_object *o);
 struct vm_page *vm_object_page_lookup_locked(struct vm_object *o, uint64_t offset);
 /* page belongs to o from now on, with wire_count 0. There is none at offset. */
 void vm_object_page_insert_locked(struct vm_object *o, struct vm_page *page, uint64_t offset);
-/* Unmap, remove and release the pages of [start, end). */
-void vm_object_page_free_range(struct vm_object *o, uint64_t start, uint64_t end);
+/* An entry that showed [start, end) goes: release the pages that nobody else can see (O3). */
+void vm_object_forget_range(struct vm_object *o, uint64_t start, uint64_t end);
+/* Grow an object whose one entry ends at end by more bytes of zeros; false if something forbids it. */
+bool vm_object_extend(struct vm_object *o, uint64_t end, uint64_t more);
 /* The page is no longer busy: wake who waits. */
 void vm_object_page_done_locked(struct vm_object *o, struct vm_page *page);
 
@@ -106,9 +108,9 @@ kern_return_t vm_object_wait(struct vm_resolved *r);
 struct vm_object *vm_object_shadow(struct vm_object *o, uint64_t offset, uint64_t size);
 /*
  * Prepare a copy of a shared object: its pages sink into a new object below it, read-only everywhere. Returns the
- * object that has them, +1. KERN_FAILURE: a page is wired, copy slowly; KERN_RESOURCE_SHORTAGE.
+ * object that has them, +1, and where o begins in it. KERN_FAILURE: a page is wired, copy slowly; KERN_RESOURCE_SHORTAGE.
  */
-kern_return_t vm_object_sink(struct vm_object *o, struct vm_object **out);
+kern_return_t vm_object_sink(struct vm_object *o, struct vm_object **out, uint64_t *offset);
 /* Copy bytes of [offset, offset+size) into a new object; as vm_object_resolve for errors and waits. */
 kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64_t size,
 				    struct vm_object **out, struct vm_resolved *wait);

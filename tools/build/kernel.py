@@ -36,6 +36,17 @@ SOURCES: list[str] = [
 
 # Compiled, not linked yet: they wait for a part that is still to land.
 PENDING: list[str] = [
+    "kernel/kern/kalloc.c",
+    "kernel/vm/vm_fault.c",
+    "kernel/vm/vm_map.c",
+    "kernel/vm/vm_map_access.c",
+    "kernel/vm/vm_map_copy.c",
+    "kernel/vm/vm_map_fork.c",
+    "kernel/vm/vm_map_tree.c",
+    "kernel/vm/vm_map_wire.c",
+    "kernel/vm/vm_object.c",
+    "kernel/vm/vm_object_chain.c",
+    "kernel/vm/vm_page.c",
     "kernel/personality/linux_task.c",
     "kernel/personality/linux_memory.c",
     "kernel/personality/linux_file.c",

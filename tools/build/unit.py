@@ -27,6 +27,24 @@ VM_HOST: list[str] = [
     "tests/unit/vm/arena.c",
 ]
 
+# All of VM but its message interface, over page tables that are a table.
+VM: list[str] = [
+    "kernel/vm/vm_fault.c",
+    "kernel/vm/vm_map.c",
+    "kernel/vm/vm_map_access.c",
+    "kernel/vm/vm_map_copy.c",
+    "kernel/vm/vm_map_fork.c",
+    "kernel/vm/vm_map_tree.c",
+    "kernel/vm/vm_map_wire.c",
+    "kernel/vm/vm_object.c",
+    "kernel/vm/vm_object_chain.c",
+    "tests/unit/vm/fake_pmap.c",
+]
+
+# VM's allocations, which fake_pmap.c makes fail on demand.
+VM_WRAP = "-Wl," + ",".join(f"--wrap={name}" for name in (
+    "kalloc", "kalloc_zeroed", "vm_page_grab", "vm_page_grab_zeroed", "zone_alloc", "zone_alloc_zeroed"))
+
 # Test name -> its source files (tests/unit mirrors the source tree). Each is one cmocka program.
 UNIT: dict[str, list[str]] = {
     "boot_input": ["kernel/kern/archive.c", "kernel/kern/options.c", "lib/base/elf.c",
@@ -35,7 +53,13 @@ UNIT: dict[str, list[str]] = {
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
+    "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
+}
+
+# More for the linker of some of them.
+LINK: dict[str, str] = {
+    "vm_map": VM_WRAP,
 }
 
 # Of them, those that are also built under ThreadSanitizer, as NAME_tsan.
@@ -61,7 +85,8 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
     for name, sources in UNIT.items():
         objects = [n.build(f"build/host/{source.rsplit('.', 1)[0]}.o", "host_cc", [source],
                            order_only=generated) for source in sources]
-        targets.append(n.build(f"build/tests/unit/{name}", "host_link", objects, libs="-lcmocka"))
+        targets.append(n.build(f"build/tests/unit/{name}", "host_link", objects,
+                               libs=" ".join(["-lcmocka", *filter(None, [LINK.get(name)])])))
     n.rule("tsan_cc", "gcc $host_cflags -fsanitize=thread $flags -MMD -MF $out.d -c $in -o $out",
            "TSANCC $in", depfile="$out.d", deps="gcc")
     n.rule("tsan_link", "gcc -fsanitize=thread $in -o $out $libs -lpthread", "TSANLINK $out")

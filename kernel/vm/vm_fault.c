@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_fault.c - from an address to a page, and its mapping.
+ *
+ * Interface: vm_fault.h; vm_map_internal.h for the other files of VM.
+ * A fault holds the map's mutex from the lookup to the mapping, so what it found stays true. Where it
+ *   must wait (a busy page), it drops everything, waits abortably, and begins again: no state is kept across a
+ *   wait (D6).
+ * Locking: map mutex -> object locks -> pmap.
+ */
+#include <vm/vm_fault.h>
+
+#include "vm_map_internal.h"
+
+kern_return_t vm_map_entry_object(struct vm_map_entry *e)
+{
+	if (e->object != NULL)
+		return KERN_SUCCESS;
+	e->object = vm_object_create(e->end - e->start);
+	e->offset = 0;
+	return e->object == NULL ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
+}
+
+kern_return_t vm_map_entry_unshare(struct vm_map_entry *e)
+{
+	struct vm_object *o;
+
+	if (!e->needs_copy)
+		return KERN_SUCCESS;
+	if (!vm_object_sole(e->object)) {
+		o = vm_object_shadow(e->object, e->offset, e->end - e->start);
+		if (o == NULL)
+			return KERN_RESOURCE_SHORTAGE;
+		e->object = o;
+		e->offset = 0;
+	}
+	e->needs_copy = false;
+	return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm_access access,
+				    struct vm_resolved *r)
+{
+	kern_return_t kr = KERN_SUCCESS;
+
+	if (e->object == NULL && access == VM_ACCESS_PEEK) {
+		*r = (struct vm_resolved){ 0 };
+		return KERN_SUCCESS;
+	}
+	if (e->object == NULL)
+		kr = vm_map_entry_object(e);
+	else if (e->object->device)
+		kr = KERN_INVALID_ADDRESS;
+	else if (access == VM_ACCESS_WRITE)
+		kr = vm_map_entry_unshare(e);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	return vm_object_resolve(e->object, e->offset + (va - e->start), access,
+				 e->wired_count != 0, r);
+}
+
+vm_prot_t vm_map_entry_pmap_prot(const struct vm_map_entry *e, const struct vm_resolved *r)
+{
+	vm_prot_t prot = e->protection;
+
+	if (!r->in_top || e->needs_copy)
+		prot &= ~VM_PROT_WRITE; /* O1, M3 */
+	return prot;
+}
+
+static kern_return_t fault_device(struct vm_map *map, const struct vm_map_entry *e, uint64_t va)
+{
+	const struct vm_object *o = e->object;
+
+	return pmap_enter_phys(map->pmap, va, o->device_phys + e->offset + (va - e->start),
+			       e->protection, o->cache);
+}
+
+static kern_return_t fault_locked(struct vm_map *map, uint64_t va, vm_prot_t prot,
+				  struct vm_resolved *r)
+{
+	struct vm_map_entry *e = vm_map_lookup(map, va);
+	kern_return_t kr;
+
+	if (e == NULL)
+		return KERN_INVALID_ADDRESS;
+	if (prot & ~(vm_prot_t)e->protection)
+		return KERN_PROTECTION_FAILURE;
+	if (e->object != NULL && e->object->device)
+		return fault_device(map, e, va);
+	kr = vm_map_resolve_locked(e, va, prot & VM_PROT_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ, r);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = pmap_enter(map->pmap, va, r->page, vm_map_entry_pmap_prot(e, r), e->wired_count != 0);
+	spin_unlock(&r->object->lock); /* O4: not before the mapping is there */
+	return kr;
+}
+
+kern_return_t vm_fault(struct vm_map *map, uint64_t va, vm_prot_t prot)
+{
+	struct vm_resolved r;
+	kern_return_t kr;
+
+	va &= ~PAGE_MASK;
+	do {
+		mutex_lock(&map->lock);
+		kr = fault_locked(map, va, prot, &r);
+		mutex_unlock(&map->lock);
+		if (kr != VM_OBJECT_WAIT)
+			return kr;
+		kr = vm_object_wait(&r);
+	} while (kr == KERN_SUCCESS);
+	return kr;
+}

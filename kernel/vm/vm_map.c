@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_map.c - address maps: their life, regions that come, go and change their rights.
+ *
+ * Interface: vm_map.h (M1..M5 there). Every change first clips the entries at both ends of its range, which may
+ *   fail for want of memory and changes nothing that can be seen; what follows cannot fail.
+ * Locking: map mutex -> object lock -> pmap.
+ */
+#include <base/string.h>
+#include <kern/kalloc.h>
+
+#include "vm_map_internal.h"
+
+/* Searches for space begin here: away from programs at low addresses, their heap (brk) and the stack. */
+#define ANYWHERE_BASE 0x0000100000000000UL
+
+struct vm_map *kernel_map;
+
+static struct zone *map_zone, *entry_zone;
+
+static struct vm_map *map_new(struct pmap *pmap, uint64_t min, uint64_t max)
+{
+	struct vm_map *map = zone_alloc_zeroed(map_zone);
+
+	if (map == NULL)
+		return NULL;
+	mutex_init(&map->lock, "vm_map");
+	map->references = 1;
+	map->pmap = pmap;
+	map->min = min;
+	map->max = max;
+	map->anywhere = ANYWHERE_BASE;
+	list_init(&map->entries);
+	return map;
+}
+
+void vm_init(void)
+{
+	map_zone = zone_create("vm_map", sizeof(struct vm_map), 0);
+	entry_zone = zone_create("vm_map_entry", sizeof(struct vm_map_entry), 0);
+	vm_object_init();
+	vm_map_copy_init();
+	kernel_map = map_new(kernel_pmap, 0, 0);
+	VERIFY(kernel_map != NULL);
+}
+
+struct vm_map *vm_map_create(void)
+{
+	struct pmap *pmap = pmap_create();
+	struct vm_map *map;
+
+	if (pmap == NULL)
+		return NULL;
+	map = map_new(pmap, VM_MIN_ADDRESS, VM_MAX_ADDRESS);
+	if (map == NULL)
+		pmap_destroy(pmap);
+	return map;
+}
+
+void vm_map_reference(struct vm_map *map)
+{
+	uint32_t was = atomic_fetch_add_explicit(&map->references, 1, memory_order_relaxed);
+
+	VERIFY(was != 0 && was != UINT32_MAX);
+}
+
+void vm_map_deallocate(struct vm_map *map)
+{
+	uint32_t was = atomic_fetch_sub_explicit(&map->references, 1, memory_order_acq_rel);
+
+	VERIFY(was != 0);
+	if (was != 1)
+		return;
+	mutex_lock(&map->lock);
+	vm_map_remove_locked(map, map->min, map->max);
+	mutex_unlock(&map->lock);
+	KASSERT(map->entry_count == 0 && map->size == 0);
+	pmap_destroy(map->pmap);
+	zone_free(map_zone, map);
+}
+
+struct pmap *vm_map_pmap(const struct vm_map *map)
+{
+	return map->pmap;
+}
+
+/* ---- ranges and entries ---- */
+
+kern_return_t vm_map_range(const struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			   uint64_t *start, uint64_t *end)
+{
+	uint64_t last;
+
+	*start = *end = address & ~PAGE_MASK;
+	if (size == 0)
+		return KERN_SUCCESS;
+	if (__builtin_add_overflow(address, size, &last) ||
+	    __builtin_add_overflow(last, PAGE_MASK, &last))
+		return KERN_INVALID_ADDRESS;
+	*end = last & ~PAGE_MASK;
+	return *start < map->min || *end > map->max ? KERN_INVALID_ADDRESS : KERN_SUCCESS;
+}
+
+struct vm_map_entry *vm_map_entry_alloc(void)
+{
+	struct vm_map_entry *e = zone_alloc_zeroed(entry_zone);
+
+	if (e != NULL)
+		list_init(&e->link);
+	return e;
+}
+
+void vm_map_entry_free(struct vm_map_entry *e)
+{
+	vm_object_deallocate(e->object);
+	zone_free(entry_zone, e);
+}
+
+static kern_return_t clip_at(struct vm_map *map, uint64_t address)
+{
+	struct vm_map_entry *e = vm_map_lookup(map, address), *right;
+
+	if (e == NULL || e->start == address)
+		return KERN_SUCCESS;
+	right = vm_map_entry_alloc();
+	if (right == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	right->start = address;
+	right->end = e->end;
+	right->object = e->object;
+	right->offset = e->offset + (e->object == NULL ? 0 : address - e->start);
+	right->protection = e->protection;
+	right->max_protection = e->max_protection;
+	right->inheritance = e->inheritance;
+	right->needs_copy = e->needs_copy;
+	right->wired_count = e->wired_count;
+	if (e->object != NULL)
+		vm_object_reference(e->object);
+	map->size -= e->end - address;
+	e->end = address;
+	vm_map_tree_insert(map, right);
+	return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_clip_range(struct vm_map *map, uint64_t start, uint64_t end)
+{
+	kern_return_t kr = clip_at(map, start);
+
+	return kr == KERN_SUCCESS ? clip_at(map, end) : kr;
+}
+
+static bool continues(const struct vm_map_entry *a, const struct vm_map_entry *b)
+{
+	return a->end == b->start && a->object == b->object && a->protection == b->protection &&
+	       a->max_protection == b->max_protection && a->inheritance == b->inheritance &&
+	       a->needs_copy == b->needs_copy && a->wired_count == b->wired_count &&
+	       (a->object == NULL || a->offset + (a->end - a->start) == b->offset);
+}
+
+void vm_map_simplify_locked(struct vm_map *map, uint64_t start, uint64_t end)
+{
+	struct vm_map_entry *e = vm_map_lookup_after(map, start == 0 ? 0 : start - 1), *next;
+
+	for (; e != NULL && e->start <= end; e = next) {
+		next = vm_map_next(map, e);
+		if (next == NULL || !continues(e, next))
+			continue;
+		vm_map_tree_remove(map, next);
+		e->end = next->end;
+		map->size += next->end - next->start;
+		vm_map_tree_gap_changed(map, vm_map_next(map, e));
+		vm_map_entry_free(next);
+		next = e; /* it may continue further */
+	}
+}
+
+void vm_map_remove_locked(struct vm_map *map, uint64_t start, uint64_t end)
+{
+	struct vm_map_entry *e = vm_map_lookup_after(map, start), *next;
+
+	for (; e != NULL && e->start < end; e = next) {
+		KASSERT(e->start >= start && e->end <= end);
+		next = vm_map_next(map, e);
+		if (e->wired_count != 0)
+			vm_map_entry_unwire(e);
+		if (e->object != NULL) {
+			pmap_remove(map->pmap, e->start, e->end);
+			vm_object_forget_range(e->object, e->offset, e->offset + (e->end - e->start));
+		}
+		vm_map_tree_remove(map, e);
+		vm_map_entry_free(e);
+	}
+}
+
+kern_return_t vm_map_check_locked(struct vm_map *map, uint64_t start, uint64_t end,
+				  vm_prot_t protection, bool max)
+{
+	struct vm_map_entry *e = vm_map_lookup(map, start);
+
+	while (start < end) {
+		if (e == NULL || e->start > start)
+			return KERN_INVALID_ADDRESS;
+		if (protection & ~(max ? e->max_protection : e->protection))
+			return KERN_PROTECTION_FAILURE;
+		start = e->end;
+		e = vm_map_next(map, e);
+	}
+	return KERN_SUCCESS;
+}
+
+/* ---- enter ---- */
+
+static kern_return_t place_anywhere(struct vm_map *map, uint64_t address, uint64_t size,
+				    uint64_t mask, uint64_t *start)
+{
+	uint64_t from = address == 0 ? map->anywhere : (address + PAGE_MASK) & ~PAGE_MASK;
+
+	mask |= PAGE_MASK;
+	if (from >= address && vm_map_find_space(map, from, size, mask, start))
+		return KERN_SUCCESS;
+	if (vm_map_find_space(map, map->anywhere, size, mask, start) ||
+	    vm_map_find_space(map, map->min, size, mask, start))
+		return KERN_SUCCESS;
+	return KERN_NO_SPACE;
+}
+
+kern_return_t vm_map_place_locked(struct vm_map *map, uint64_t address, uint64_t size, uint64_t mask,
+				  int flags, uint64_t *start)
+{
+	struct vm_map_entry *e;
+	kern_return_t kr;
+	uint64_t end;
+
+	if (flags & VM_FLAGS_ANYWHERE)
+		return place_anywhere(map, address, size, mask, start);
+	kr = vm_map_range(map, address & ~PAGE_MASK, size, start, &end);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if ((*start & mask) != 0)
+		return KERN_NO_SPACE;
+	if (flags & VM_FLAGS_OVERWRITE) {
+		kr = vm_map_clip_range(map, *start, end);
+		if (kr == KERN_SUCCESS)
+			vm_map_remove_locked(map, *start, end);
+		return kr;
+	}
+	e = vm_map_lookup_after(map, *start);
+	return e != NULL && e->start < end ? KERN_NO_SPACE : KERN_SUCCESS;
+}
+
+/* Let the entry before new grow over its range instead, when both are plain anonymous memory alike. */
+static bool extend_before(struct vm_map *map, const struct vm_map_entry *new)
+{
+	struct vm_map_entry *e = vm_map_lookup_after(map, new->start - 1);
+
+	if (new->object != NULL || e == NULL || e->end != new->start || e->needs_copy ||
+	    e->wired_count != 0 || e->protection != new->protection ||
+	    e->max_protection != new->max_protection || e->inheritance != new->inheritance)
+		return false;
+	if (e->object != NULL &&
+	    !vm_object_extend(e->object, e->offset + (e->end - e->start), new->end - new->start))
+		return false;
+	map->size += new->end - new->start;
+	e->end = new->end;
+	vm_map_tree_gap_changed(map, vm_map_next(map, e));
+	return true;
+}
+
+static bool enter_arguments_ok(mach_vm_size_t size, mach_vm_offset_t mask, int flags, uint64_t offset,
+			       vm_prot_t protection, vm_prot_t max_protection,
+			       vm_inherit_t inheritance)
+{
+	return size != 0 && size <= VM_MAX_ADDRESS && (mask & (mask + 1)) == 0 &&
+	       (flags & ~VM_FLAGS_USER_ALLOCATE) == 0 && (offset & PAGE_MASK) == 0 &&
+	       ((protection | max_protection) & ~VM_PROT_ALL) == 0 &&
+	       (protection & ~max_protection) == 0 && inheritance <= VM_INHERIT_LAST_VALID;
+}
+
+kern_return_t vm_map_enter(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			   mach_vm_offset_t mask, int flags, struct vm_object *object,
+			   uint64_t offset, bool needs_copy, vm_prot_t protection,
+			   vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+	struct vm_map_entry *e;
+	kern_return_t kr;
+
+	if (!enter_arguments_ok(size, mask, flags, offset, protection, max_protection, inheritance))
+		return KERN_INVALID_ARGUMENT;
+	size = (size + PAGE_MASK) & ~PAGE_MASK;
+	e = vm_map_entry_alloc();
+	if (e == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	e->protection = (uint8_t)protection;
+	e->max_protection = (uint8_t)max_protection;
+	e->inheritance = (uint8_t)inheritance;
+	mutex_lock(&map->lock);
+	kr = vm_map_place_locked(map, *address, size, mask, flags, &e->start);
+	if (kr == KERN_SUCCESS) {
+		*address = e->start;
+		e->end = e->start + size;
+		e->object = object;
+		e->offset = object == NULL ? 0 : offset;
+		e->needs_copy = object != NULL && needs_copy;
+		if (!extend_before(map, e)) {
+			vm_map_tree_insert(map, e);
+			e = NULL;
+		}
+	}
+	mutex_unlock(&map->lock);
+	if (e != NULL)
+		vm_map_entry_free(e); /* e->object is NULL: it failed, or was anonymous */
+	return kr;
+}
+
+kern_return_t vm_map_allocate(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			      int flags)
+{
+	return vm_map_enter(map, address, size, 0, flags, NULL, 0, false, VM_PROT_DEFAULT,
+			    VM_PROT_ALL, VM_INHERIT_DEFAULT);
+}
+
+kern_return_t vm_map_enter_device(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+				  int flags, uint64_t phys, bool cached, vm_prot_t protection)
+{
+	struct vm_object *o;
+	kern_return_t kr;
+	uint64_t end;
+
+	if ((phys & PAGE_MASK) != 0 || __builtin_add_overflow(phys, size, &end))
+		return KERN_INVALID_ARGUMENT;
+	o = vm_object_create_device(phys, size, cached ? PMAP_CACHED : PMAP_UNCACHED);
+	if (o == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	kr = vm_map_enter(map, address, size, 0, flags, o, 0, false, protection, protection,
+			  VM_INHERIT_SHARE);
+	if (kr != KERN_SUCCESS)
+		vm_object_deallocate(o);
+	return kr;
+}
+
+/* ---- changes ---- */
+
+kern_return_t vm_map_remove(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size)
+{
+	uint64_t start, end;
+	kern_return_t kr = vm_map_range(map, address, size, &start, &end);
+
+	if (kr != KERN_SUCCESS || start == end)
+		return kr;
+	mutex_lock(&map->lock);
+	kr = vm_map_clip_range(map, start, end);
+	if (kr == KERN_SUCCESS)
+		vm_map_remove_locked(map, start, end);
+	mutex_unlock(&map->lock);
+	return kr;
+}
+
+static void entry_protect(struct vm_map *map, struct vm_map_entry *e, vm_prot_t protection,
+			  bool set_max)
+{
+	vm_prot_t was = e->protection;
+
+	if (set_max) {
+		e->max_protection = (uint8_t)protection;
+		protection &= was;
+	}
+	e->protection = (uint8_t)protection;
+	if ((was & ~protection) == 0 || e->object == NULL)
+		return;
+	/* Never more than a copy-on-write page may have: a fault gives the rest back. */
+	if (protection == VM_PROT_NONE)
+		pmap_remove(map->pmap, e->start, e->end);
+	else
+		pmap_protect(map->pmap, e->start, e->end, protection & ~VM_PROT_WRITE);
+}
+
+kern_return_t vm_map_protect(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			     vm_prot_t protection, bool set_max)
+{
+	uint64_t start, end;
+	kern_return_t kr;
+
+	if (protection & ~VM_PROT_ALL)
+		return KERN_INVALID_ARGUMENT;
+	kr = vm_map_range(map, address, size, &start, &end);
+	if (kr != KERN_SUCCESS || start == end)
+		return kr;
+	mutex_lock(&map->lock);
+	kr = vm_map_check_locked(map, start, end, protection, true);
+	if (kr == KERN_SUCCESS)
+		kr = vm_map_clip_range(map, start, end);
+	if (kr == KERN_SUCCESS) {
+		struct vm_map_entry *e = vm_map_lookup(map, start);
+
+		for (; e != NULL && e->start < end; e = vm_map_next(map, e))
+			entry_protect(map, e, protection, set_max);
+	}
+	vm_map_simplify_locked(map, start, end);
+	mutex_unlock(&map->lock);
+	return kr;
+}
+
+kern_return_t vm_map_inherit(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			     vm_inherit_t inheritance)
+{
+	uint64_t start, end;
+	kern_return_t kr;
+
+	if (inheritance > VM_INHERIT_LAST_VALID)
+		return KERN_INVALID_ARGUMENT;
+	kr = vm_map_range(map, address, size, &start, &end);
+	if (kr != KERN_SUCCESS || start == end)
+		return kr;
+	mutex_lock(&map->lock);
+	kr = vm_map_check_locked(map, start, end, VM_PROT_NONE, true);
+	if (kr == KERN_SUCCESS)
+		kr = vm_map_clip_range(map, start, end);
+	if (kr == KERN_SUCCESS) {
+		struct vm_map_entry *e = vm_map_lookup(map, start);
+
+		for (; e != NULL && e->start < end; e = vm_map_next(map, e))
+			e->inheritance = (uint8_t)inheritance;
+	}
+	vm_map_simplify_locked(map, start, end);
+	mutex_unlock(&map->lock);
+	return kr;
+}
+
+kern_return_t vm_map_check(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			   vm_prot_t protection)
+{
+	uint64_t start, end;
+	kern_return_t kr = vm_map_range(map, address, size, &start, &end);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	mutex_lock(&map->lock);
+	kr = vm_map_check_locked(map, start, end, protection, false);
+	mutex_unlock(&map->lock);
+	return kr;
+}
+
+static void region_object(struct vm_object *o, struct vm_region *out)
+{
+	spin_lock(&o->lock);
+	out->shared = o->shared && o->references > 1;
+	out->references = o->references;
+	out->resident = o->resident;
+	spin_unlock(&o->lock);
+	out->object_id = (uintptr_t)o;
+}
+
+kern_return_t vm_map_region(struct vm_map *map, mach_vm_address_t address, struct vm_region *out)
+{
+	struct vm_map_entry *e;
+
+	mutex_lock(&map->lock);
+	e = vm_map_lookup_after(map, address);
+	if (e != NULL) {
+		*out = (struct vm_region){
+			.address = e->start,
+			.size = e->end - e->start,
+			.offset = e->offset,
+			.protection = e->protection,
+			.max_protection = e->max_protection,
+			.inheritance = e->inheritance,
+			.wired_count = e->wired_count,
+		};
+		if (e->object != NULL)
+			region_object(e->object, out);
+	}
+	mutex_unlock(&map->lock);
+	return e == NULL ? KERN_INVALID_ADDRESS : KERN_SUCCESS;
+}

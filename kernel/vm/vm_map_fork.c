@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_map_fork.c - memory of one map shown in another: inheritance, vm_remap, and what copies share.
+ *
+ * Interface: vm_map.h vm_map_fork, vm_map_remap; vm_map_entry_duplicate.
+ * How an object is copied: plain anonymous memory lazily on both sides (needs_copy: whoever writes first puts a
+ *   shadow in front of its entry); memory that several maps write by sinking its pages below the shared object; wired
+ *   memory and what a pager backs at once, page by page.
+ * Locking: never two maps' mutexes at once: vm_map_remap collects entries from the source, then inserts them.
+ */
+#include "vm_map_internal.h"
+
+static kern_return_t share(struct vm_map_entry *e, struct vm_map_entry *to)
+{
+	kern_return_t kr = vm_map_entry_object(e);
+
+	if (kr == KERN_SUCCESS && !e->object->device)
+		kr = vm_map_entry_unshare(e);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	spin_lock(&e->object->lock);
+	e->object->shared = e->object->copied = true;
+	e->object->references++;
+	spin_unlock(&e->object->lock);
+	to->object = e->object;
+	to->offset = e->offset;
+	return KERN_SUCCESS;
+}
+
+static void copy_lazily(struct vm_map *map, struct vm_map_entry *e, struct vm_map_entry *to)
+{
+	spin_lock(&e->object->lock);
+	e->object->copied = true;
+	e->object->references++;
+	spin_unlock(&e->object->lock);
+	if (!e->needs_copy && (e->protection & VM_PROT_WRITE))
+		pmap_protect(map->pmap, e->start, e->end, e->protection & ~VM_PROT_WRITE);
+	e->needs_copy = to->needs_copy = true;
+	to->object = e->object;
+	to->offset = e->offset;
+}
+
+static bool is_shared(struct vm_object *o)
+{
+	bool shared;
+
+	spin_lock(&o->lock);
+	shared = o->shared && o->references > 1;
+	spin_unlock(&o->lock);
+	return shared;
+}
+
+kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
+				     enum vm_entry_copy how, struct vm_map_entry *to,
+				     struct vm_resolved *wait)
+{
+	kern_return_t kr = KERN_FAILURE;
+	uint64_t base;
+
+	if (how == VM_ENTRY_SHARE || (e->object != NULL && e->object->device))
+		return share(e, to);
+	if (e->object == NULL)
+		return KERN_SUCCESS; /* zeros on both sides */
+	if (e->wired_count == 0 && e->object->pager == NULL) {
+		if (e->needs_copy || !is_shared(e->object)) {
+			copy_lazily(map, e, to);
+			return KERN_SUCCESS;
+		}
+		kr = vm_object_sink(e->object, &to->object, &base);
+		if (kr == KERN_SUCCESS) {
+			to->offset = base + e->offset;
+			to->needs_copy = true;
+		}
+	}
+	if (kr == KERN_FAILURE) {
+		to->offset = 0;
+		kr = vm_object_copy_slowly(e->object, e->offset, e->end - e->start, &to->object, wait);
+	}
+	return kr;
+}
+
+/* A fresh entry like e at the same addresses, showing its memory. */
+static kern_return_t entry_like(struct vm_map *map, struct vm_map_entry *e, enum vm_entry_copy how,
+				struct vm_map_entry **out, struct vm_resolved *wait)
+{
+	struct vm_map_entry *to = vm_map_entry_alloc();
+	kern_return_t kr;
+
+	if (to == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	to->start = e->start;
+	to->end = e->end;
+	to->protection = e->protection;
+	to->max_protection = e->max_protection;
+	to->inheritance = e->inheritance;
+	kr = vm_map_entry_duplicate(map, e, how, to, wait);
+	if (kr != KERN_SUCCESS)
+		vm_map_entry_free(to);
+	else
+		*out = to;
+	return kr;
+}
+
+static kern_return_t fork_locked(struct vm_map *parent, struct vm_map *child,
+				 struct vm_resolved *wait)
+{
+	struct vm_map_entry *e = vm_map_first(parent), *to;
+
+	for (; e != NULL; e = vm_map_next(parent, e)) {
+		kern_return_t kr;
+
+		if (e->inheritance == VM_INHERIT_NONE)
+			continue;
+		kr = entry_like(parent, e,
+				e->inheritance == VM_INHERIT_SHARE ? VM_ENTRY_SHARE : VM_ENTRY_COPY,
+				&to, wait);
+		if (kr != KERN_SUCCESS)
+			return kr;
+		vm_map_tree_insert(child, to);
+	}
+	return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_fork(struct vm_map *parent, struct vm_map **out)
+{
+	struct vm_resolved r;
+	struct vm_map *child;
+	kern_return_t kr;
+
+	do {
+		child = vm_map_create();
+		if (child == NULL)
+			return KERN_RESOURCE_SHORTAGE;
+		mutex_lock(&parent->lock);
+		kr = fork_locked(parent, child, &r);
+		mutex_unlock(&parent->lock);
+		if (kr == KERN_SUCCESS) {
+			*out = child;
+			return KERN_SUCCESS;
+		}
+		vm_map_deallocate(child);
+		if (kr != VM_OBJECT_WAIT)
+			return kr;
+		kr = vm_object_wait(&r);
+	} while (kr == KERN_SUCCESS);
+	return kr;
+}
+
+/* ---- remap ---- */
+
+struct extract {
+	struct list entries;  /* of vm_map_entry.link, starts and ends relative to the region */
+	vm_prot_t protection, max_protection; /* what all entries have */
+};
+
+static void extract_free(struct extract *x)
+{
+	LIST_FOR_EACH_SAFE(l, next, &x->entries) {
+		list_remove(l);
+		vm_map_entry_free(container_of(l, struct vm_map_entry, link));
+	}
+}
+
+static kern_return_t extract_locked(struct vm_map *source, uint64_t start, uint64_t end, bool copy,
+				    struct extract *x, struct vm_resolved *wait)
+{
+	kern_return_t kr = vm_map_check_locked(source, start, end, VM_PROT_NONE, false);
+	struct vm_map_entry *e, *to;
+
+	if (kr == KERN_SUCCESS)
+		kr = vm_map_clip_range(source, start, end);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	for (e = vm_map_lookup(source, start); e != NULL && e->start < end;
+	     e = vm_map_next(source, e)) {
+		kr = entry_like(source, e, copy ? VM_ENTRY_COPY : VM_ENTRY_SHARE, &to, wait);
+		if (kr != KERN_SUCCESS)
+			return kr;
+		to->start -= start;
+		to->end -= start;
+		list_add_tail(&x->entries, &to->link);
+		x->protection &= to->protection;
+		x->max_protection &= to->max_protection;
+	}
+	return KERN_SUCCESS;
+}
+
+/* Collect the region's memory; x is empty unless KERN_SUCCESS. */
+static kern_return_t extract(struct vm_map *source, uint64_t start, uint64_t end, bool copy,
+			     struct extract *x)
+{
+	struct vm_resolved r;
+	kern_return_t kr;
+
+	do {
+		*x = (struct extract){ .protection = VM_PROT_ALL, .max_protection = VM_PROT_ALL };
+		list_init(&x->entries);
+		mutex_lock(&source->lock);
+		kr = extract_locked(source, start, end, copy, x, &r);
+		mutex_unlock(&source->lock);
+		if (kr == KERN_SUCCESS)
+			return kr;
+		extract_free(x);
+		if (kr != VM_OBJECT_WAIT)
+			return kr;
+		kr = vm_object_wait(&r);
+	} while (kr == KERN_SUCCESS);
+	return kr;
+}
+
+kern_return_t vm_map_remap(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			   mach_vm_offset_t mask, int flags, struct vm_map *source,
+			   mach_vm_address_t source_address, bool copy, vm_prot_t *protection,
+			   vm_prot_t *max_protection, vm_inherit_t inheritance)
+{
+	struct extract x;
+	uint64_t start, end;
+	kern_return_t kr;
+
+	if (size == 0 || (mask & (mask + 1)) != 0 || (flags & ~VM_FLAGS_USER_ALLOCATE) != 0 ||
+	    inheritance > VM_INHERIT_LAST_VALID)
+		return KERN_INVALID_ARGUMENT;
+	kr = vm_map_range(source, source_address, size, &start, &end);
+	if (kr == KERN_SUCCESS)
+		kr = extract(source, start, end, copy, &x);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	size = end - start;
+	mutex_lock(&map->lock);
+	kr = vm_map_place_locked(map, *address, size, mask, flags, &start);
+	if (kr == KERN_SUCCESS) {
+		LIST_FOR_EACH_SAFE(l, next, &x.entries) {
+			struct vm_map_entry *e = container_of(l, struct vm_map_entry, link);
+
+			list_remove(l);
+			e->start += start;
+			e->end += start;
+			e->inheritance = (uint8_t)inheritance;
+			vm_map_tree_insert(map, e);
+		}
+		*address = start;
+		*protection = x.protection;
+		*max_protection = x.max_protection;
+	}
+	mutex_unlock(&map->lock);
+	extract_free(&x);
+	return kr;
+}

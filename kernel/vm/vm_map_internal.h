@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* vm_map_internal.h - between the files of the map (vm_map*.c, vm_fault.c, vm_map_copy.c). */
+#pragma once
+
+#include <machine/pmap.h>
+#include <vm/vm_map.h>
+#include <vm/vm_object.h>
+
+/* ---- vm_map_tree.c: all with the mutex held ---- */
+
+struct vm_map_entry *vm_map_first(const struct vm_map *map);
+struct vm_map_entry *vm_map_next(const struct vm_map *map, const struct vm_map_entry *e);
+struct vm_map_entry *vm_map_prev(const struct vm_map *map, const struct vm_map_entry *e);
+/* The entry that holds address, or NULL. */
+struct vm_map_entry *vm_map_lookup(struct vm_map *map, uint64_t address);
+/* The first entry that ends after address, or NULL. */
+struct vm_map_entry *vm_map_lookup_after(struct vm_map *map, uint64_t address);
+void vm_map_tree_insert(struct vm_map *map, struct vm_map_entry *e);
+void vm_map_tree_remove(struct vm_map *map, struct vm_map_entry *e);
+/* e (or NULL) begins elsewhere now, or its predecessor ends elsewhere. */
+void vm_map_tree_gap_changed(struct vm_map *map, struct vm_map_entry *e);
+bool vm_map_find_space(struct vm_map *map, uint64_t from, uint64_t size, uint64_t mask, uint64_t *at);
+
+/* ---- vm_map.c ---- */
+
+/* The only way from a user's address and size to a range: rounded to pages, in the map. Empty ranges are allowed. */
+kern_return_t vm_map_range(const struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			   uint64_t *start, uint64_t *end);
+struct vm_map_entry *vm_map_entry_alloc(void);
+/* Free an entry that is in no map, with its reference on its object. */
+void vm_map_entry_free(struct vm_map_entry *e);
+/* Split entries so that none crosses start or end. KERN_RESOURCE_SHORTAGE: nothing lost (a split may stay). */
+kern_return_t vm_map_clip_range(struct vm_map *map, uint64_t start, uint64_t end);
+/* KERN_SUCCESS if [start, end) is mapped without a hole with at least protection (of the maximum if max). */
+kern_return_t vm_map_check_locked(struct vm_map *map, uint64_t start, uint64_t end,
+				  vm_prot_t protection, bool max);
+/* Remove the entries of [start, end), which none crosses. */
+void vm_map_remove_locked(struct vm_map *map, uint64_t start, uint64_t end);
+/* Where a new region goes: vm_map_enter's rules for address, mask and flags. With OVERWRITE, room is made. */
+kern_return_t vm_map_place_locked(struct vm_map *map, uint64_t address, uint64_t size, uint64_t mask,
+				  int flags, uint64_t *start);
+/* Join entries around [start, end) that continue each other. */
+void vm_map_simplify_locked(struct vm_map *map, uint64_t start, uint64_t end);
+
+/* ---- vm_fault.c ---- */
+
+/*
+ * Find the page of va in entry e for access, doing what must come first: a shadow before the first write, an object
+ * before the first touch. Protection is not looked at. As vm_object_resolve, and KERN_INVALID_ADDRESS for a device.
+ */
+kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm_access access,
+				    struct vm_resolved *r);
+/* The entry gets an object if it has none. */
+kern_return_t vm_map_entry_object(struct vm_map_entry *e);
+/* The entry's object may be written through it: a shadow is put in front if needed. */
+kern_return_t vm_map_entry_unshare(struct vm_map_entry *e);
+/* What a mapping of the page r (locked) through e may allow. */
+vm_prot_t vm_map_entry_pmap_prot(const struct vm_map_entry *e, const struct vm_resolved *r);
+
+/* ---- vm_map_fork.c ---- */
+
+enum vm_entry_copy { VM_ENTRY_SHARE, VM_ENTRY_COPY };
+
+/*
+ * Make to (fresh, in no map) show what e of map shows: as the same memory or as a copy-on-write copy. Only object,
+ * offset and needs_copy of to are set. As vm_object_resolve for errors and waits.
+ */
+kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
+				     enum vm_entry_copy how, struct vm_map_entry *to,
+				     struct vm_resolved *wait);
+
+/* ---- vm_map_wire.c ---- */
+
+/* e is about to go: unwire its pages. */
+void vm_map_entry_unwire(struct vm_map_entry *e);
+
+/* ---- vm_map_copy.c ---- */
+
+void vm_map_copy_init(void);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_object.c - memory objects: their life, their pages, waits for busy pages.
+ *
+ * Interface: vm_object.h (invariants O1..O5 there). The chain of shadows is vm_object_chain.c.
+ * Pages are found through a hash of their offsets with chains in the pages themselves: inserting a page needs
+ *   no memory. The table grows when it can; when it cannot, lookups get slower, nothing fails.
+ */
+#include <vm/vm_object.h>
+
+#include <base/string.h>
+#include <kern/kalloc.h>
+
+#include "vm_object_internal.h"
+
+#define BUCKETS_MAX (1UL << 17) /* a 1 MiB table */
+#define BUCKETS_GROW 8U
+
+static struct zone *object_zone;
+
+void vm_object_init(void)
+{
+	object_zone = zone_create("vm_object", sizeof(struct vm_object), 0);
+}
+
+uint64_t vm_object_count(void)
+{
+	return zone_in_use(object_zone);
+}
+
+struct vm_object *vm_object_create(uint64_t size)
+{
+	struct vm_object *o = zone_alloc_zeroed(object_zone);
+
+	if (o == NULL)
+		return NULL;
+	spin_init(&o->lock, "vm_object");
+	o->references = 1;
+	o->size = size;
+	list_init(&o->pages);
+	o->buckets = o->buckets_inline;
+	o->bucket_mask = VM_OBJECT_BUCKETS_INLINE - 1;
+	waitq_init(&o->page_wait);
+	return o;
+}
+
+struct vm_object *vm_object_create_device(uint64_t phys, uint64_t size, enum pmap_cache cache)
+{
+	struct vm_object *o = vm_object_create(size);
+
+	if (o == NULL)
+		return NULL;
+	o->device = true;
+	o->shared = o->copied = true;
+	o->device_phys = phys;
+	o->cache = cache;
+	return o;
+}
+
+void vm_object_reference(struct vm_object *o)
+{
+	spin_lock(&o->lock);
+	VERIFY(o->references != 0 && o->references != UINT32_MAX);
+	o->references++;
+	spin_unlock(&o->lock);
+}
+
+static void buckets_free(struct vm_object *o)
+{
+	if (o->buckets != o->buckets_inline)
+		kfree(o->buckets, (o->bucket_mask + 1) * sizeof(o->buckets[0]));
+}
+
+static struct vm_page **bucket_of(struct vm_object *o, uint64_t offset)
+{
+	return &o->buckets[(offset >> PAGE_SHIFT) & o->bucket_mask];
+}
+
+/* Take page out of o: nobody's, no mapping. The caller releases or inserts it. */
+static void page_remove_locked(struct vm_object *o, struct vm_page *page)
+{
+	struct vm_page **at = bucket_of(o, page->offset);
+
+	while (*at != page)
+		at = &(*at)->hash_next;
+	*at = page->hash_next;
+	page->hash_next = NULL;
+	list_remove(&page->object_link);
+	page->object = NULL;
+	o->resident--;
+}
+
+void vm_object_page_free_locked(struct vm_object *o, struct vm_page *page)
+{
+	KASSERT(page->wire_count == 0 && !page->busy);
+	pmap_page_protect(page, VM_PROT_NONE);
+	page_remove_locked(o, page);
+	vm_page_release(page);
+}
+
+void vm_object_page_move_locked(struct vm_object *to, struct vm_page *page, uint64_t offset)
+{
+	uint32_t wired = page->wire_count;
+
+	page_remove_locked(page->object, page);
+	vm_object_page_insert_locked(to, page, offset);
+	page->wire_count = wired;
+}
+
+void vm_object_deallocate(struct vm_object *o)
+{
+	while (o != NULL) {
+		struct vm_object *shadow;
+		struct vm_page *p;
+
+		spin_lock(&o->lock);
+		VERIFY(o->references != 0);
+		if (--o->references != 0) {
+			spin_unlock(&o->lock);
+			return;
+		}
+		KASSERT(o->paging_in_progress == 0 && list_empty(&o->page_wait.threads)); /* O5 */
+		while ((p = list_first(&o->pages, struct vm_page, object_link)) != NULL)
+			vm_object_page_free_locked(o, p);
+		shadow = o->shadow;
+		spin_unlock(&o->lock);
+		buckets_free(o);
+		zone_free(object_zone, o);
+		o = shadow;
+	}
+}
+
+/* The emptied shadow of a collapse: locked by the caller, whose reference it was. */
+void vm_object_free_emptied(struct vm_object *o)
+{
+	KASSERT(o->references == 1 && list_empty(&o->pages));
+	spin_unlock(&o->lock);
+	buckets_free(o);
+	zone_free(object_zone, o);
+}
+
+struct vm_page *vm_object_page_lookup_locked(struct vm_object *o, uint64_t offset)
+{
+	struct vm_page *p = *bucket_of(o, offset);
+
+	while (p != NULL && p->offset != offset)
+		p = p->hash_next;
+	return p;
+}
+
+static void buckets_grow_locked(struct vm_object *o)
+{
+	uint64_t count = (o->bucket_mask + 1) * BUCKETS_GROW;
+	struct vm_page **old = o->buckets, **table;
+	uint64_t old_mask = o->bucket_mask;
+
+	if (count > BUCKETS_MAX)
+		count = BUCKETS_MAX;
+	table = count > old_mask + 1 ? kalloc_zeroed(count * sizeof(table[0])) : NULL;
+	if (table == NULL)
+		return;
+	o->buckets = table;
+	o->bucket_mask = count - 1;
+	LIST_FOR_EACH(l, &o->pages) {
+		struct vm_page *p = container_of(l, struct vm_page, object_link);
+		struct vm_page **at = bucket_of(o, p->offset);
+
+		p->hash_next = *at;
+		*at = p;
+	}
+	if (old != o->buckets_inline)
+		kfree(old, (old_mask + 1) * sizeof(old[0]));
+}
+
+void vm_object_page_insert_locked(struct vm_object *o, struct vm_page *page, uint64_t offset)
+{
+	struct vm_page **at;
+
+	KASSERT(vm_object_page_lookup_locked(o, offset) == NULL);
+	if (o->resident > (o->bucket_mask + 1) * 2)
+		buckets_grow_locked(o);
+	page->object = o;
+	page->offset = offset;
+	page->wire_count = 0;
+	at = bucket_of(o, offset);
+	page->hash_next = *at;
+	*at = page;
+	list_add_tail(&o->pages, &page->object_link);
+	o->resident++;
+}
+
+void vm_object_take_pages_locked(struct vm_object *to, struct vm_object *from)
+{
+	KASSERT(to->resident == 0 && to->buckets == to->buckets_inline);
+	LIST_FOR_EACH(l, &from->pages)
+		container_of(l, struct vm_page, object_link)->object = to;
+	list_splice_tail(&to->pages, &from->pages);
+	to->resident = from->resident;
+	if (from->buckets == from->buckets_inline) {
+		memcpy(to->buckets_inline, from->buckets_inline, sizeof(to->buckets_inline));
+	} else {
+		to->buckets = from->buckets;
+		to->bucket_mask = from->bucket_mask;
+	}
+	from->resident = 0;
+	from->buckets = from->buckets_inline;
+	from->bucket_mask = VM_OBJECT_BUCKETS_INLINE - 1;
+	memset(from->buckets_inline, 0, sizeof(from->buckets_inline));
+}
+
+static void free_range_locked(struct vm_object *o, uint64_t start, uint64_t end)
+{
+	if ((end - start) >> PAGE_SHIFT <= o->resident) {
+		for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+			struct vm_page *p = vm_object_page_lookup_locked(o, at);
+
+			if (p != NULL)
+				vm_object_page_free_locked(o, p);
+		}
+		return;
+	}
+	LIST_FOR_EACH_SAFE(l, next, &o->pages) {
+		struct vm_page *p = container_of(l, struct vm_page, object_link);
+
+		if (p->offset >= start && p->offset < end)
+			vm_object_page_free_locked(o, p);
+	}
+}
+
+void vm_object_forget_range(struct vm_object *o, uint64_t start, uint64_t end)
+{
+	spin_lock(&o->lock);
+	/* With one reference the whole object goes next; page in transit: the pager's answer finds them. */
+	if (o->references > 1 && !o->copied && !o->shared && o->pager == NULL)
+		free_range_locked(o, start, end);
+	spin_unlock(&o->lock);
+}
+
+bool vm_object_extend(struct vm_object *o, uint64_t end, uint64_t more)
+{
+	bool ok;
+
+	spin_lock(&o->lock);
+	/* A shadow may have bytes beyond the end. */
+	ok = o->references == 1 && o->shadow == NULL && o->pager == NULL && !o->device;
+	if (ok) {
+		free_range_locked(o, end, end + more);
+		if (o->size < end + more)
+			o->size = end + more;
+	}
+	spin_unlock(&o->lock);
+	return ok;
+}
+
+void vm_object_page_done_locked(struct vm_object *o, struct vm_page *page)
+{
+	spin_assert_held(&o->lock);
+	page->busy = false;
+	if (page->wanted) {
+		page->wanted = false;
+		waitq_wake_all(&o->page_wait);
+	}
+}
+
+kern_return_t vm_object_wait(struct vm_resolved *r)
+{
+	struct vm_object *o = r->object;
+	enum wait_result result = WAIT_WOKEN;
+	struct vm_page *p;
+
+	spin_lock(&o->lock);
+	p = vm_object_page_lookup_locked(o, r->offset);
+	if (p != NULL && p->busy) {
+		p->wanted = true;
+		result = waitq_block(&o->page_wait, &o->lock, WAIT_ABORTABLE, WAIT_FOREVER);
+	} else {
+		spin_unlock(&o->lock);
+	}
+	vm_object_deallocate(o);
+	r->object = NULL;
+	return result == WAIT_INTERRUPTED ? KERN_ABORTED : KERN_SUCCESS;
+}
+
+bool vm_object_sole(struct vm_object *o)
+{
+	bool sole;
+
+	spin_lock(&o->lock);
+	sole = o->references == 1 && o->pager == NULL && !o->device;
+	if (sole)
+		o->shared = o->copied = false;
+	spin_unlock(&o->lock);
+	return sole;
+}
