@@ -68,7 +68,7 @@ print_port(struct sw *sw, struct sw_port *port, FILE *out)
 		"\"dropped_fault\": %lu, \"dropped_absent\": %lu, \"duplicated\": %lu, \"reordered\": %lu, \"queued\": %u",
 		c->in, c->out, c->in_bytes, c->out_bytes, c->dropped_full, c->dropped_fault, c->dropped_absent,
 		c->duplicated, c->reordered, port->queued);
-	sw->fabric->describe(sw, port, out);
+	port->ops->describe(sw, port, out);
 	fputs("}", out);
 }
 
@@ -104,7 +104,7 @@ command_open(struct sw *sw, uint32_t number, struct client *client, FILE *out)
 	}
 	fprintf(out, "{\"ok\": true, \"mtu\": 9000, \"address\": %u, \"netmask\": %u, \"port\": ", SUBNET | number, NETMASK);
 	fprintf(out, "%u", number);
-	sw->fabric->describe(sw, port, out);
+	port->ops->describe(sw, port, out);
 	fputs("}", out);
 }
 

@@ -44,6 +44,8 @@ wait_ms(struct sw *sw, bool unflushed)
 {
 	int64_t ns = sw_timers(sw);
 
+	if (sw->fabric->waiting != NULL && sw->fabric->waiting(sw))
+		return 1;
 	if (unflushed && (ns < 0 || ns > (int64_t)CAPTURE_FLUSH_NS))
 		ns = CAPTURE_FLUSH_NS;
 	return ns < 0 ? -1 : (int)((ns + 999999) / 1000000);

@@ -39,12 +39,13 @@ sw_port_open(struct sw *sw, uint32_t number, const char **error)
 	memset(port, 0, sizeof *port);
 	port->number = number;
 	port->link_up = true;
+	port->ops = number >= SW_PORT_HOSTED_FIRST ? &sw_fabric_dgram : sw->fabric;
 	port->queue = calloc(SW_QUEUE_FRAMES, sizeof port->queue[0]);
 	if (port->queue == NULL) {
 		*error = "out of memory";
 		return NULL;
 	}
-	*error = sw->fabric->open(sw, port);
+	*error = port->ops->open(sw, port);
 	if (*error != NULL) {
 		free(port->queue);
 		return NULL;
@@ -60,7 +61,7 @@ sw_port_open(struct sw *sw, uint32_t number, const char **error)
 void
 sw_port_close(struct sw *sw, struct sw_port *port)
 {
-	sw->fabric->close(sw, port);
+	port->ops->close(sw, port);
 	for (; port->queued > 0; port->queued--) {
 		free(port->queue[port->head].data);
 		port->head = (port->head + 1) % SW_QUEUE_FRAMES;
@@ -138,14 +139,14 @@ enqueue(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length
 	slot->data = copy;
 	slot->length = length;
 	if (to->queued++ == 0)
-		sw->fabric->want_ready(sw, to, true);
+		to->ops->want_ready(sw, to, true);
 }
 
 /* Returns false if the peer has no room now. */
 static bool
 try_send(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length)
 {
-	switch (sw->fabric->send(sw, to, frame, length)) {
+	switch (to->ops->send(sw, to, frame, length)) {
 	case SW_SENT:
 		to->count.out++;
 		to->count.out_bytes += length;
@@ -180,7 +181,7 @@ sw_port_ready(struct sw *sw, struct sw_port *port)
 		port->head = (port->head + 1) % SW_QUEUE_FRAMES;
 		port->queued--;
 	}
-	sw->fabric->want_ready(sw, port, false);
+	port->ops->want_ready(sw, port, false);
 }
 
 static void

@@ -59,7 +59,8 @@ struct sw_port {
 	/* held back by a reorder fault; held.data == NULL: none */
 	struct sw_queued held;
 	uint64_t held_until;
-	void *fabric;      /* the fabric's own */
+	const struct sw_fabric *ops;
+	void *fabric;      /* the ops' own */
 	const void *owner; /* the control connection that the port ends with; NULL: none */
 };
 
@@ -82,6 +83,8 @@ struct sw_fabric {
 	bool (*poll)(struct sw *sw);
 	/* Polled fabrics: arm (true) or disarm what wakes the loop; false: work came meanwhile, do not sleep. */
 	bool (*arm)(struct sw *sw, bool on);
+	/* Polled fabrics: frames are queued for a peer without room, which does not tell when it has some. */
+	bool (*waiting)(struct sw *sw);
 };
 
 /* A file descriptor in the loop. */

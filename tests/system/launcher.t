@@ -33,6 +33,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def cpu_seconds(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as f:
+        words = f.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def newc(name: str, data: bytes, mode: int = 0o100644) -> bytes:
     head = "070701" + "".join(f"{v:08x}" for v in (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0))
     record = head.encode() + name.encode() + b"\0"
@@ -41,7 +47,8 @@ def newc(name: str, data: bytes, mode: int = 0o100644) -> bytes:
 
 
 shutil.copy("build/boot.ipxe", image)
-os.symlink(ROOT / "build/meshach-switch", f"{image}/meshach-switch")
+for name in ("meshach-switch", "meshach-switch-vhost"):
+    os.symlink(ROOT / "build" / name, f"{image}/{name}")
 with open(f"{image}/boot.cpio", "wb") as f:
     f.write(newc("one", b"1") + newc("TRAILER!!!", b"", 0))
 make_kernel(r"\nbootstrap: ready\n")
@@ -111,6 +118,24 @@ os.kill(c.status()["supervisor"], signal.SIGKILL)
 time.sleep(0.5)
 check(not c.processes(), "LAU0021 the children die with the supervisor", c.processes())
 check("no cluster" in c.meshach("status").stderr, "LAU0022 and the cluster is not up")
+
+if os.path.exists("build/meshach-switch-vhost"):
+    r = c.meshach("up", "--nodes", "2", "--memory", "64", "--accel", "tcg", "--fabric", "vhost")
+    check(r.returncode == 0 and c.status()["fabric"] == "vhost", "LAU0026 nodes boot over the vhost fabric", r.stderr)
+    c.meshach("kill", "2")
+    c.meshach("start", "2")
+    limit = time.monotonic() + 30
+    while c.status()["nodes"][1]["state"] != "up" and time.monotonic() < limit:
+        time.sleep(0.2)
+    check(c.status()["nodes"][1]["state"] == "up", "LAU0027 a node comes back on the vhost fabric", c.status())
+    before = cpu_seconds(c.status()["switch"])
+    time.sleep(2)
+    used = cpu_seconds(c.status()["switch"]) - before
+    check(used < 0.2, "LAU0028 the vhost switch sleeps when idle", f"{used} s of 2 s")
+    c.meshach("down")
+    check(not c.processes(), "LAU0029 and goes", c.processes())
+else:
+    print("# no DPDK: the vhost fabric is not tried")
 
 make_kernel(r"\nthe last words\n")
 r = c.meshach("up", "--nodes", "1", "--memory", "64", "--accel", "tcg", "--timeout", "6")

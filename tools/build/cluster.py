@@ -47,6 +47,12 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
         objects = [n.build(f"build/cluster/{source.rsplit('.', 1)[0].removeprefix('cluster/')}.o", "cluster_cc",
                            [source], order_only=generated) for source in sources]
         targets.append(n.build(f"build/{name}", "cluster_link", objects))
+    # With DPDK there (libdpdk-dev), the vhost fabric's switch, too; without it, nothing.
+    n.rule("vhost_switch", "sh tools/build/vhost_switch.sh $out $in", "DPDK $out")
+    targets.append(n.build("build/meshach-switch-vhost", "vhost_switch",
+                           [*PROGRAMS["meshach-switch"], "cluster/switch/vhost.c"],
+                           implicit=["tools/build/vhost_switch.sh", "cluster/json.h", "cluster/switch/bytes.h",
+                                     "cluster/switch/netboot.h", "cluster/switch/switch.h"]))
     n.rule("copy", "cp $in $out", "COPY $out")
     targets.append(n.build("build/boot.ipxe", "copy", ["boot/ipxe/boot.ipxe"]))
     return targets
