@@ -32,6 +32,22 @@ SOURCES: list[str] = [
     "kernel/kern/string.c",
     "kernel/kern/symbols.c",
     "kernel/vm/vm_page.c",
+    "lib/base/crc32.c",
+    "lib/base/siphash.c",
+    "netipc/roce/ack.c",
+    "netipc/roce/answer.c",
+    "netipc/roce/arp.c",
+    "netipc/roce/event.c",
+    "netipc/roce/ip.c",
+    "netipc/roce/link.c",
+    "netipc/roce/opcode.c",
+    "netipc/roce/post.c",
+    "netipc/roce/qp.c",
+    "netipc/roce/region.c",
+    "netipc/roce/request.c",
+    "netipc/roce/roce.c",
+    "netipc/roce/send.c",
+    "netipc/roce/timer.c",
 ]
 
 # Compiled, not linked yet: they wait for a part that is still to land.

@@ -45,6 +45,26 @@ VM: list[str] = [
 VM_WRAP = "-Wl," + ",".join(f"--wrap={name}" for name in (
     "kalloc", "kalloc_zeroed", "vm_page_grab", "vm_page_grab_zeroed", "zone_alloc", "zone_alloc_zeroed"))
 
+# netipc's transport: portable, the same files as in the kernel.
+ROCE: list[str] = [
+    "lib/base/crc32.c",
+    "lib/base/siphash.c",
+    "netipc/roce/ack.c",
+    "netipc/roce/answer.c",
+    "netipc/roce/arp.c",
+    "netipc/roce/event.c",
+    "netipc/roce/ip.c",
+    "netipc/roce/link.c",
+    "netipc/roce/opcode.c",
+    "netipc/roce/post.c",
+    "netipc/roce/qp.c",
+    "netipc/roce/region.c",
+    "netipc/roce/request.c",
+    "netipc/roce/roce.c",
+    "netipc/roce/send.c",
+    "netipc/roce/timer.c",
+]
+
 # Test name -> its source files (tests/unit mirrors the source tree). Each is one cmocka program.
 UNIT: dict[str, list[str]] = {
     "boot_input": ["kernel/kern/archive.c", "kernel/kern/options.c", "lib/base/elf.c",
@@ -52,6 +72,7 @@ UNIT: dict[str, list[str]] = {
     "crc32": ["lib/base/crc32.c", "tests/unit/base/crc32_test.c"],
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
+    "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
