@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pages.c - a QEMU TCG plugin: what a piece of guest code costs an emulator whose TLB is flushed at every
+ * address-space switch. Counts instructions, translation blocks, writes to CR3, and the distinct pages of
+ * code and of data that are touched between two of them (each is one refill of the software TLB).
+ *
+ *   gcc -O2 -shared -fPIC -o pages.so pages.c
+ *   qemu-system-x86_64 ... -plugin ./pages.so,from=1000,windows=200 -d plugin -D OUT
+ *
+ * The guest marks the beginning of each piece with the instruction `nopl 0x4853454d(%rax)`; windows are counted from
+ * mark `from` on. One vCPU. Debian's QEMU has plugins but not their header: what is used is declared here
+ * (QEMU 7.2, docs/devel/tcg-plugins.rst).
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint64_t qemu_plugin_id_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_info;
+enum { CB_NO_REGS = 0, MEM_RW = 3 };
+
+extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, void (*)(unsigned, void *), int, void *);
+extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, void (*)(unsigned, void *), int, void *);
+extern void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, void (*)(unsigned, uint32_t, uint64_t, void *),
+					     int, int, void *);
+extern void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
+extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+extern uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
+extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
+extern void qemu_plugin_outs(const char *);
+
+int qemu_plugin_version = 1;
+
+static const uint8_t MARK[] = { 0x0f, 0x1f, 0x80, 0x4d, 0x45, 0x53, 0x48 };
+static const uint8_t CR3_WRITE[] = { 0x0f, 0x22 }; /* then a modrm with reg = 3 */
+
+#define TABLE 16384
+struct touched {
+	uint64_t page;          /* | 1: data */
+	uint64_t generation;    /* of the last CR3 interval that touched it */
+	uint64_t times, blocks; /* intervals; executions of blocks in it */
+};
+static struct touched table[TABLE];
+
+struct block {
+	uint64_t address, instructions;
+};
+
+static struct {
+	uint64_t marks, generation, instructions, blocks, cr3_writes, code_pages, data_pages;
+	uint64_t from, windows;
+} count = { .generation = 1, .from = 1000, .windows = 200 };
+
+static bool
+counting(void)
+{
+	return count.marks > count.from && count.marks <= count.from + count.windows;
+}
+
+static void
+touch(uint64_t address, bool data)
+{
+	uint64_t page = (address & ~4095ULL) | data;
+	uint64_t at = (page >> 12) * 0x9e3779b97f4a7c15ULL >> 50;
+	struct touched *t;
+
+	for (unsigned i = 0;; i++) {
+		if (i == TABLE)
+			abort();
+		t = &table[(at + i + data * 77) % TABLE];
+		if (t->page == 0)
+			t->page = page;
+		if (t->page == page)
+			break;
+	}
+	t->blocks++;
+	if (t->generation == count.generation)
+		return;
+	t->generation = count.generation;
+	t->times++;
+	*(data ? &count.data_pages : &count.code_pages) += 1;
+}
+
+static void
+on_block(unsigned cpu, void *data)
+{
+	const struct block *b = data;
+
+	if (!counting())
+		return;
+	count.blocks++;
+	count.instructions += b->instructions;
+	touch(b->address, false);
+}
+
+static void
+on_memory(unsigned cpu, uint32_t info, uint64_t address, void *data)
+{
+	if (counting())
+		touch(address, true);
+}
+
+static void
+on_mark(unsigned cpu, void *data)
+{
+	count.marks++;
+}
+
+static void
+on_cr3(unsigned cpu, void *data)
+{
+	count.generation++;
+	count.cr3_writes += counting();
+}
+
+static void
+translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	struct block *b = malloc(sizeof *b);
+	size_t n = qemu_plugin_tb_n_insns(tb);
+
+	*b = (struct block){ qemu_plugin_tb_vaddr(tb), n };
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, CB_NO_REGS, b);
+	for (size_t i = 0; i < n; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		const uint8_t *bytes = qemu_plugin_insn_data(insn);
+		size_t size = qemu_plugin_insn_size(insn);
+
+		qemu_plugin_register_vcpu_mem_cb(insn, on_memory, CB_NO_REGS, MEM_RW, NULL);
+		if (size == sizeof MARK && memcmp(bytes, MARK, sizeof MARK) == 0)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, CB_NO_REGS, NULL);
+		if (size == 3 && memcmp(bytes, CR3_WRITE, 2) == 0 && (bytes[2] >> 3 & 7) == 3)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_cr3, CB_NO_REGS, NULL);
+	}
+}
+
+static void
+say(const char *format, ...)
+{
+	char line[200];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(line, sizeof line, format, ap);
+	va_end(ap);
+	qemu_plugin_outs(line);
+}
+
+static int
+by_times(const void *a, const void *b)
+{
+	const struct touched *x = a, *y = b;
+
+	return (y->times > x->times) - (y->times < x->times);
+}
+
+static void
+at_exit(qemu_plugin_id_t id, void *data)
+{
+	double w = (double)(count.marks < count.from + count.windows ? count.marks - count.from : count.windows);
+
+	if (count.marks <= count.from) {
+		say("pages: only %llu marks\n", (unsigned long long)count.marks);
+		return;
+	}
+	say("pages: per window: %.1f instructions, %.1f blocks, %.2f CR3 writes, %.1f code pages, %.1f data pages\n",
+	    (double)count.instructions / w, (double)count.blocks / w, (double)count.cr3_writes / w,
+	    (double)count.code_pages / w, (double)count.data_pages / w);
+	qsort(table, TABLE, sizeof table[0], by_times);
+	for (unsigned i = 0; i < TABLE && (double)table[i].times > w / 10; i++)
+		say("%s %016llx %.2f touches %.1f\n", table[i].page & 1 ? "data" : "code",
+		    (unsigned long long)(table[i].page & ~1ULL), (double)table[i].times / w,
+		    (double)table[i].blocks / w);
+}
+
+int
+qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strncmp(argv[i], "from=", 5) == 0)
+			count.from = strtoull(argv[i] + 5, NULL, 0);
+		else if (strncmp(argv[i], "windows=", 8) == 0)
+			count.windows = strtoull(argv[i] + 8, NULL, 0);
+		else
+			return -1;
+	}
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+	qemu_plugin_register_atexit_cb(id, at_exit, NULL);
+	return 0;
+}
