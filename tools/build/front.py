@@ -107,10 +107,10 @@ def install(command: str, yes: bool, no_install: bool) -> None:
         must("install", "apt-get install", get)
 
 
-def build() -> None:
+def build(target: str) -> None:
     say("building ...")
     started = time.monotonic()
-    must("build", "the build", ["ninja"])
+    must("build", "the build", ["ninja", target])
     say(f"built in {time.monotonic() - started:.0f} s")
 
 
@@ -148,7 +148,7 @@ def main(arguments: list[str], configure) -> int:  # type: ignore[no-untyped-def
             raise Refused("--yes and --no-install contradict each other")
         install(command, yes, no_install)
         configure()
-        build()
+        build("all" if command == "test" else "system")
         return COMMANDS[command](rest)
     except Refused as refusal:
         print(f"configure.py {command}: {refusal}", file=sys.stderr)
