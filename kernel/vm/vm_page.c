@@ -167,6 +167,7 @@ static void page_reset(struct vm_page *p)
 	p->offset = 0;
 	p->hash_next = NULL;
 	p->wire_count = 1;
+	p->pmap_bits = 0;
 	p->busy = p->wanted = p->absent = p->error = p->dirty = p->precious = false;
 }
 

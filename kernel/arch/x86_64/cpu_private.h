@@ -38,7 +38,6 @@ struct cpu_arch {
 	struct thread *fpu_owner; /* whose state the FPU registers hold; NULL: nobody's */
 	bool fpu_enabled;         /* CR0.TS is clear */
 	bool fpu_saved;           /* the owner's area is as new as the registers */
-	_Atomic bool tlb_request; /* another CPU waits for tlb_service() here */
 	_Atomic bool stop_request; /* an NMI that comes is another CPU's panic */
 	uint64_t nmis;             /* that were nobody's */
 	struct thread *bases_of;  /* the user thread whose FS and GS bases are loaded */

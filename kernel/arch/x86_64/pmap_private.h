@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 typedef uint64_t pte_t;
+typedef _Atomic uint64_t pte_atomic; /* an entry of a page, which the processor changes too */
 
 #define PTE_PRESENT (1UL << 0)
 #define PTE_WRITE (1UL << 1)
@@ -50,9 +51,19 @@ struct pmap {
 	pte_t *root;                   /* [I] */
 	_Atomic uint64_t active;       /* [a] bit n: CPU n may hold its translations */
 	struct spinlock lock;
-	uint64_t resident;             /* [p] pages mapped */
+	_Atomic uint64_t resident;     /* [a] pages mapped */
 	uint64_t tables;               /* [p] page table frames below the root */
 };
+
+/* Zones of pmaps and pv entries; once, after kalloc is up. */
+void pmap_init(void);
+pte_atomic *pmap_pte(const struct pmap *p, uint64_t va);
+/* No CPU translates [start, end) of p as it was before, when this returns. Any context. */
+void pmap_invalidate(struct pmap *p, uint64_t start, uint64_t end);
+/* On this CPU only. */
+void pmap_invalidate_here(uint64_t va);
+/* No CPU has p loaded, when this returns. */
+void pmap_leave(struct pmap *p);
 
 /* True if a kernel address can be read. Any context, also in a panic. */
 bool kernel_address_mapped(uint64_t va);

@@ -6,6 +6,7 @@
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <machine/boot.h>
+#include <machine/clock.h>
 #include <machine/pmap.h>
 #include <vm/vm_page.h>
 #include <machine/trap.h>
@@ -40,7 +41,43 @@ WEAK void kernel_main(void)
 		*(volatile int *)0x1234 = 1;
 	if (strcmp(boot_info.cmdline, "test=text") == 0)
 		*(volatile char *)text_start = 1;
+	machine_init();
+	if (strcmp(boot_info.cmdline, "test=timer") == 0) {
+		for (int i = 0; i < 5; i++) {
+			uint64_t t = machine_now_ns();
+			machine_timer_set(t + 10000000);
+			cpu_wait_for_interrupt();
+			kprintf("timer after %lu us, interrupts %lu\n", (machine_now_ns() - t) / 1000, this_cpu()->interrupts);
+		}
+	}
+	if (strcmp(boot_info.cmdline, "test=smp") == 0) {
+		machine_start_cpus();
+		kprintf("%u cpus\n", cpu_count);
+		cpu_irq_enable();
+		for (uint32_t i = 1; i < cpu_count; i++) {
+			uint64_t t = machine_now_ns();
+			cpu_send_ipi(i, CPU_IPI_PING);
+			while (cpu_by_id(i)->pings == 0)
+				cpu_relax();
+			kprintf("cpu %u apic %u ping %lu ns\n", i, cpu_by_id(i)->apic_id, machine_now_ns() - t);
+		}
+		void *st = kernel_stack_alloc(16384), *a[20];
+		for (int i = 0; i < 20; i++) { a[i] = kernel_stack_alloc(16384); }
+		for (int i = 0; i < 20; i++) kernel_stack_free(a[i], 16384);
+		kprintf("stack %p free %lu\n", st, vm_page_free_count());
+	}
+	if (strcmp(boot_info.cmdline, "test=overflow") == 0) {
+		extern int recurse(int);
+		recurse(1);
+	}
 	machine_exit(0);
+}
+
+int recurse(int n)
+{
+	volatile char buf[512];
+	buf[n & 511] = (char)n;
+	return n < 0 ? 0 : recurse(n + 1) + buf[(n + 1) & 511];
 }
 
 WEAK void mach_trap(struct trap_frame *frame)
@@ -93,4 +130,18 @@ WEAK kern_return_t irq_register_line(uint32_t line, irq_handler_t handler, void 
 
 WEAK void machine_stop_others(void)
 {
+}
+
+WEAK void timer_interrupt(void)
+{
+}
+
+WEAK void sched_ipi(void)
+{
+}
+
+WEAK void kernel_secondary_main(void)
+{
+	for (;;)
+		cpu_wait_for_interrupt();
 }

@@ -30,6 +30,8 @@ struct cpu {
 	void *sched;                 /* struct run_queue */
 	void *timers;                /* struct timer queue */
 	bool need_resched;
+	volatile bool tlb_request;   /* another CPU waits for pmap_tlb_service() here */
+	volatile uint64_t pings;     /* CPU_IPI_PING interrupts taken */
 	uint64_t interrupts;         /* counted */
 	char arch[] __attribute__((aligned(64))); /* gdt, tss: arch's own */
 };
@@ -84,9 +86,17 @@ static inline void cpu_irq_pop(void)
 		cpu_irq_enable();
 }
 
+void pmap_tlb_service(void);
+
+/*
+ * In every loop that waits for another CPU: serves its TLB shoot-down, so that one may wait with
+ * interrupts off and locks held (arch/x86_64/pmap_tlb.c).
+ */
 static inline void cpu_relax(void)
 {
 	__asm__ volatile("pause");
+	if (this_cpu()->tlb_request)
+		pmap_tlb_service();
 }
 
 /* Enable interrupts and halt until one comes; returns with interrupts off. */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pmap_tlb.c - keeping translation caches true: here, and on the other CPUs that have a pmap loaded.
+ *
+ * One shoot-down at a time: the initiator describes it, marks and interrupts the CPUs concerned, and waits until all
+ * have done it. Everybody who waits for something with interrupts off does so through cpu_relax(),
+ * which serves a marked CPU at once, so no lock that the initiator holds can make it wait for ever.
+ *
+ * Invariants: X1 pmap.active has a CPU's bit while its CR3 may hold the pmap's root: set before the load, cleared after
+ *   the next; X2 an entry is changed before active is read.
+ * Reference: SDM vol. 3A 4.10.4, 4.10.5.
+ */
+#include "cpu_private.h"
+#include "instructions.h"
+#include "pmap_private.h"
+#include <kern/assert.h>
+
+#define INVALIDATE_MAX_PAGES 32 /* above: all at once */
+
+static struct {
+	struct spinlock lock;
+	struct pmap *pmap;
+	uint64_t start, end;       /* start == end: the pmap is to be left */
+	_Atomic uint64_t pending;  /* CPUs that have still to do it */
+} shoot_down = { .lock = SPINLOCK_INIT("tlb") };
+
+void pmap_activate(struct pmap *p)
+{
+	struct cpu *cpu = this_cpu();
+	struct pmap *old = cpu->pmap;
+	uint64_t bit = 1UL << cpu->id;
+
+	if (old == p)
+		return;
+	atomic_fetch_or(&p->active, bit); /* X1 */
+	cpu->pmap = p;
+	write_cr3(p->root_phys);
+	if (old != kernel_pmap)
+		atomic_fetch_and(&old->active, ~bit);
+}
+
+static void invalidate_here(struct pmap *p, uint64_t start, uint64_t end)
+{
+	uint64_t cr4;
+
+	if (start == end) {
+		if (this_cpu()->pmap == p)
+			pmap_activate(kernel_pmap);
+		return;
+	}
+	if (end - start <= INVALIDATE_MAX_PAGES * PAGE_SIZE) {
+		for (uint64_t va = start; va < end; va += PAGE_SIZE)
+			invlpg(va);
+	} else if (p != kernel_pmap) {
+		write_cr3(read_cr3());
+	} else {
+		cr4 = read_cr4(); /* global entries too */
+		write_cr4(cr4 & ~CR4_PGE);
+		write_cr4(cr4);
+	}
+}
+
+void pmap_tlb_service(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!cpu->tlb_request)
+		return;
+	cpu->tlb_request = false;
+	invalidate_here(shoot_down.pmap, shoot_down.start, shoot_down.end);
+	atomic_fetch_and(&shoot_down.pending, ~(1UL << cpu->id));
+}
+
+static void invalidate_elsewhere(struct pmap *p, uint64_t start, uint64_t end, uint64_t cpus_concerned)
+{
+	spin_lock(&shoot_down.lock);
+	shoot_down.pmap = p;
+	shoot_down.start = start;
+	shoot_down.end = end;
+	atomic_store(&shoot_down.pending, cpus_concerned);
+	for (uint32_t i = 0; i < cpu_count; i++)
+		if ((cpus_concerned >> i) & 1) {
+			cpu_by_id(i)->tlb_request = true;
+			cpu_send_ipi(i, CPU_IPI_TLB);
+		}
+	while (atomic_load(&shoot_down.pending) != 0)
+		cpu_relax();
+	spin_unlock(&shoot_down.lock);
+}
+
+void pmap_invalidate(struct pmap *p, uint64_t start, uint64_t end)
+{
+	uint64_t active, me;
+
+	atomic_thread_fence(memory_order_seq_cst); /* X2 */
+	cpu_irq_push();
+	me = 1UL << this_cpu()->id;
+	active = atomic_load(&p->active) & ((cpu_count >= 64 ? 0 : 1UL << cpu_count) - 1);
+	if (active & me)
+		invalidate_here(p, start, end);
+	if (active & ~me)
+		invalidate_elsewhere(p, start, end, active & ~me);
+	cpu_irq_pop();
+}
+
+void pmap_invalidate_here(uint64_t va)
+{
+	invlpg(va);
+}
+
+void pmap_leave(struct pmap *p)
+{
+	pmap_invalidate(p, 0, 0);
+}
