@@ -16,6 +16,13 @@
 #include <mach/vm_statistics.h>
 #include <mach/vm_types.h>
 
+typedef mach_port_t exception_port_t;
+typedef mach_port_t memory_object_t;
+typedef mach_port_t mem_entry_name_port_t;
+typedef mach_port_t *thread_act_array_t;
+typedef mach_port_t *thread_array_t;
+typedef mach_port_t *task_array_t;
+
 /* Objects are ports to programs; the kernel's own types have other names. */
 #ifndef MESHACH_KERNEL
 typedef mach_port_t host_t;
@@ -27,12 +34,6 @@ typedef mach_port_t vm_map_t;
 typedef mach_port_t vm_task_entry_t;
 typedef mach_port_t thread_t;
 typedef mach_port_t thread_act_t;
-typedef mach_port_t exception_port_t;
-typedef mach_port_t memory_object_t;
-typedef mach_port_t mem_entry_name_port_t;
-typedef mach_port_t *thread_act_array_t;
-typedef mach_port_t *thread_array_t;
-typedef mach_port_t *task_array_t;
 
 #define HOST_NULL ((host_t)0)
 #define HOST_PRIV_NULL ((host_priv_t)0)

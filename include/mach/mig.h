@@ -79,6 +79,8 @@ struct mig_subsystem {
 kern_return_t mig_check(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size);
 /* The same of a reply: KERN_SUCCESS, the server's error (a simple message of 28 bytes), or MIG_TYPE_ERROR. */
 kern_return_t mig_check_reply(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size);
+/* The same, and is it the reply to a request with this id? MIG_SERVER_DIED, MIG_REPLY_MISMATCH. */
+kern_return_t mig_check_reply_id(const struct mig_routine *routine, const mach_msg_header_t *msg, mach_msg_id_t request_id);
 /* The routine of id, or NULL. */
 const struct mig_routine *mig_routine_of(const struct mig_subsystem *s, mach_msg_id_t id);
 
@@ -203,7 +205,11 @@ static inline mach_port_t *mig_ports_of(const mach_msg_ool_ports_descriptor_t *d
 }
 
 #ifdef MESHACH_KERNEL
+struct ipc_kmsg;
 struct vm_map_copy;
+
+/* Send what a kernel's stub has made; always takes kmsg. MACH_SEND_ALWAYS: past the queue limit, without waiting. */
+mach_msg_return_t mig_kernel_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns);
 
 static inline struct vm_map_copy *mig_memory_of(const mach_msg_ool_descriptor_t *d)
 {
@@ -212,6 +218,8 @@ static inline struct vm_map_copy *mig_memory_of(const mach_msg_ool_descriptor_t 
 
 /* Release a right of a request that a kernel stub has translated and used (ipc). NULL and dead are fine. */
 void mig_release_right(mach_port_t port, mach_msg_type_name_t disposition);
+/* The same of a kalloc'ed array, which goes too. */
+void mig_release_rights(mach_port_t *ports, mach_msg_type_number_t count, mach_msg_type_name_t disposition);
 #else
 /*
  * The callers' runtime (lib/mach/mig_user.c). msg has its remote port, id, size and bits; a routine's

@@ -37,6 +37,11 @@ struct ipc_kmsg;
  */
 struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request);
 
+/* The name of the call with this message id, for traces; NULL: none. */
+const char *ipc_kobject_routine_name(mach_msg_id_t id);
+/* Checks the tables. At boot. */
+void ipc_kobject_init(void);
+
 /* Make port, of ipc_space_kernel, stand for object; or, with NULL and IKOT_NONE, for nothing any more. */
 static inline void ipc_kobject_set(struct ipc_port *port, void *object, enum ipc_kotype type)
 {

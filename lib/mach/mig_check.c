@@ -2,10 +2,11 @@
 /*
  * mig_check.c - the one checker of messages against their declared form; in programs and in the kernel.
  *
- * Interface: mig_check, mig_check_reply, mig_routine_of (mach/mig.h).
+ * Interface: mig_check, mig_check_reply, mig_check_reply_id, mig_routine_of (mach/mig.h).
  * Invariant: reads only bytes [0, size) of the message, whatever they hold.
  */
 #include <mach/mig.h>
+#include <mach/notify.h>
 
 static uint32_t descriptor_bytes(uint8_t type)
 {
@@ -122,6 +123,15 @@ kern_return_t mig_check_reply(const struct mig_layout *l, const mach_msg_header_
 			return size == sizeof(*error) ? error->RetCode : MIG_TYPE_ERROR;
 	}
 	return mig_check(l, msg, size) == KERN_SUCCESS ? KERN_SUCCESS : MIG_TYPE_ERROR;
+}
+
+kern_return_t mig_check_reply_id(const struct mig_routine *routine, const mach_msg_header_t *msg, mach_msg_id_t request_id)
+{
+	if (msg->msgh_id == MACH_NOTIFY_SEND_ONCE)
+		return MIG_SERVER_DIED;
+	if (msg->msgh_id != request_id + 100)
+		return MIG_REPLY_MISMATCH;
+	return mig_check_reply(&routine->reply, msg, msg->msgh_size);
 }
 
 const struct mig_routine *mig_routine_of(const struct mig_subsystem *s, mach_msg_id_t id)

@@ -52,14 +52,10 @@ static bool is_send_error(mach_msg_return_t result)
 /* The reply in msg: its result; unless it is KERN_SUCCESS the reply is destroyed. */
 static kern_return_t take_reply(mach_msg_header_t *msg, const struct mig_routine *routine, mach_msg_id_t id)
 {
-	kern_return_t result;
+	kern_return_t result = mig_check_reply_id(routine, msg, id);
 
-	if (msg->msgh_id != id + 100)
-		result = msg->msgh_id == 71 /* MACH_NOTIFY_SEND_ONCE */ ? MIG_SERVER_DIED : MIG_REPLY_MISMATCH;
-	else if (msg->msgh_remote_port != MACH_PORT_NULL)
+	if (result == KERN_SUCCESS && msg->msgh_remote_port != MACH_PORT_NULL)
 		result = MIG_TYPE_ERROR; /* a reply asks for no reply */
-	else
-		result = mig_check_reply(&routine->reply, msg, msg->msgh_size);
 	if (result != KERN_SUCCESS)
 		mach_msg_destroy(msg);
 	return result;

@@ -27,7 +27,7 @@ def check(good: bool, name: str, more: str = "") -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(MIG), f"-I{ROOT}/include/idl", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([str(MIG), f"-I{ROOT}/include/idl", f"-I{ROOT}/include", *arguments], capture_output=True, text=True, check=False)
 
 
 def golden(folder: Path) -> None:

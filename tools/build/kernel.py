@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from . import mig
 from .ninja import Writer
 
 # One file a line, sorted, so that changes merge.
@@ -73,6 +74,9 @@ PENDING: list[str] = [
     "kernel/vm/vm_object.c",
     "kernel/vm/vm_object_chain.c",
     "kernel/vm/vm_page.c",
+    "kernel/kern/ipc_kobject.c",
+    "kernel/kern/ipc_kobject_ports.c",
+    "kernel/personality/linux_ports.c",
     "kernel/personality/linux_task.c",
     "kernel/personality/linux_memory.c",
     "kernel/personality/linux_file.c",
@@ -130,7 +134,7 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
         return [n.build(f"build/kernel/{object_name(source)}.o", "kernel_cc", [source],
                         order_only=generated) for source in sources]
 
-    objects, pending = compiled(SOURCES), compiled(PENDING)
+    objects, pending = compiled(SOURCES), compiled([*PENDING, *mig.kernel_sources()])
     if not objects:
         return pending
     # Twice: the first link's symbols become a table for backtraces in the second.

@@ -13,14 +13,36 @@ from .ninja import Writer
 
 # Under include/idl, one a line, sorted.
 INTERFACES: list[str] = [
+    "mach/exc.defs",
+    "mach/host_priv.defs",
+    "mach/mach_host.defs",
     "mach/mach_port.defs",
     "mach/mach_vm.defs",
+    "mach/notify.defs",
+    "mach/task.defs",
+    "mach/thread_act.defs",
+    "servers/bootstrap.defs",
+    "servers/console.defs",
+    "servers/name_server.defs",
+    "servers/runner.defs",
+    "servers/task_exit.defs",
 ]
 
 # Of them, those that the kernel serves.
 KERNEL: list[str] = [
+    "mach/host_priv.defs",
+    "mach/mach_host.defs",
     "mach/mach_port.defs",
     "mach/mach_vm.defs",
+    "mach/task.defs",
+    "mach/thread_act.defs",
+]
+
+# Those that the kernel calls: <kernel/NAME.h>.
+KERNEL_CALLS: list[str] = [
+    "mach/exc.defs",
+    "servers/console.defs",
+    "servers/task_exit.defs",
 ]
 
 # The runtime of stubs that also runs in the round-trip test on the host.
@@ -54,15 +76,21 @@ def kernel_files(defs: str) -> list[str]:
     return [f"build/gen/kernel/{name}_server.h", f"build/gen/kernel/{name}_server.c", f"build/gen/kernel/{name}_table.c"]
 
 
+def kernel_caller_files(defs: str) -> list[str]:
+    name = Path(defs).stem
+    return [f"build/gen/kernel/{name}.h", f"build/gen/kernel/{name}_user.c", f"build/gen/kernel/{name}_table.c"]
+
+
 def kernel_sources() -> list[str]:
     """The C files that go into the kernel."""
-    return ["lib/mach/mig_check.c", *[f for defs in KERNEL for f in kernel_files(defs)[1:]]]
+    return ["lib/mach/mig_check.c", *[f for defs in KERNEL for f in kernel_files(defs)[1:]],
+            *[f for defs in KERNEL_CALLS for f in kernel_caller_files(defs)[1:]]]
 
 
 def emit(n: Writer) -> list[str]:
     """Returns the headers, which every C file may need."""
     n.comment("interfaces")
-    n.rule("mig", "tools/mig/mig $flags -Iinclude/idl -depfile $out_first.d -header $header -user $user "
+    n.rule("mig", "tools/mig/mig $flags -Iinclude/idl -Iinclude -depfile $out_first.d -header $header -user $user "
            "-sheader $sheader -server $server -table $table -header-name $header_name -sheader-name $sheader_name $in",
            "MIG $in", depfile="$out_first.d", deps="gcc")
     headers = []
@@ -79,6 +107,12 @@ def emit(n: Writer) -> list[str]:
                 user="/dev/null", sheader=sheader, server=server, table=table, out_first=sheader, header_name="none",
                 sheader_name=f"'<kernel/{Path(defs).stem}_server.h>'", flags="-kernel")
         headers.append(sheader)
+    for defs in KERNEL_CALLS:
+        header, user, table = kernel_caller_files(defs)
+        n.build([header, user, table], "mig", [f"include/idl/{defs}"], implicit=tool(), header=header, user=user,
+                sheader="/dev/null", server="/dev/null", table=table, out_first=header,
+                header_name=f"'<kernel/{Path(defs).stem}.h>'", sheader_name="none", flags="-kernel")
+        headers.append(header)
     return headers
 
 

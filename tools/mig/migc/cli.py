@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import server, table, user
+from . import kernel_user, server, table, user
 from .lexer import MigError, tokens
 from .model import Subsystem
 from .parser import Parser
@@ -37,7 +37,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     p.add_argument("file")
     p.add_argument("-I", dest="includes", action="append", default=[], metavar="DIR")
     p.add_argument("-D", dest="defines", action="append", default=[], metavar="NAME[=VALUE]")
-    p.add_argument("-kernel", "--kernel", action="store_true", help="server code for the kernel")
+    p.add_argument("-kernel", "--kernel", action="store_true", help="code for the kernel: server and caller")
     p.add_argument("-classic", "--classic", action="store_true", help="also NAME_server(), calling functions by name")
     p.add_argument("-outdir", "--outdir", default=".", help="where the files of default names go")
     for name, what in (("user", "callers' stubs"), ("header", "callers' header"), ("server", "server stubs"),
@@ -69,9 +69,10 @@ def main(argv: list[str] | None = None) -> int:
         source = options.source_name or Path(options.file).name
         header_name = options.header_name or f'"{paths["header"].name}"'
         sheader_name = options.sheader_name or f'"{paths["sheader"].name}"'
+        caller = kernel_user if options.kernel else user
         texts = {
-            "header": user.header(subsystem, source),
-            "user": user.source_file(subsystem, source, header_name),
+            "header": caller.header(subsystem, source),
+            "user": caller.source_file(subsystem, source, header_name),
             "sheader": server.header(subsystem, source, options.kernel, options.classic),
             "server": server.source_file(subsystem, source, sheader_name, options.kernel, options.classic),
             "table": table.table(subsystem, source),

@@ -1,6 +1,9 @@
 /* Made by mig from sample.defs; do not edit. */
 #include "sample.h"
+#include <ipc/mach_msg.h>
+#include <kern/assert.h>
 #include <stddef.h>
+#include <vm/vm_map_copy.h>
 
 struct sample_add_request {
 	mach_msg_header_t head;
@@ -18,33 +21,34 @@ struct sample_add_reply {
 _Static_assert(offsetof(struct sample_add_reply, sum) == 28, "sample_add_reply.sum");
 _Static_assert(sizeof(struct sample_add_reply) == 32, "sample_add_reply");
 
-kern_return_t sample_add(mach_port_t server, int a, int b, int *sum)
+kern_return_t sample_add(mach_port_t server, int a, int b, int *sum, uint64_t deadline_ns)
 {
-	union {
-		struct sample_add_request in;
-		struct {
-			struct sample_add_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_add_request *in = &message_.in;
-	struct sample_add_reply *out = &message_.out.reply;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(32);
+	struct sample_add_request *in;
+	struct sample_add_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, 0);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90000;
+	if (kmsg_ == NULL) {
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_add_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, 0);
 	in->head.msgh_size = 32;
+	in->head.msgh_id = 90000;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->a = a;
 	in->b = b;
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[0],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	*sum = out->sum;
-	return KERN_SUCCESS;
+	out = (struct sample_add_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[0], reply_->ikm_header, 90000);
+	if (result_ == KERN_SUCCESS) {
+		*sum = out->sum;
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_mixed_request {
@@ -76,39 +80,40 @@ _Static_assert(offsetof(struct sample_mixed_reply, tail) == 50, "sample_mixed_re
 _Static_assert(sizeof(struct sample_mixed_reply) == 56, "sample_mixed_reply");
 
 kern_return_t sample_mixed(mach_port_t server, uint8_t small, uint64_t big, sample_pair_t *pair,
-				uint16_t *word, uint8_t *tail)
+				uint16_t *word, uint8_t *tail, uint64_t deadline_ns)
 {
-	union {
-		struct sample_mixed_request in;
-		struct {
-			struct sample_mixed_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_mixed_request *in = &message_.in;
-	struct sample_mixed_reply *out = &message_.out.reply;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(64);
+	struct sample_mixed_request *in;
+	struct sample_mixed_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, 0);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90001;
+	if (kmsg_ == NULL) {
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_mixed_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, 0);
 	in->head.msgh_size = 64;
+	in->head.msgh_id = 90001;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->small = small;
 	__builtin_memset(in->pad_25, 0, 7);
 	in->big = big;
 	in->pair = *pair;
 	in->word = *word;
 	__builtin_memset(in->pad_58, 0, 6);
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[1],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	*pair = out->pair;
-	*word = out->word;
-	*tail = out->tail;
-	return KERN_SUCCESS;
+	out = (struct sample_mixed_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[1], reply_->ikm_header, 90001);
+	if (result_ == KERN_SUCCESS) {
+		*pair = out->pair;
+		*word = out->word;
+		*tail = out->tail;
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_strings_request {
@@ -133,40 +138,40 @@ _Static_assert(offsetof(struct sample_strings_reply, tag) == 32, "sample_strings
 _Static_assert(sizeof(struct sample_strings_reply) == 80, "sample_strings_reply");
 
 kern_return_t sample_strings(mach_port_t server, const char *name, const char *label, char *full,
-				char *tag)
+				char *tag, uint64_t deadline_ns)
 {
-	union {
-		struct sample_strings_request in;
-		struct {
-			struct sample_strings_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_strings_request *in = &message_.in;
-	struct sample_strings_reply *out = &message_.out.reply;
+	uint32_t nameBytes_ = (mig_string_bytes(name, 32)) * 1u;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(48 + MIG_ALIGN(nameBytes_, 8u));
+	struct sample_strings_request *in;
+	struct sample_strings_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, 0);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90002;
+	KASSERT(nameBytes_ <= 32u);
+	if (kmsg_ == NULL) {
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_strings_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, 0);
 	in->head.msgh_size = 48;
-	if (!mig_put_fixed_string(in->label, 16, label))
-		return mig_unsent(&in->head, MIG_ARRAY_TOO_LARGE);
+	in->head.msgh_id = 90002;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
+	in->nameCnt = nameBytes_ / 1u;
+	(void)mig_put_fixed_string(in->label, 16, label);
 	__builtin_memset(in->pad_44, 0, 4);
-	in->nameCnt = mig_string_bytes(name, 32);
-	if (in->nameCnt > 32)
-		return mig_unsent(&in->head, MIG_ARRAY_TOO_LARGE);
-	mig_put(&in->head, name, in->nameCnt * 1u);
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[2],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	mig_put(&in->head, name, nameBytes_);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	uint32_t at = 48;
-	__builtin_memcpy(tag, out->tag, 16);
-	mig_get(&out->head, &at, full, out->fullCnt * 1u);
-	return KERN_SUCCESS;
+	out = (struct sample_strings_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[2], reply_->ikm_header, 90002);
+	if (result_ == KERN_SUCCESS) {
+		uint32_t at_ = 48;
+		__builtin_memcpy(tag, out->tag, 16);
+		mig_get(&out->head, &at_, full, out->fullCnt * 1u);
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_arrays_request {
@@ -202,52 +207,54 @@ kern_return_t sample_arrays(mach_port_t server, sample_words_t words,
 				mach_msg_type_number_t bytesCnt, sample_four_t four,
 				sample_words_t reversed, mach_msg_type_number_t *reversedCnt,
 				sample_bytes_t copy, mach_msg_type_number_t *copyCnt,
-				sample_four_t fours)
+				sample_four_t fours, uint64_t deadline_ns)
 {
-	union {
-		struct sample_arrays_request in;
-		struct {
-			struct sample_arrays_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_arrays_request *in = &message_.in;
-	struct sample_arrays_reply *out = &message_.out.reply;
+	uint32_t wordsBytes_ = (wordsCnt) * 4u;
+	uint32_t bytesBytes_ = (bytesCnt) * 1u;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(48 + MIG_ALIGN(wordsBytes_, 8u) + MIG_ALIGN(bytesBytes_, 8u));
+	struct sample_arrays_request *in;
+	struct sample_arrays_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, 0);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90003;
+	KASSERT(wordsBytes_ <= 40u);
+	KASSERT(bytesBytes_ <= 100u);
+	if (kmsg_ == NULL) {
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_arrays_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, 0);
 	in->head.msgh_size = 48;
+	in->head.msgh_id = 90003;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
+	in->wordsCnt = wordsBytes_ / 4u;
+	in->bytesCnt = bytesBytes_ / 1u;
 	__builtin_memcpy(in->four, four, 8);
-	in->copyCnt = *copyCnt < 100 ? *copyCnt : 100;
+	in->copyCnt = *copyCnt;
 	__builtin_memset(in->pad_44, 0, 4);
-	in->wordsCnt = wordsCnt;
-	if (in->wordsCnt > 10)
-		return mig_unsent(&in->head, MIG_ARRAY_TOO_LARGE);
-	mig_put(&in->head, words, in->wordsCnt * 4u);
-	in->bytesCnt = bytesCnt;
-	if (in->bytesCnt > 100)
-		return mig_unsent(&in->head, MIG_ARRAY_TOO_LARGE);
-	mig_put(&in->head, bytes, in->bytesCnt * 1u);
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[3],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	mig_put(&in->head, words, wordsBytes_);
+	mig_put(&in->head, bytes, bytesBytes_);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	uint32_t at = 48;
-	if (out->copyCnt > *copyCnt) {
+	out = (struct sample_arrays_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[3], reply_->ikm_header, 90003);
+	if (result_ == KERN_SUCCESS) {
+		uint32_t at_ = 48;
+		__builtin_memcpy(fours, out->fours, 8);
+		if (out->reversedCnt > *reversedCnt)
+			result_ = MIG_ARRAY_TOO_LARGE;
+		else
+			mig_get(&out->head, &at_, reversed, out->reversedCnt * 4u);
+		*reversedCnt = out->reversedCnt;
+		if (out->copyCnt > *copyCnt)
+			result_ = MIG_ARRAY_TOO_LARGE;
+		else
+			mig_get(&out->head, &at_, copy, out->copyCnt * 1u);
 		*copyCnt = out->copyCnt;
-		mach_msg_destroy(&out->head);
-		return MIG_ARRAY_TOO_LARGE;
 	}
-	__builtin_memcpy(fours, out->fours, 8);
-	mig_get(&out->head, &at, reversed, out->reversedCnt * 4u);
-	*reversedCnt = out->reversedCnt;
-	mig_get(&out->head, &at, copy, out->copyCnt * 1u);
-	*copyCnt = out->copyCnt;
-	return KERN_SUCCESS;
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_rights_request {
@@ -267,36 +274,40 @@ struct sample_rights_reply {
 _Static_assert(sizeof(struct sample_rights_reply) == 48, "sample_rights_reply");
 
 kern_return_t sample_rights(mach_port_t server, mach_port_t moved, mach_port_t copied,
-				mach_port_t made, mach_port_t once, mach_port_t *back)
+				mach_port_t made, mach_port_t once, mach_port_t *back,
+				uint64_t deadline_ns)
 {
-	union {
-		struct sample_rights_request in;
-		struct {
-			struct sample_rights_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_rights_request *in = &message_.in;
-	struct sample_rights_reply *out = &message_.out.reply;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(96);
+	struct sample_rights_request *in;
+	struct sample_rights_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, MACH_MSGH_BITS_COMPLEX);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90005;
+	if (kmsg_ == NULL) {
+		mig_release_right(moved, 17);
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_rights_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, MACH_MSGH_BITS_COMPLEX);
 	in->head.msgh_size = 96;
+	in->head.msgh_id = 90005;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->body = (mach_msg_body_t){ 4, 0 };
 	in->moved = mig_port_descriptor(moved, 17);
-	in->copied = mig_port_descriptor(copied, 19);
-	in->made = mig_port_descriptor(made, 20);
-	in->once = mig_port_descriptor(once, 21);
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[5],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	in->copied = mig_port_descriptor(ipc_port_copy_send(copied), 17);
+	in->made = mig_port_descriptor(ipc_port_make_send(made), 17);
+	in->once = mig_port_descriptor(ipc_port_make_sonce(once), 18);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	*back = out->back.name;
-	return KERN_SUCCESS;
+	out = (struct sample_rights_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[5], reply_->ikm_header, 90005);
+	if (result_ == KERN_SUCCESS) {
+		*back = mig_port_of(&out->back);
+		out->back.kport = 0;
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_receive_request {
@@ -315,35 +326,39 @@ _Static_assert(sizeof(struct sample_receive_reply) == 48, "sample_receive_reply"
 
 kern_return_t sample_receive(mach_port_t server, mach_port_t right, mach_port_t poly,
 				mach_msg_type_name_t polyPoly, mach_port_t *same,
-				mach_msg_type_name_t *samePoly)
+				mach_msg_type_name_t *samePoly, uint64_t deadline_ns)
 {
-	union {
-		struct sample_receive_request in;
-		struct {
-			struct sample_receive_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_receive_request *in = &message_.in;
-	struct sample_receive_reply *out = &message_.out.reply;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(64);
+	struct sample_receive_request *in;
+	struct sample_receive_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, MACH_MSGH_BITS_COMPLEX);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90006;
+	if (kmsg_ == NULL) {
+		mig_release_right(right, 16);
+		mig_release_right(poly, polyPoly);
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_receive_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, MACH_MSGH_BITS_COMPLEX);
 	in->head.msgh_size = 64;
+	in->head.msgh_id = 90006;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->body = (mach_msg_body_t){ 2, 0 };
 	in->right = mig_port_descriptor(right, 16);
 	in->poly = mig_port_descriptor(poly, polyPoly);
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[6],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	*same = out->same.name;
-	*samePoly = out->same.disposition;
-	return KERN_SUCCESS;
+	out = (struct sample_receive_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[6], reply_->ikm_header, 90006);
+	if (result_ == KERN_SUCCESS) {
+		*same = mig_port_of(&out->same);
+		out->same.kport = 0;
+		*samePoly = out->same.disposition;
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_memory_request {
@@ -360,38 +375,45 @@ struct sample_memory_reply {
 };
 _Static_assert(sizeof(struct sample_memory_reply) == 56, "sample_memory_reply");
 
-kern_return_t sample_memory(mach_port_t server, sample_memory_t data,
-				mach_msg_type_number_t dataCnt, sample_bounded_t bounded,
-				mach_msg_type_number_t boundedCnt, sample_memory_t *result,
-				mach_msg_type_number_t *resultCnt)
+kern_return_t sample_memory(mach_port_t server, struct vm_map_copy *data,
+				mach_msg_type_number_t dataCnt, struct vm_map_copy *bounded,
+				mach_msg_type_number_t boundedCnt, struct vm_map_copy **result,
+				mach_msg_type_number_t *resultCnt, uint64_t deadline_ns)
 {
-	union {
-		struct sample_memory_request in;
-		struct {
-			struct sample_memory_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_memory_request *in = &message_.in;
-	struct sample_memory_reply *out = &message_.out.reply;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(80);
+	struct sample_memory_request *in;
+	struct sample_memory_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, MACH_MSGH_BITS_COMPLEX);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90007;
+	if (kmsg_ == NULL) {
+		if (data != NULL)
+			vm_map_copy_discard(data);
+		if (bounded != NULL)
+			vm_map_copy_discard(bounded);
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_memory_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, MACH_MSGH_BITS_COMPLEX);
 	in->head.msgh_size = 80;
+	in->head.msgh_id = 90007;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->body = (mach_msg_body_t){ 2, 0 };
-	in->data = mig_memory_descriptor((const void *)(uintptr_t)data, (mach_vm_size_t)dataCnt * 4, 0);
-	in->bounded = mig_memory_descriptor((const void *)(uintptr_t)bounded, (mach_vm_size_t)boundedCnt * 1, 1);
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[7],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	in->data = mig_memory_descriptor(data, (mach_vm_size_t)dataCnt * 4, 1);
+	in->bounded = mig_memory_descriptor(bounded, (mach_vm_size_t)boundedCnt * 1, 1);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	*result = (sample_memory_t)(uintptr_t)out->result.address;
-	*resultCnt = (mach_msg_type_number_t)(out->result.size / 4);
-	return KERN_SUCCESS;
+	out = (struct sample_memory_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[7], reply_->ikm_header, 90007);
+	if (result_ == KERN_SUCCESS) {
+		*result = mig_memory_of(&out->result);
+		*resultCnt = (mach_msg_type_number_t)(out->result.size / 4);
+		out->result.kcopy = 0;
+		out->result.size = 0;
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_ports_request {
@@ -410,37 +432,42 @@ struct sample_ports_reply {
 _Static_assert(offsetof(struct sample_ports_reply, number) == 48, "sample_ports_reply.number");
 _Static_assert(sizeof(struct sample_ports_reply) == 56, "sample_ports_reply");
 
-kern_return_t sample_ports(mach_port_t server, sample_send_array_t rights,
+kern_return_t sample_ports(mach_port_t server, mach_port_t *rights,
 				mach_msg_type_number_t rightsCnt, natural_t *number,
-				sample_send_array_t *others, mach_msg_type_number_t *othersCnt)
+				mach_port_t **others, mach_msg_type_number_t *othersCnt,
+				uint64_t deadline_ns)
 {
-	union {
-		struct sample_ports_request in;
-		struct {
-			struct sample_ports_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_ports_request *in = &message_.in;
-	struct sample_ports_reply *out = &message_.out.reply;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(48);
+	struct sample_ports_request *in;
+	struct sample_ports_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, MACH_MSGH_BITS_COMPLEX);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90008;
+	if (kmsg_ == NULL) {
+		mig_release_rights(rights, rightsCnt, 17);
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_ports_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, MACH_MSGH_BITS_COMPLEX);
 	in->head.msgh_size = 48;
+	in->head.msgh_id = 90008;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->body = (mach_msg_body_t){ 1, 0 };
-	in->rights = mig_ports_descriptor((const void *)(uintptr_t)rights, rightsCnt, 17, 0);
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[8],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	in->rights = mig_ports_descriptor(rights, rightsCnt, 17, 1);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	*others = (sample_send_array_t)(uintptr_t)out->others.address;
-	*othersCnt = out->others.count;
-	*number = out->number;
-	return KERN_SUCCESS;
+	out = (struct sample_ports_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[8], reply_->ikm_header, 90008);
+	if (result_ == KERN_SUCCESS) {
+		*others = mig_ports_of(&out->others);
+		*othersCnt = out->others.count;
+		out->others.kports = 0;
+		out->others.count = 0;
+		*number = out->number;
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_note_request {
@@ -453,21 +480,26 @@ struct sample_note_request {
 _Static_assert(offsetof(struct sample_note_request, value) == 48, "sample_note_request.value");
 _Static_assert(sizeof(struct sample_note_request) == 56, "sample_note_request");
 
-kern_return_t sample_note(mach_port_t server, mach_port_t right, int value)
+kern_return_t sample_note(mach_port_t server, mach_port_t right, int value,
+				mach_msg_option_t option, uint64_t deadline_ns)
 {
-	struct sample_note_request request_, *in = &request_;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(56);
+	struct sample_note_request *in;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, MACH_MSGH_BITS_COMPLEX);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90009;
+	if (kmsg_ == NULL) {
+		mig_release_right(right, 17);
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_note_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, MACH_MSGH_BITS_COMPLEX);
 	in->head.msgh_size = 56;
+	in->head.msgh_id = 90009;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->body = (mach_msg_body_t){ 1, 0 };
 	in->right = mig_port_descriptor(right, 17);
 	in->value = value;
 	__builtin_memset(in->pad_52, 0, 4);
-	return mig_send(&in->head, MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	return mig_kernel_send(kmsg_, option, deadline_ns);
 }
 
 struct sample_later_request {
@@ -484,32 +516,33 @@ struct sample_later_reply {
 _Static_assert(offsetof(struct sample_later_reply, twice) == 28, "sample_later_reply.twice");
 _Static_assert(sizeof(struct sample_later_reply) == 32, "sample_later_reply");
 
-kern_return_t sample_later(mach_port_t server, int value, int *twice)
+kern_return_t sample_later(mach_port_t server, int value, int *twice, uint64_t deadline_ns)
 {
-	union {
-		struct sample_later_request in;
-		struct {
-			struct sample_later_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_later_request *in = &message_.in;
-	struct sample_later_reply *out = &message_.out.reply;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(28);
+	struct sample_later_request *in;
+	struct sample_later_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, 0);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90010;
+	if (kmsg_ == NULL) {
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_later_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, 0);
 	in->head.msgh_size = 28;
+	in->head.msgh_id = 90010;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->value = value;
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[10],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	*twice = out->twice;
-	return KERN_SUCCESS;
+	out = (struct sample_later_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[10], reply_->ikm_header, 90010);
+	if (result_ == KERN_SUCCESS) {
+		*twice = out->twice;
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_timed_request {
@@ -524,31 +557,32 @@ struct sample_timed_reply {
 _Static_assert(offsetof(struct sample_timed_reply, value) == 28, "sample_timed_reply.value");
 _Static_assert(sizeof(struct sample_timed_reply) == 32, "sample_timed_reply");
 
-kern_return_t sample_timed(mach_port_t server, mach_msg_timeout_t milliseconds, int *value)
+kern_return_t sample_timed(mach_port_t server, int *value, uint64_t deadline_ns)
 {
-	union {
-		struct sample_timed_request in;
-		struct {
-			struct sample_timed_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_timed_request *in = &message_.in;
-	struct sample_timed_reply *out = &message_.out.reply;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(24);
+	struct sample_timed_request *in;
+	struct sample_timed_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, 0);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90011;
+	if (kmsg_ == NULL) {
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_timed_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, 0);
 	in->head.msgh_size = 24;
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[11],
-			   MACH_RCV_TIMEOUT, milliseconds);
+	in->head.msgh_id = 90011;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	*value = out->value;
-	return KERN_SUCCESS;
+	out = (struct sample_timed_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[11], reply_->ikm_header, 90011);
+	if (result_ == KERN_SUCCESS) {
+		*value = out->value;
+	}
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }
 
 struct sample_typed_request {
@@ -563,24 +597,28 @@ _Static_assert(offsetof(struct sample_typed_request, wordsCnt) == 48, "sample_ty
 _Static_assert(sizeof(struct sample_typed_request) == 96, "sample_typed_request");
 
 kern_return_t sample_typed(mach_port_t server, mach_port_t observer, sample_words_t words,
-				mach_msg_type_number_t wordsCnt)
+				mach_msg_type_number_t wordsCnt, mach_msg_option_t option,
+				uint64_t deadline_ns)
 {
-	struct sample_typed_request request_, *in = &request_;
+	uint32_t wordsBytes_ = (wordsCnt) * 4u;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(56 + MIG_ALIGN(wordsBytes_, 8u));
+	struct sample_typed_request *in;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, MACH_MSGH_BITS_COMPLEX);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90012;
+	KASSERT(wordsBytes_ <= 40u);
+	if (kmsg_ == NULL) {
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_typed_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, MACH_MSGH_BITS_COMPLEX);
 	in->head.msgh_size = 56;
+	in->head.msgh_id = 90012;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
 	in->body = (mach_msg_body_t){ 1, 0 };
-	in->observer = mig_port_descriptor(observer, 20);
+	in->observer = mig_port_descriptor(ipc_port_make_send(observer), 17);
+	in->wordsCnt = wordsBytes_ / 4u;
 	__builtin_memset(in->pad_52, 0, 4);
-	in->wordsCnt = wordsCnt;
-	if (in->wordsCnt > 10)
-		return mig_unsent(&in->head, MIG_ARRAY_TOO_LARGE);
-	mig_put(&in->head, words, in->wordsCnt * 4u);
-	return mig_send(&in->head, MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	mig_put(&in->head, words, wordsBytes_);
+	return mig_kernel_send(kmsg_, option, deadline_ns);
 }
 
 struct sample_inout_request {
@@ -609,56 +647,53 @@ _Static_assert(sizeof(struct sample_inout_reply) == 184, "sample_inout_reply");
 
 kern_return_t sample_inout(mach_port_t server, const char *prefix, sample_words_t words,
 				mach_msg_type_number_t *wordsCnt, sample_bytes_t bytes,
-				mach_msg_type_number_t *bytesCnt)
+				mach_msg_type_number_t *bytesCnt, uint64_t deadline_ns)
 {
-	union {
-		struct sample_inout_request in;
-		struct {
-			struct sample_inout_reply reply;
-			mach_msg_max_trailer_t trailer;
-		} out;
-	} message_;
-	struct sample_inout_request *in = &message_.in;
-	struct sample_inout_reply *out = &message_.out.reply;
+	uint32_t prefixBytes_ = (mig_string_bytes(prefix, 32)) * 1u;
+	uint32_t wordsBytes_ = (*wordsCnt) * 4u;
+	uint32_t bytesBytes_ = (*bytesCnt) * 1u;
+	struct ipc_kmsg *kmsg_ = ipc_kmsg_alloc(40 + MIG_ALIGN(prefixBytes_, 8u) + MIG_ALIGN(wordsBytes_, 8u) + MIG_ALIGN(bytesBytes_, 8u));
+	struct sample_inout_request *in;
+	struct sample_inout_reply *out __attribute__((unused));
+	struct ipc_kmsg *reply_;
 	kern_return_t result_;
 
-	in->head.msgh_bits = MACH_MSGH_BITS_SET(19, 0, 0, 0);
-	in->head.msgh_remote_port = server;
-	in->head.msgh_local_port = MACH_PORT_NULL;
-	in->head.msgh_voucher_port = MACH_PORT_NULL;
-	in->head.msgh_id = 90013;
+	KASSERT(prefixBytes_ <= 32u);
+	KASSERT(wordsBytes_ <= 40u);
+	KASSERT(bytesBytes_ <= 100u);
+	if (kmsg_ == NULL) {
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	in = (struct sample_inout_request *)kmsg_->ikm_header;
+	in->head.msgh_bits = MACH_MSGH_BITS_SET(17, 0, 0, 0);
 	in->head.msgh_size = 40;
+	in->head.msgh_id = 90013;
+	kmsg_->ikm_remote_port = ipc_port_copy_send(server);
+	in->prefixCnt = prefixBytes_ / 1u;
+	in->wordsCnt = wordsBytes_ / 4u;
+	in->bytesCnt = bytesBytes_ / 1u;
 	__builtin_memset(in->pad_36, 0, 4);
-	in->prefixCnt = mig_string_bytes(prefix, 32);
-	if (in->prefixCnt > 32)
-		return mig_unsent(&in->head, MIG_ARRAY_TOO_LARGE);
-	mig_put(&in->head, prefix, in->prefixCnt * 1u);
-	in->wordsCnt = *wordsCnt;
-	if (in->wordsCnt > 10)
-		return mig_unsent(&in->head, MIG_ARRAY_TOO_LARGE);
-	mig_put(&in->head, words, in->wordsCnt * 4u);
-	in->bytesCnt = *bytesCnt;
-	if (in->bytesCnt > 100)
-		return mig_unsent(&in->head, MIG_ARRAY_TOO_LARGE);
-	mig_put(&in->head, bytes, in->bytesCnt * 1u);
-	result_ = mig_call(&in->head, sizeof(message_.out), &sample_subsystem.routines[13],
-			   MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+	mig_put(&in->head, prefix, prefixBytes_);
+	mig_put(&in->head, words, wordsBytes_);
+	mig_put(&in->head, bytes, bytesBytes_);
+	result_ = mach_msg_rpc_from_kernel(kmsg_, deadline_ns, &reply_);
 	if (result_ != KERN_SUCCESS)
 		return result_;
-	uint32_t at = 40;
-	if (out->wordsCnt > *wordsCnt) {
+	out = (struct sample_inout_reply *)reply_->ikm_header;
+	result_ = mig_check_reply_id(&sample_subsystem.routines[13], reply_->ikm_header, 90013);
+	if (result_ == KERN_SUCCESS) {
+		uint32_t at_ = 40;
+		if (out->wordsCnt > *wordsCnt)
+			result_ = MIG_ARRAY_TOO_LARGE;
+		else
+			mig_get(&out->head, &at_, words, out->wordsCnt * 4u);
 		*wordsCnt = out->wordsCnt;
-		mach_msg_destroy(&out->head);
-		return MIG_ARRAY_TOO_LARGE;
-	}
-	if (out->bytesCnt > *bytesCnt) {
+		if (out->bytesCnt > *bytesCnt)
+			result_ = MIG_ARRAY_TOO_LARGE;
+		else
+			mig_get(&out->head, &at_, bytes, out->bytesCnt * 1u);
 		*bytesCnt = out->bytesCnt;
-		mach_msg_destroy(&out->head);
-		return MIG_ARRAY_TOO_LARGE;
 	}
-	mig_get(&out->head, &at, words, out->wordsCnt * 4u);
-	*wordsCnt = out->wordsCnt;
-	mig_get(&out->head, &at, bytes, out->bytesCnt * 1u);
-	*bytesCnt = out->bytesCnt;
-	return KERN_SUCCESS;
+	ipc_kmsg_destroy(reply_);
+	return result_;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipc_kobject_calls.h - who does the calls on kernel objects: one table of functions per interface of
+ * include/idl/mach, whose types are made by mig (<kernel/NAME_server.h>). A NULL in one answers MIG_BAD_ID.
+ *
+ * Conditions, of all functions: thread context, nothing locked; objects are referenced for the call, NULL if the
+ *   port was not of that kind. A function that fails has consumed nothing of its arguments and gives out nothing;
+ *   one that succeeds has consumed rights without translation, struct vm_map_copy * (NULL when empty) and
+ *   arrays of ports (kalloc'ed, count elements; NULL when empty). What it gives out are rights made already,
+ *   copies, and kalloc'ed arrays (count elements), which the reply then owns.
+ */
+#pragma once
+
+extern const struct mach_host_ops mach_host_calls;   /* kern/host_calls.c */
+extern const struct host_priv_ops host_priv_calls;   /* kern/host_calls.c */
+extern const struct mach_port_ops mach_port_calls;   /* ipc/mach_port.c's functions, in kern/ipc_kobject_ports.c */
+extern const struct task_ops task_calls;             /* kern/task_calls.c */
+extern const struct thread_act_ops thread_act_calls; /* kern/thread_calls.c */
+extern const struct mach_vm_ops mach_vm_calls;       /* vm/vm_user.c */
