@@ -55,8 +55,7 @@ kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm
 		kr = vm_map_entry_unshare(e);
 	if (kr != KERN_SUCCESS)
 		return kr;
-	return vm_object_resolve(e->object, e->offset + (va - e->start), access,
-				 e->wired_count != 0, r);
+	return vm_object_resolve(e->object, e->offset + (va - e->start), access, r);
 }
 
 vm_prot_t vm_map_entry_pmap_prot(const struct vm_map_entry *e, const struct vm_resolved *r)
@@ -66,6 +65,16 @@ vm_prot_t vm_map_entry_pmap_prot(const struct vm_map_entry *e, const struct vm_r
 	if (!r->in_top || e->needs_copy)
 		prot &= ~VM_PROT_WRITE; /* O1, M3 */
 	return prot;
+}
+
+kern_return_t vm_map_enter_page_locked(struct vm_map *map, const struct vm_map_entry *e, uint64_t va,
+				       const struct vm_resolved *r, bool wired)
+{
+	kern_return_t kr = pmap_enter(map->pmap, va, r->page, vm_map_entry_pmap_prot(e, r), wired);
+
+	if (kr != KERN_SUCCESS && r->copied_up)
+		pmap_remove(map->pmap, va, va + PAGE_SIZE);
+	return kr;
 }
 
 static kern_return_t fault_device(struct vm_map *map, const struct vm_map_entry *e, uint64_t va)
@@ -91,7 +100,7 @@ static kern_return_t fault_locked(struct vm_map *map, uint64_t va, vm_prot_t pro
 	kr = vm_map_resolve_locked(e, va, prot & VM_PROT_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ, r);
 	if (kr != KERN_SUCCESS)
 		return kr;
-	kr = pmap_enter(map->pmap, va, r->page, vm_map_entry_pmap_prot(e, r), e->wired_count != 0);
+	kr = vm_map_enter_page_locked(map, e, va, r, e->wired_count != 0);
 	spin_unlock(&r->object->lock); /* O4: not before the mapping is there */
 	return kr;
 }

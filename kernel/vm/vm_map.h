@@ -9,7 +9,8 @@
  *   M2 protection is a subset of max_protection.
  *   M3 needs_copy: the object's pages must not be written through this entry; a write first puts a shadow
  *      object in front. Such an entry has an object.
- *   M4 every page of an entry with wired_count != 0 is resident and wired once on the entry's behalf.
+ *   M4 every page of an entry with wired_count != 0 is resident in the entry's own object (not a shadow) and wired
+ *      once on the entry's behalf; the entry has not needs_copy.
  *   M5 each gap is the free bytes before its entry, each max_gap the widest of its subtree.
  * Locking: [m] the map's mutex, never two maps' at once; [a] atomic; [I] immutable. Mutex -> object locks.
  * References: a task holds one on its map; who calls with a map holds one.

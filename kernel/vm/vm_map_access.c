@@ -39,6 +39,8 @@ static kern_return_t access_locked(struct vm_map *map, const struct piece *p, st
 	} else {
 		memcpy((char *)vm_page_virt(r->page) + in_page, p->src, p->n);
 		r->page->dirty = true;
+		if (r->copied_up)
+			pmap_remove(map->pmap, p->address - in_page, p->address - in_page + PAGE_SIZE);
 	}
 	spin_unlock(&r->object->lock);
 	return KERN_SUCCESS;

@@ -375,7 +375,7 @@ static void prefault(struct vm_map *map, struct vm_map_entry *e, unsigned *budge
 			vm_object_deallocate(r.object);
 		if (kr != KERN_SUCCESS || r.page == NULL)
 			continue;
-		pmap_enter(map->pmap, va, r.page, vm_map_entry_pmap_prot(e, &r), false);
+		vm_map_enter_page_locked(map, e, va, &r, false);
 		spin_unlock(&r.object->lock);
 	}
 }

@@ -54,6 +54,9 @@ kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm
 kern_return_t vm_map_entry_object(struct vm_map_entry *e);
 /* The entry's object may be written through it: a shadow is put in front if needed. */
 kern_return_t vm_map_entry_unshare(struct vm_map_entry *e);
+/* Map the page r (locked) at va; on failure no older page is left mapped there. */
+kern_return_t vm_map_enter_page_locked(struct vm_map *map, const struct vm_map_entry *e, uint64_t va,
+				       const struct vm_resolved *r, bool wired);
 /* What a mapping of the page r (locked) through e may allow. */
 vm_prot_t vm_map_entry_pmap_prot(const struct vm_map_entry *e, const struct vm_resolved *r);
 

@@ -4,7 +4,8 @@
  *
  * Interface: vm_map.h vm_map_wire (M4). A pass over the range runs under one hold of the map's mutex: it
  *   wires all pages or undoes what it did, so nobody sees a range wired in part. If a page must be waited for, the
- *   pass is undone, waits, and begins again.
+ *   pass is undone, waits, and begins again. Wired pages are the top object's own, whatever the protection, so
+ *   that no copy-on-write ever puts another page in their place.
  */
 #include "vm_map_internal.h"
 
@@ -43,13 +44,11 @@ static bool is_device(const struct vm_map_entry *e)
 /* Wire the pages of e, which is not wired; on failure none of them is. */
 static kern_return_t wire_entry(struct vm_map *map, struct vm_map_entry *e, struct vm_resolved *r)
 {
-	enum vm_access access = e->protection & VM_PROT_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ;
-
 	for (uint64_t va = e->start; va < e->end; va += PAGE_SIZE) {
-		kern_return_t kr = vm_map_resolve_locked(e, va, access, r);
+		kern_return_t kr = vm_map_resolve_locked(e, va, VM_ACCESS_WRITE, r);
 
 		if (kr == KERN_SUCCESS) {
-			kr = pmap_enter(map->pmap, va, r->page, vm_map_entry_pmap_prot(e, r), true);
+			kr = vm_map_enter_page_locked(map, e, va, r, true);
 			if (kr == KERN_SUCCESS)
 				r->page->wire_count++;
 			spin_unlock(&r->object->lock);

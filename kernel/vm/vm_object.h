@@ -72,6 +72,7 @@ struct vm_resolved {
 	struct vm_page *page;
 	uint64_t offset;          /* in object */
 	bool in_top;              /* page is the top's own */
+	bool copied_up;           /* it was made just now: a mapping of the page below must be replaced */
 };
 
 void vm_object_init(void);
@@ -94,13 +95,12 @@ void vm_object_page_done_locked(struct vm_object *o, struct vm_page *page);
 
 /*
  * Purpose: find (or make) the page of offset as access asks.
- * Conditions: top is referenced and not locked; no spin lock is held. wired: the caller's entry is
- *   wired, so a page copied up takes over the wiring of the page it was copied from.
+ * Conditions: top is referenced and not locked; no spin lock is held.
  * Returns KERN_SUCCESS with r->object locked (PEEK of never written bytes: page and object NULL, nothing
  *   locked); VM_OBJECT_WAIT; KERN_RESOURCE_SHORTAGE; KERN_MEMORY_ERROR.
  */
 kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_access access,
-				bool wired, struct vm_resolved *r);
+				struct vm_resolved *r);
 /* Wait for what a VM_OBJECT_WAIT said. No lock held; takes its reference. KERN_SUCCESS: try again; KERN_ABORTED. */
 kern_return_t vm_object_wait(struct vm_resolved *r);
 

@@ -169,7 +169,7 @@ static kern_return_t zero_fill(struct walk *w, uint64_t offset, enum vm_access a
 }
 
 /* Copy the page found below up into the top, which will be written. */
-static kern_return_t copy_up(struct walk *w, uint64_t offset, bool wired, struct vm_resolved *r)
+static kern_return_t copy_up(struct walk *w, uint64_t offset, struct vm_resolved *r)
 {
 	struct vm_page *p = vm_page_grab();
 
@@ -180,21 +180,17 @@ static kern_return_t copy_up(struct walk *w, uint64_t offset, bool wired, struct
 	memcpy(vm_page_virt(p), vm_page_virt(w->page), PAGE_SIZE);
 	vm_object_page_insert_locked(w->top, p, offset);
 	p->dirty = true;
-	if (wired) {
-		KASSERT(w->page->wire_count != 0);
-		w->page->wire_count--;
-		p->wire_count = 1;
-	}
 	/* Others who see this top have the old page mapped; nobody above O4's lock has it any more after this. */
 	if (w->top->shared)
 		pmap_page_protect(w->page, VM_PROT_NONE);
 	spin_unlock(&w->at->lock);
 	answer(r, w->top, p);
+	r->copied_up = true;
 	return KERN_SUCCESS;
 }
 
 kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_access access,
-				bool wired, struct vm_resolved *r)
+				struct vm_resolved *r)
 {
 	struct walk w = { .top = top, .at = top, .offset = offset };
 	kern_return_t kr = KERN_SUCCESS;
@@ -212,7 +208,7 @@ kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_
 		walk_unlock(&w);
 		return KERN_MEMORY_ERROR;
 	} else if (w.at != top && access == VM_ACCESS_WRITE) {
-		kr = copy_up(&w, offset, wired, r);
+		kr = copy_up(&w, offset, r);
 	} else {
 		if (w.at != top)
 			spin_unlock(&top->lock);
@@ -299,7 +295,7 @@ kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64
 	for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
 		struct vm_resolved r;
 		struct vm_page *p;
-		kern_return_t kr = vm_object_resolve(o, offset + at, VM_ACCESS_PEEK, false, &r);
+		kern_return_t kr = vm_object_resolve(o, offset + at, VM_ACCESS_PEEK, &r);
 
 		if (kr != KERN_SUCCESS) {
 			*wait = r;

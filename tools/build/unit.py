@@ -75,12 +75,14 @@ UNIT: dict[str, list[str]] = {
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
+    "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
 }
 
 # More for the linker of some of them.
 LINK: dict[str, str] = {
     "vm_map": VM_WRAP,
+    "vm_model": VM_WRAP,
 }
 
 # Of them, those that are also built under ThreadSanitizer, as NAME_tsan.
