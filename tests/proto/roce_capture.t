@@ -28,7 +28,8 @@ def icrc_check(path: str, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 def tshark(path: str, *more: str) -> str:
-    r = subprocess.run(["tshark", "-n", "-r", path, *more], capture_output=True, text=True)
+    """Without the guess that a SEND's payload is RPC of NFS: it stumbles over payloads of a few bytes."""
+    r = subprocess.run(["tshark", "-n", "-r", path, "--disable-protocol", "rpcordma", *more], capture_output=True, text=True)
     return r.stdout if r.returncode == 0 else f"tshark failed: {r.stderr}"
 
 
@@ -49,7 +50,7 @@ for mtu in (9000, 1500, 1024):
     check(sent == read and sent > 300, f"ROCE0105 tshark reads all as InfiniBand at {mtu}", f"{read} of {sent}")
     wrong = tshark(path, "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-Y",
                    "_ws.malformed || _ws.expert.severity == error || ip.checksum.status == 0 || udp.checksum.status == 0")
-    check(wrong == "", f"ROCE0106 tshark finds nothing malformed at {mtu}", wrong)
+    check(wrong == "", f"ROCE0106 tshark finds nothing malformed at {mtu}", wrong[:2000])
 
 with open(f"{directory}/9000.pcap", "rb") as f:
     whole = bytearray(f.read())
