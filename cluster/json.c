@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-json_string(FILE *out, const char *text)
+void json_string(FILE *out, const char *text)
 {
 	putc('"', out);
 	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
@@ -23,8 +22,7 @@ json_string(FILE *out, const char *text)
 }
 
 /* The first byte of a value, NULL: no such name. */
-static const char *
-find_value(const char *text, const char *name)
+static const char *find_value(const char *text, const char *name)
 {
 	size_t length = strlen(name);
 
@@ -39,8 +37,7 @@ find_value(const char *text, const char *name)
 	return NULL;
 }
 
-bool
-json_get_number(const char *text, const char *name, int64_t *value)
+bool json_get_number(const char *text, const char *name, int64_t *value)
 {
 	const char *at = find_value(text, name);
 	char *end;
@@ -51,8 +48,7 @@ json_get_number(const char *text, const char *name, int64_t *value)
 	return end != at;
 }
 
-bool
-json_get_string(const char *text, const char *name, char *value, size_t size)
+bool json_get_string(const char *text, const char *name, char *value, size_t size)
 {
 	const char *at = find_value(text, name);
 	size_t n = 0;

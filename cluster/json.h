@@ -10,8 +10,8 @@
 void json_string(FILE *out, const char *text);
 
 /*
- * Purpose: find "name": in text and read its value. For the answers of our own programs, whose names are not nested.
- * Returns: false if it is not there or of another type.
+ * Purpose: find "name": in text and read its value. For the answers of our own programs, whose
+ * names are not nested. Returns: false if it is not there or of another type.
  */
 bool json_get_number(const char *text, const char *name, int64_t *value);
 bool json_get_string(const char *text, const char *name, char *value, size_t size);

@@ -2,8 +2,8 @@
 /*
  * archive.c - put files into a boot archive (cpio, "newc": the SVR4 format without checksums).
  *
- * A record is a head of 110 bytes in ASCII hexadecimal, the name with its NUL, padding to 4, the bytes, padding to 4.
- * The record named TRAILER!!! ends the archive: what is added goes before it.
+ * A record is a head of 110 bytes in ASCII hexadecimal, the name with its NUL, padding to 4, the
+ * bytes, padding to 4. The record named TRAILER!!! ends the archive: what is added goes before it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,47 +13,46 @@
 #include "meshach.h"
 
 #define HEAD 110u
-#define FIELD(n) (6 + 8 * (n)) /* ino mode uid gid nlink mtime filesize devmajor devminor rdevmajor rdevminor namesize check */
+#define FIELD(n)                                                                                   \
+	(6 + 8 * (n)) /* ino mode uid gid nlink mtime filesize devmajor devminor rdevmajor         \
+			 rdevminor namesize check */
 
-static uint32_t
-field(const char *head, int n)
+static uint32_t field(const char *head, int n)
 {
-	char text[9] = { 0 };
+	char text[9] = {0};
 
 	memcpy(text, head + FIELD(n), 8);
 	return (uint32_t)strtoul(text, NULL, 16);
 }
 
-static size_t
-padded(size_t n)
+static size_t padded(size_t n)
 {
 	return (n + 3) & ~(size_t)3;
 }
 
 /* Where the trailer's record starts; size: not an archive. */
-static size_t
-find_trailer(const char *bytes, size_t size)
+static size_t find_trailer(const char *bytes, size_t size)
 {
 	size_t at = 0;
 
 	while (at + HEAD <= size && memcmp(bytes + at, "070701", 6) == 0) {
 		size_t name = field(bytes + at, 11), length = field(bytes + at, 6);
 
-		if (name == 11 && at + HEAD + name <= size && memcmp(bytes + at + HEAD, "TRAILER!!!", 11) == 0)
+		if (name == 11 && at + HEAD + name <= size &&
+		    memcmp(bytes + at + HEAD, "TRAILER!!!", 11) == 0)
 			return at;
 		at += padded(HEAD + name) + padded(length);
 	}
 	return size;
 }
 
-static void
-put_record(FILE *out, const char *name, uint32_t mode, const char *bytes, size_t size)
+static void put_record(FILE *out, const char *name, uint32_t mode, const char *bytes, size_t size)
 {
 	static const char zero[4];
 	size_t head = HEAD + strlen(name) + 1;
 
-	fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 0, mode, 0, 0, 1, 0, (unsigned int)size, 0, 0,
-		0, 0, (unsigned int)strlen(name) + 1, 0);
+	fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 0, mode, 0, 0, 1,
+		0, (unsigned int)size, 0, 0, 0, 0, (unsigned int)strlen(name) + 1, 0);
 	fwrite(name, strlen(name) + 1, 1, out);
 	fwrite(zero, padded(head) - head, 1, out);
 	if (size > 0)
@@ -61,8 +60,7 @@ put_record(FILE *out, const char *name, uint32_t mode, const char *bytes, size_t
 	fwrite(zero, padded(size) - size, 1, out);
 }
 
-static const char *
-read_whole(const char *path, char **bytes, size_t *size)
+static const char *read_whole(const char *path, char **bytes, size_t *size)
 {
 	struct stat status;
 	FILE *file = fopen(path, "re");
@@ -80,8 +78,7 @@ read_whole(const char *path, char **bytes, size_t *size)
 	return error;
 }
 
-const char *
-archive_add(const char *from, const char *to, const char *const *files, uint32_t count)
+const char *archive_add(const char *from, const char *to, const char *const *files, uint32_t count)
 {
 	static char error[PATH_BYTES * 2];
 	char *bytes = NULL, *file = NULL;
@@ -119,5 +116,6 @@ archive_add(const char *from, const char *to, const char *const *files, uint32_t
 	}
 	put_record(out, "TRAILER!!!", 0, NULL, 0);
 	free(bytes);
-	return fclose(out) == 0 ? NULL : "the boot archive could not be written (is the disk full?)";
+	return fclose(out) == 0 ? NULL
+				: "the boot archive could not be written (is the disk full?)";
 }

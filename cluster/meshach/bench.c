@@ -6,11 +6,10 @@
 
 #include "meshach.h"
 
-int
-command_bench(const struct options *o)
+int command_bench(const struct options *o)
 {
 	char script[PATH_BYTES * 2];
-	char *arguments[64] = { "python3", script };
+	char *arguments[64] = {"python3", script};
 	int count = 2;
 
 	snprintf(script, sizeof script, "%s/../bench/run.py", o->image);

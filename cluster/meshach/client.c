@@ -15,24 +15,26 @@
 
 static char answer[ANSWER_BYTES];
 
-static void
-print_ports(char *ports)
+static void print_ports(char *ports)
 {
 	int64_t in, out, full, fault, port;
 
 	for (char *at = ports; (at = strstr(at, "{\"port\"")) != NULL; at++) {
-		if (json_get_number(at, "port", &port) && json_get_number(at, "in", &in) && json_get_number(at, "out", &out) &&
-		    json_get_number(at, "dropped_full", &full) && json_get_number(at, "dropped_fault", &fault))
-			printf("  port %-4ld frames in %-9ld out %-9ld dropped: queue full %ld, by fault %ld\n", (long)port, (long)in,
-			       (long)out, (long)full, (long)fault);
+		if (json_get_number(at, "port", &port) && json_get_number(at, "in", &in) &&
+		    json_get_number(at, "out", &out) &&
+		    json_get_number(at, "dropped_full", &full) &&
+		    json_get_number(at, "dropped_fault", &fault))
+			printf("  port %-4ld frames in %-9ld out %-9ld dropped: queue full %ld, by "
+			       "fault %ld\n",
+			       (long)port, (long)in, (long)out, (long)full, (long)fault);
 	}
 }
 
-int
-command_status(const struct options *o)
+int command_status(const struct options *o)
 {
 	static char ports[ANSWER_BYTES];
-	char fabric[16] = "", accel[16] = "", why[200] = "", state[16], ip[16], log[PATH_BYTES], gdb[PATH_BYTES];
+	char fabric[16] = "", accel[16] = "", why[200] = "", state[16], ip[16], log[PATH_BYTES],
+	     gdb[PATH_BYTES];
 	int64_t node, pid, cpus = 0, memory = 0;
 
 	ask(o, "control", "status", answer, sizeof answer);
@@ -47,15 +49,19 @@ command_status(const struct options *o)
 	json_get_string(answer, "accel_why", why, sizeof why);
 	json_get_number(answer, "cpus", &cpus);
 	json_get_number(answer, "memory_mib", &memory);
-	printf("cluster in %s: fabric %s, %s (%s), %ld CPU%s and %ld MiB a node\n", o->directory, fabric, accel, why, (long)cpus,
-	       cpus == 1 ? "" : "s", (long)memory);
+	printf("cluster in %s: fabric %s, %s (%s), %ld CPU%s and %ld MiB a node\n", o->directory,
+	       fabric, accel, why, (long)cpus, cpus == 1 ? "" : "s", (long)memory);
 	for (char *at = answer; (at = strstr(at, "{\"node\"")) != NULL; at++) {
-		if (!json_get_number(at, "node", &node) || !json_get_string(at, "state", state, sizeof state) ||
-		    !json_get_string(at, "ip", ip, sizeof ip) || !json_get_number(at, "pid", &pid) ||
+		if (!json_get_number(at, "node", &node) ||
+		    !json_get_string(at, "state", state, sizeof state) ||
+		    !json_get_string(at, "ip", ip, sizeof ip) ||
+		    !json_get_number(at, "pid", &pid) ||
 		    !json_get_string(at, "log", log, sizeof log))
 			continue;
-		printf("  node %-3ld %-9s %-12s process %-8ld log %s\n", (long)node, state, ip[0] ? ip : "-", (long)pid, log);
-		if (json_get_string(at, "gdb", gdb, sizeof gdb) && strstr(at + 1, "{\"node\"") == NULL)
+		printf("  node %-3ld %-9s %-12s process %-8ld log %s\n", (long)node, state,
+		       ip[0] ? ip : "-", (long)pid, log);
+		if (json_get_string(at, "gdb", gdb, sizeof gdb) &&
+		    strstr(at + 1, "{\"node\"") == NULL)
 			printf("           gdb: target remote %s\n", gdb);
 	}
 	printf("switch:\n");
@@ -63,10 +69,9 @@ command_status(const struct options *o)
 	return 0;
 }
 
-int
-command_down(const struct options *o)
+int command_down(const struct options *o)
 {
-	struct timespec nap = { .tv_nsec = 50000000 };
+	struct timespec nap = {.tv_nsec = 50000000};
 	char path[PATH_BYTES];
 	int lock;
 
@@ -79,12 +84,12 @@ command_down(const struct options *o)
 		}
 		nanosleep(&nap, NULL);
 	}
-	die("the cluster did not end in %d s; its supervisor's log is %s/supervisor.log", DOWN_SECONDS, o->directory);
+	die("the cluster did not end in %d s; its supervisor's log is %s/supervisor.log",
+	    DOWN_SECONDS, o->directory);
 }
 
 /* Send "word rest..." to a socket and print what is for people. */
-static int
-forward(const struct options *o, const char *socket, const char *word, const char *done)
+static int forward(const struct options *o, const char *socket, const char *word, const char *done)
 {
 	char line[2 * PATH_BYTES];
 	size_t used = (size_t)snprintf(line, sizeof line, "%s", word);
@@ -98,8 +103,7 @@ forward(const struct options *o, const char *socket, const char *word, const cha
 	return 0;
 }
 
-int
-command_capture(const struct options *o)
+int command_capture(const struct options *o)
 {
 	char line[2 * PATH_BYTES], folder[PATH_BYTES];
 	int64_t frames = 0;
@@ -129,30 +133,28 @@ command_capture(const struct options *o)
 	return 0;
 }
 
-int
-command_fault(const struct options *o)
+int command_fault(const struct options *o)
 {
 	return forward(o, "switch", "fault", "faults set");
 }
 
-int
-command_link(const struct options *o)
+int command_link(const struct options *o)
 {
-	if (o->rest_count != 2 || (strcmp(o->rest[1], "up") != 0 && strcmp(o->rest[1], "down") != 0))
+	if (o->rest_count != 2 ||
+	    (strcmp(o->rest[1], "up") != 0 && strcmp(o->rest[1], "down") != 0))
 		die("link wants a node and up or down");
-	return forward(o, "switch", "link", strcmp(o->rest[1], "up") == 0 ? "the link is up" : "the link is cut");
+	return forward(o, "switch", "link",
+		       strcmp(o->rest[1], "up") == 0 ? "the link is up" : "the link is cut");
 }
 
-int
-command_kill(const struct options *o)
+int command_kill(const struct options *o)
 {
 	if (o->rest_count != 1)
 		die("kill wants a node");
 	return forward(o, "control", "kill", "killed");
 }
 
-int
-command_start(const struct options *o)
+int command_start(const struct options *o)
 {
 	if (o->rest_count != 1)
 		die("start wants a node");

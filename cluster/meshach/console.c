@@ -18,14 +18,12 @@
 
 static struct termios saved;
 
-static void
-restore_terminal(void)
+static void restore_terminal(void)
 {
 	tcsetattr(0, TCSANOW, &saved);
 }
 
-static void
-write_all(int fd, const char *bytes, size_t size)
+static void write_all(int fd, const char *bytes, size_t size)
 {
 	while (size > 0) {
 		ssize_t done = write(fd, bytes, size);
@@ -39,8 +37,7 @@ write_all(int fd, const char *bytes, size_t size)
 	}
 }
 
-static void
-print_log(const struct options *o, const char *node)
+static void print_log(const struct options *o, const char *node)
 {
 	char path[PATH_BYTES], text[8192];
 	FILE *log = fopen(state_path(o, path, "node%s.log", node), "re");
@@ -52,14 +49,14 @@ print_log(const struct options *o, const char *node)
 		fclose(log);
 }
 
-int
-command_console(const struct options *o)
+int command_console(const struct options *o)
 {
 	char name[40], text[4096];
 	bool terminal = isatty(0) && isatty(1);
 	int fd, probe = control_connect(o, "control");
 
-	if (o->rest_count != 1 || strspn(o->rest[0], "0123456789") != strlen(o->rest[0]) || strlen(o->rest[0]) > 3)
+	if (o->rest_count != 1 || strspn(o->rest[0], "0123456789") != strlen(o->rest[0]) ||
+	    strlen(o->rest[0]) > 3)
 		die("console wants a node's number");
 	if (probe < 0)
 		die("no cluster is up in %s (meshach up starts one)", o->directory);
@@ -80,7 +77,7 @@ command_console(const struct options *o)
 		tcsetattr(0, TCSANOW, &raw);
 	}
 	for (;;) {
-		struct pollfd fds[2] = { { .fd = 0, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+		struct pollfd fds[2] = {{.fd = 0, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
 		ssize_t got;
 
 		poll(fds, 2, -1);

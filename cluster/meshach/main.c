@@ -2,7 +2,8 @@
 /*
  * main.c - the meshach command: options, and which file does what.
  *
- * Options come before or after the command's name, up to the first word that is neither (run's program and its arguments).
+ * Options come before or after the command's name, up to the first word that is neither (run's
+ * program and its arguments).
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -13,13 +14,15 @@
 #include "meshach.h"
 
 static const char usage[] =
-	"usage: meshach up [--nodes N] [--cpus K] [--memory MIB] [--fabric dgram|vhost] [--add FILE]... [--gdb NODE]\n"
+	"usage: meshach up [--nodes N] [--cpus K] [--memory MIB] [--fabric dgram|vhost] [--add "
+	"FILE]... [--gdb NODE]\n"
 	"                  [--accel kvm|tcg] [--append OPTIONS] [--timeout S] [--foreground]\n"
 	"       meshach status | down\n"
 	"       meshach console NODE                 (leave with Ctrl-])\n"
 	"       meshach capture FILE.pcap | capture stop\n"
 	"       meshach fault [drop=P] [dup=P] [reorder=P] [port=NODE] [seed=S]\n"
-	"       meshach link NODE up|down            meshach kill NODE            meshach start NODE\n"
+	"       meshach link NODE up|down            meshach kill NODE            meshach start "
+	"NODE\n"
 	"       meshach bench [ARGUMENT]...\n"
 	"every command: [--dir DIRECTORY] [--json]\n";
 
@@ -27,14 +30,13 @@ static const struct {
 	const char *name;
 	int (*run)(const struct options *o);
 } commands[] = {
-	{ "up", command_up },	      { "status", command_status },   { "down", command_down },
-	{ "console", command_console }, { "capture", command_capture }, { "fault", command_fault },
-	{ "link", command_link },     { "kill", command_kill },	      { "start", command_start },
-	{ "bench", command_bench },
+	{"up", command_up},           {"status", command_status},   {"down", command_down},
+	{"console", command_console}, {"capture", command_capture}, {"fault", command_fault},
+	{"link", command_link},       {"kill", command_kill},       {"start", command_start},
+	{"bench", command_bench},
 };
 
-static void
-vcomplain(const char *format, va_list arguments)
+static void vcomplain(const char *format, va_list arguments)
 {
 	fflush(stdout);
 	fputs("meshach: ", stderr);
@@ -42,8 +44,7 @@ vcomplain(const char *format, va_list arguments)
 	putc('\n', stderr);
 }
 
-void
-complain(const char *format, ...)
+void complain(const char *format, ...)
 {
 	va_list arguments;
 
@@ -52,8 +53,7 @@ complain(const char *format, ...)
 	va_end(arguments);
 }
 
-_Noreturn void
-die(const char *format, ...)
+_Noreturn void die(const char *format, ...)
 {
 	va_list arguments;
 
@@ -63,8 +63,7 @@ die(const char *format, ...)
 	exit(1);
 }
 
-static uint32_t
-number(const char *option, const char *text, uint32_t least, uint32_t most)
+static uint32_t number(const char *option, const char *text, uint32_t least, uint32_t most)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
@@ -74,8 +73,7 @@ number(const char *option, const char *text, uint32_t least, uint32_t most)
 	return (uint32_t)value;
 }
 
-static const char *
-one_of(const char *option, const char *text, const char *a, const char *b)
+static const char *one_of(const char *option, const char *text, const char *a, const char *b)
 {
 	if (strcmp(text, a) != 0 && strcmp(text, b) != 0)
 		die("%s is %s or %s, not '%s'", option, a, b, text);
@@ -83,11 +81,11 @@ one_of(const char *option, const char *text, const char *a, const char *b)
 }
 
 /* Take one option with its value; returns false if the word is not one. */
-static bool
-take_option(struct options *o, const char *word, const char *value)
+static bool take_option(struct options *o, const char *word, const char *value)
 {
-	static const char *const with_value[] = { "--nodes", "--cpus", "--memory", "--fabric", "--add", "--gdb", "--accel",
-						  "--append", "--timeout", "--dir", "--on", "--image", NULL };
+	static const char *const with_value[] = {
+		"--nodes",  "--cpus",    "--memory", "--fabric", "--add",   "--gdb", "--accel",
+		"--append", "--timeout", "--dir",    "--on",     "--image", NULL};
 	bool known = false;
 
 	for (int i = 0; with_value[i] != NULL; i++)
@@ -118,14 +116,14 @@ take_option(struct options *o, const char *word, const char *value)
 		die("at most %u files can be added", MAX_ADDS);
 	else if (strcmp(word, "--add") == 0)
 		o->adds[o->add_count++] = value;
-	else if ((size_t)snprintf(strcmp(word, "--dir") == 0 ? o->directory : o->image, PATH_BYTES, "%s", value) >= PATH_BYTES)
+	else if ((size_t)snprintf(strcmp(word, "--dir") == 0 ? o->directory : o->image, PATH_BYTES,
+				  "%s", value) >= PATH_BYTES)
 		die("the path after %s is too long", word);
 	return true;
 }
 
 /* The folder of this program: the build's. */
-static void
-default_image(char path[PATH_BYTES])
+static void default_image(char path[PATH_BYTES])
 {
 	ssize_t length = readlink("/proc/self/exe", path, PATH_BYTES - 1);
 
@@ -135,8 +133,7 @@ default_image(char path[PATH_BYTES])
 	*strrchr(path, '/') = '\0';
 }
 
-static void
-make_absolute(char path[PATH_BYTES])
+static void make_absolute(char path[PATH_BYTES])
 {
 	char whole[PATH_BYTES * 2];
 
@@ -150,10 +147,14 @@ make_absolute(char path[PATH_BYTES])
 	strcpy(path, whole);
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
-	struct options o = { .nodes = 3, .cpus = 1, .memory = 256, .timeout = 90, .fabric = "dgram", .append = "" };
+	struct options o = {.nodes = 3,
+			    .cpus = 1,
+			    .memory = 256,
+			    .timeout = 90,
+			    .fabric = "dgram",
+			    .append = ""};
 	const char *command = NULL;
 	int i;
 
@@ -178,7 +179,8 @@ main(int argc, char **argv)
 		} else if (command == NULL) {
 			command = argv[i];
 		} else {
-			/* What follows belongs to run's program and to bench; other commands take options here too. */
+			/* What follows belongs to run's program and to bench; other commands take
+			 * options here too. */
 			if (strcmp(command, "run") == 0 || strcmp(command, "bench") == 0)
 				break;
 			if (o.rest == NULL)

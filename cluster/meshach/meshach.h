@@ -2,10 +2,10 @@
 /*
  * meshach.h - the `meshach` command: what its files share.
  *
- * A cluster is a state directory: logs, sockets, the boot files. One process, the supervisor, owns the cluster's
- * children (switch, virtual machines): it starts them, waits for them and ends them by process id, and they die with it.
- * Every other command is a client of the supervisor's or the switch's control socket: a line of words, answered
- * by a line of JSON.
+ * A cluster is a state directory: logs, sockets, the boot files. One process, the supervisor, owns
+ * the cluster's children (switch, virtual machines): it starts them, waits for them and ends them
+ * by process id, and they die with it. Every other command is a client of the supervisor's or the
+ * switch's control socket: a line of words, answered by a line of JSON.
  */
 #pragma once
 
@@ -51,12 +51,14 @@ void default_directory(char path[PATH_BYTES]);
 int control_connect(const struct options *o, const char *name);
 /* Send a line, read the answer's line. False: the other side is gone. */
 bool control_ask(int fd, const char *line, char *answer, size_t size);
-/* As a client command does: connect, ask, and die with a sentence if there is no cluster or it answers an error. */
+/* As a client command does: connect, ask, and die with a sentence if there is no cluster or it
+ * answers an error. */
 void ask(const struct options *o, const char *name, const char *line, char *answer, size_t size);
 /* Print the last lines of a file to err, each indented; returns false if it has none. */
 bool print_last_lines(const char *path, unsigned int lines, FILE *err);
 
-/* archive.c: copy a newc archive and put files into it, under programs/NAME. NULL, or what is wrong. */
+/* archive.c: copy a newc archive and put files into it, under programs/NAME. NULL, or what is
+ * wrong. */
 const char *archive_add(const char *from, const char *to, const char *const *files, uint32_t count);
 
 /* qemu.c */
@@ -69,8 +71,10 @@ bool have_program(const char *name);
 /* Replace this process by node's virtual machine. */
 _Noreturn void exec_node(const struct options *o, const char *accel, uint32_t node);
 
-/* supervisor.c: never returns; writes "\n" to ready_fd when it listens, or a sentence that says why not. */
-_Noreturn void supervise(const struct options *o, const struct acceleration *acceleration, int ready_fd);
+/* supervisor.c: never returns; writes "\n" to ready_fd when it listens, or a sentence that says why
+ * not. */
+_Noreturn void supervise(const struct options *o, const struct acceleration *acceleration,
+			 int ready_fd);
 
 /* The commands; each returns the exit status. */
 int command_up(const struct options *o);

@@ -2,9 +2,9 @@
 /*
  * qemu.c - a node's virtual machine, and whether this machine's KVM runs one.
  *
- * That /dev/kvm opens says nothing (there are hosts where it does and every guest hangs), so KVM is probed by running
- * our kernel without a boot archive: it must say so and end QEMU with its own status within a time limit. The answer
- * is kept per boot of this machine.
+ * That /dev/kvm opens says nothing (there are hosts where it does and every guest hangs), so KVM is
+ * probed by running our kernel without a boot archive: it must say so and end QEMU with its own
+ * status within a time limit. The answer is kept per boot of this machine.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,25 +24,24 @@
 #define STATUS_KERNEL_STOPPED 3 /* isa-debug-exit: 2 * 1 + 1 */
 #define MAX_ARGUMENTS 64
 
-bool
-have_program(const char *name)
+bool have_program(const char *name)
 {
 	char path[PATH_BYTES], all[4096], *save;
 	const char *value = getenv("PATH");
 
 	snprintf(all, sizeof all, "%s", value == NULL ? "/usr/bin:/bin" : value);
 	for (char *d = strtok_r(all, ":", &save); d != NULL; d = strtok_r(NULL, ":", &save)) {
-		if ((size_t)snprintf(path, sizeof path, "%s/%s", d, name) < sizeof path && access(path, X_OK) == 0)
+		if ((size_t)snprintf(path, sizeof path, "%s/%s", d, name) < sizeof path &&
+		    access(path, X_OK) == 0)
 			return true;
 	}
 	return false;
 }
 
 /* Returns the probe's exit status, -1: it did not end in time. */
-static int
-run_probe(const char *kernel)
+static int run_probe(const char *kernel)
 {
-	struct timespec nap = { .tv_nsec = 20000000 };
+	struct timespec nap = {.tv_nsec = 20000000};
 	pid_t pid = fork();
 	int status;
 
@@ -52,8 +51,9 @@ run_probe(const char *kernel)
 		dup2(null, 0);
 		dup2(null, 1);
 		dup2(null, 2);
-		execlp(QEMU, QEMU, "-accel", "kvm", "-cpu", "host", "-m", "64", "-display", "none", "-nodefaults", "-no-reboot",
-		       "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", kernel, (char *)NULL);
+		execlp(QEMU, QEMU, "-accel", "kvm", "-cpu", "host", "-m", "64", "-display", "none",
+		       "-nodefaults", "-no-reboot", "-device",
+		       "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", kernel, (char *)NULL);
 		_exit(127);
 	}
 	for (int i = 0; pid > 0 && i < PROBE_SECONDS * 50; i++) {
@@ -69,8 +69,7 @@ run_probe(const char *kernel)
 }
 
 /* The name of the file that keeps the probe's answer; "" if there is no place for it. */
-static void
-answer_path(char path[PATH_BYTES])
+static void answer_path(char path[PATH_BYTES])
 {
 	char boot[40] = "";
 	FILE *id = fopen("/proc/sys/kernel/random/boot_id", "re");
@@ -87,8 +86,7 @@ answer_path(char path[PATH_BYTES])
 }
 
 /* Fills why if KVM cannot be used. */
-static bool
-kvm_works(const struct options *o, char *why, size_t size)
+static bool kvm_works(const struct options *o, char *why, size_t size)
 {
 	char path[PATH_BYTES], kernel[PATH_BYTES * 2];
 	FILE *file;
@@ -99,7 +97,8 @@ kvm_works(const struct options *o, char *why, size_t size)
 		return false;
 	}
 	if (access("/dev/kvm", R_OK | W_OK) != 0) {
-		snprintf(why, size, "/dev/kvm may not be opened by this user (is it in group kvm?)");
+		snprintf(why, size,
+			 "/dev/kvm may not be opened by this user (is it in group kvm?)");
 		return false;
 	}
 	answer_path(path);
@@ -113,9 +112,11 @@ kvm_works(const struct options *o, char *why, size_t size)
 	snprintf(kernel, sizeof kernel, "%s/meshach.elf", o->image);
 	status = run_probe(kernel);
 	if (status == -1)
-		snprintf(why, size, "/dev/kvm is there, but a guest did not run in %d s", PROBE_SECONDS);
+		snprintf(why, size, "/dev/kvm is there, but a guest did not run in %d s",
+			 PROBE_SECONDS);
 	else if (status != STATUS_KERNEL_STOPPED)
-		snprintf(why, size, "/dev/kvm is there, but a guest did not run (status %d)", status);
+		snprintf(why, size, "/dev/kvm is there, but a guest did not run (status %d)",
+			 status);
 	else
 		why[0] = '\0';
 	file = fopen(path, "we");
@@ -126,8 +127,7 @@ kvm_works(const struct options *o, char *why, size_t size)
 	return why[0] == '\0';
 }
 
-void
-choose_acceleration(const struct options *o, struct acceleration *chosen)
+void choose_acceleration(const struct options *o, struct acceleration *chosen)
 {
 	if (o->accel != NULL) {
 		snprintf(chosen->name, sizeof chosen->name, "%s", o->accel);
@@ -145,8 +145,7 @@ struct arguments {
 	int count;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-add(struct arguments *a, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) add(struct arguments *a, const char *format, ...)
 {
 	va_list values;
 
@@ -156,8 +155,7 @@ add(struct arguments *a, const char *format, ...)
 	va_end(values);
 }
 
-static void
-add_fabric(struct arguments *a, const struct options *o, uint32_t node)
+static void add_fabric(struct arguments *a, const struct options *o, uint32_t node)
 {
 	const char *vectors = "";
 
@@ -173,17 +171,19 @@ add_fabric(struct arguments *a, const struct options *o, uint32_t node)
 		/* QEMU 7.2 with TCG dies when a guest enables MSI-X on a vhost-user device. */
 		vectors = ",vectors=0";
 	} else {
-		add(a, "dgram,id=n0,local.type=unix,local.path=%s/fabric/n%u,remote.type=unix,remote.path=%s/fabric/s%u",
+		add(a,
+		    "dgram,id=n0,local.type=unix,local.path=%s/fabric/"
+		    "n%u,remote.type=unix,remote.path=%s/fabric/s%u",
 		    o->directory, node, o->directory, node);
 	}
 	add(a, "-device");
-	add(a, "virtio-net-pci,netdev=n0,bootindex=1,host_mtu=9000,mac=52:54:00:4d:00:%02x%s", node, vectors);
+	add(a, "virtio-net-pci,netdev=n0,bootindex=1,host_mtu=9000,mac=52:54:00:4d:00:%02x%s", node,
+	    vectors);
 }
 
-_Noreturn void
-exec_node(const struct options *o, const char *accel, uint32_t node)
+_Noreturn void exec_node(const struct options *o, const char *accel, uint32_t node)
 {
-	struct arguments a = { .count = 0 };
+	struct arguments a = {.count = 0};
 
 	add(&a, QEMU);
 	add(&a, "-name");
@@ -205,8 +205,10 @@ exec_node(const struct options *o, const char *accel, uint32_t node)
 	add(&a, "-device");
 	add(&a, "isa-debug-exit,iobase=0xf4,iosize=4");
 	add(&a, "-chardev");
-	add(&a, "socket,id=console,path=%s/node%u.console,server=on,wait=off,logfile=%s/node%u.log,logappend=on", o->directory,
-	    node, o->directory, node);
+	add(&a,
+	    "socket,id=console,path=%s/node%u.console,server=on,wait=off,logfile=%s/"
+	    "node%u.log,logappend=on",
+	    o->directory, node, o->directory, node);
 	add(&a, "-serial");
 	add(&a, "chardev:console");
 	add_fabric(&a, o, node);

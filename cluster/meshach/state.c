@@ -11,8 +11,7 @@
 #include "json.h"
 #include "meshach.h"
 
-const char *
-state_path(const struct options *o, char path[PATH_BYTES], const char *format, ...)
+const char *state_path(const struct options *o, char path[PATH_BYTES], const char *format, ...)
 {
 	va_list arguments;
 	int used = snprintf(path, PATH_BYTES, "%s/", o->directory), more;
@@ -25,8 +24,7 @@ state_path(const struct options *o, char path[PATH_BYTES], const char *format, .
 	return path;
 }
 
-void
-default_directory(char path[PATH_BYTES])
+void default_directory(char path[PATH_BYTES])
 {
 	const char *run = getenv("XDG_RUNTIME_DIR");
 
@@ -36,10 +34,9 @@ default_directory(char path[PATH_BYTES])
 		sprintf(path, "/tmp/meshach-%u/default", (unsigned int)getuid());
 }
 
-int
-control_connect(const struct options *o, const char *name)
+int control_connect(const struct options *o, const char *name)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char path[PATH_BYTES];
 	int fd;
 
@@ -56,8 +53,7 @@ control_connect(const struct options *o, const char *name)
 	return -1;
 }
 
-bool
-control_ask(int fd, const char *line, char *answer, size_t size)
+bool control_ask(int fd, const char *line, char *answer, size_t size)
 {
 	size_t filled = 0;
 
@@ -81,8 +77,7 @@ control_ask(int fd, const char *line, char *answer, size_t size)
 	}
 }
 
-void
-ask(const struct options *o, const char *name, const char *line, char *answer, size_t size)
+void ask(const struct options *o, const char *name, const char *line, char *answer, size_t size)
 {
 	char error[PATH_BYTES];
 	int fd = control_connect(o, name);
@@ -92,12 +87,12 @@ ask(const struct options *o, const char *name, const char *line, char *answer, s
 	if (!control_ask(fd, line, answer, size))
 		die("the cluster in %s ended while it was asked", o->directory);
 	close(fd);
-	if (json_get_string(answer, "error", error, sizeof error) && answer[1] == '"' && answer[2] == 'e')
+	if (json_get_string(answer, "error", error, sizeof error) && answer[1] == '"' &&
+	    answer[2] == 'e')
 		die("%s", error);
 }
 
-bool
-print_last_lines(const char *path, unsigned int lines, FILE *err)
+bool print_last_lines(const char *path, unsigned int lines, FILE *err)
 {
 	char text[16384];
 	FILE *file = fopen(path, "re");

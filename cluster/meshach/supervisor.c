@@ -2,10 +2,11 @@
 /*
  * supervisor.c - the process that owns a cluster's children.
  *
- * It starts the switch and the nodes, knows their process ids, reaps them, watches their logs until they are up, and
- * answers commands on DIR/control. Life of a node:
+ * It starts the switch and the nodes, knows their process ids, reaps them, watches their logs until
+ * they are up, and answers commands on DIR/control. Life of a node:
  *
- *   firmware -> loading (it has an address) -> booting (its kernel speaks) -> up     any -> ended (QEMU is gone)
+ *   firmware -> loading (it has an address) -> booting (its kernel speaks) -> up     any -> ended
+ * (QEMU is gone)
  *
  * Invariants:
  *  S1 every child dies with the supervisor (PR_SET_PDEATHSIG), however that ends;
@@ -31,21 +32,21 @@
 #include "meshach.h"
 
 #define MAX_CLIENTS 32
-#define WATCH_MS 50          /* between looks at the logs while a node is coming up */
+#define WATCH_MS 50 /* between looks at the logs while a node is coming up */
 #define SWITCH_START_MS 5000
-#define END_MS 2000          /* from SIGTERM to SIGKILL */
+#define END_MS 2000 /* from SIGTERM to SIGKILL */
 
 enum node_state { NODE_FIRMWARE, NODE_LOADING, NODE_BOOTING, NODE_UP, NODE_ENDED };
-static const char *const state_names[] = { "firmware", "loading", "booting", "up", "ended" };
+static const char *const state_names[] = {"firmware", "loading", "booting", "up", "ended"};
 
 struct node {
 	pid_t pid; /* 0: not running */
 	enum node_state state;
-	int status;            /* of its QEMU, once ended */
+	int status; /* of its QEMU, once ended */
 	uint32_t starts;
 	char ip[16], mac[18];
-	long log_seen;         /* bytes of its log read so far; from this start */
-	char line[256];        /* the log's line being read */
+	long log_seen;  /* bytes of its log read so far; from this start */
+	char line[256]; /* the log's line being read */
 	size_t line_length;
 	uint64_t started_ms, up_ms;
 };
@@ -68,8 +69,7 @@ static struct supervisor {
 	bool ending;
 } s;
 
-static uint64_t
-now_ms(void)
+static uint64_t now_ms(void)
 {
 	struct timespec ts;
 
@@ -77,8 +77,7 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void
-say(const char *format, ...)
+static void say(const char *format, ...)
 {
 	va_list arguments;
 
@@ -90,8 +89,7 @@ say(const char *format, ...)
 }
 
 /* In the child: S1, a log for its output, no stdin, default signals. */
-static void
-become_child(const char *log, int output)
+static void become_child(const char *log, int output)
 {
 	char path[PATH_BYTES];
 	sigset_t none;
@@ -108,8 +106,7 @@ become_child(const char *log, int output)
 	dup2(fd, 2);
 }
 
-static void
-start_node(uint32_t number)
+static void start_node(uint32_t number)
 {
 	struct node *node = &s.nodes[number];
 	char path[PATH_BYTES];
@@ -146,10 +143,10 @@ start_node(uint32_t number)
 }
 
 /* Start the switch and wait until its ports are there. NULL, or what is wrong. */
-static const char *
-start_switch(void)
+static const char *start_switch(void)
 {
-	char program[PATH_BYTES * 2], fabric[PATH_BYTES], control[PATH_BYTES], boot[PATH_BYTES], ports[16], answer[64];
+	char program[PATH_BYTES * 2], fabric[PATH_BYTES], control[PATH_BYTES], boot[PATH_BYTES],
+		ports[16], answer[64];
 	bool vhost = strcmp(s.o->fabric, "vhost") == 0;
 	int output[2];
 	struct pollfd ready;
@@ -161,19 +158,20 @@ start_switch(void)
 	state_path(s.o, control, "switch");
 	state_path(s.o, boot, "boot");
 	if (access(program, X_OK) != 0)
-		return vhost ? "the vhost fabric's switch is not built: it needs libdpdk-dev (apt-get install libdpdk-dev), then ninja" :
-			       "the switch is not built: run ninja";
+		return vhost ? "the vhost fabric's switch is not built: it needs libdpdk-dev "
+			       "(apt-get install libdpdk-dev), then ninja"
+			     : "the switch is not built: run ninja";
 	if (pipe2(output, O_CLOEXEC) != 0)
 		return strerror(errno);
 	s.switch_pid = fork();
 	if (s.switch_pid == 0) {
 		become_child("switch.log", output[1]);
-		execl(program, program, "--dir", fabric, "--control", control, "--ports", ports, "--boot", boot, "--options",
-		      s.o->append, (char *)NULL);
+		execl(program, program, "--dir", fabric, "--control", control, "--ports", ports,
+		      "--boot", boot, "--options", s.o->append, (char *)NULL);
 		_exit(127);
 	}
 	close(output[1]);
-	ready = (struct pollfd){ .fd = output[0], .events = POLLIN };
+	ready = (struct pollfd){.fd = output[0], .events = POLLIN};
 	got = poll(&ready, 1, SWITCH_START_MS) == 1 ? read(output[0], answer, sizeof answer) : 0;
 	close(output[0]);
 	if (got <= 0)
@@ -183,8 +181,7 @@ start_switch(void)
 }
 
 /* Returns false, with the switch's sentence in answer, if it refuses. */
-static bool
-ask_switch(const char *line, char *answer, size_t size)
+static bool ask_switch(const char *line, char *answer, size_t size)
 {
 	if (s.switch_fd >= 0 && control_ask(s.switch_fd, line, answer, size))
 		return strncmp(answer, "{\"error\"", 8) != 0;
@@ -193,8 +190,7 @@ ask_switch(const char *line, char *answer, size_t size)
 }
 
 /* Learn addresses from the switch's ports. */
-static void
-watch_ports(void)
+static void watch_ports(void)
 {
 	static char answer[ANSWER_BYTES];
 	char *at = answer;
@@ -213,28 +209,28 @@ watch_ports(void)
 
 			json_get_string(at, "ip", node->ip, sizeof node->ip);
 			json_get_string(at, "mac", node->mac, sizeof node->mac);
-			if (node->state == NODE_FIRMWARE && node->ip[0] != '\0' && node->starts == 1)
+			if (node->state == NODE_FIRMWARE && node->ip[0] != '\0' &&
+			    node->starts == 1)
 				node->state = NODE_LOADING;
 		}
 		at = end + 1;
 	}
 }
 
-static void
-log_line(struct node *node, uint32_t number)
+static void log_line(struct node *node, uint32_t number)
 {
 	node->line[node->line_length] = '\0';
 	node->line_length = 0;
 	if (strstr(node->line, READY_TEXT) != NULL && node->state != NODE_UP) {
 		node->state = NODE_UP;
 		node->up_ms = now_ms();
-		say("node %u: up after %.1f s", number, (double)(node->up_ms - node->started_ms) / 1000);
+		say("node %u: up after %.1f s", number,
+		    (double)(node->up_ms - node->started_ms) / 1000);
 	}
 }
 
 /* Read what a node's log has got since the last look. */
-static void
-watch_log(uint32_t number)
+static void watch_log(uint32_t number)
 {
 	struct node *node = &s.nodes[number];
 	char path[PATH_BYTES], text[8192];
@@ -256,8 +252,7 @@ watch_log(uint32_t number)
 		close(fd);
 }
 
-static bool
-anyone_coming_up(void)
+static bool anyone_coming_up(void)
 {
 	for (uint32_t i = 1; i <= s.o->nodes; i++) {
 		if (s.nodes[i].state < NODE_UP)
@@ -266,8 +261,7 @@ anyone_coming_up(void)
 	return false;
 }
 
-static void
-reap(void)
+static void reap(void)
 {
 	int status;
 	pid_t pid;
@@ -292,25 +286,29 @@ reap(void)
 	}
 }
 
-static void
-answer_status(FILE *out)
+static void answer_status(FILE *out)
 {
 	const struct options *o = s.o;
 
 	fputs("{\"directory\": ", out);
 	json_string(out, o->directory);
-	fprintf(out, ", \"supervisor\": %d, \"switch\": %d, \"fabric\": \"%s\", \"accel\": \"%s\", \"accel_why\": ", (int)s.self,
-		(int)s.switch_pid, o->fabric, s.accel->name);
+	fprintf(out,
+		", \"supervisor\": %d, \"switch\": %d, \"fabric\": \"%s\", \"accel\": \"%s\", "
+		"\"accel_why\": ",
+		(int)s.self, (int)s.switch_pid, o->fabric, s.accel->name);
 	json_string(out, s.accel->why);
-	fprintf(out, ", \"cpus\": %u, \"memory_mib\": %u, \"uptime_s\": %.1f, \"nodes\": [", o->cpus, o->memory,
-		(double)(now_ms() - s.started_ms) / 1000);
+	fprintf(out, ", \"cpus\": %u, \"memory_mib\": %u, \"uptime_s\": %.1f, \"nodes\": [",
+		o->cpus, o->memory, (double)(now_ms() - s.started_ms) / 1000);
 	for (uint32_t i = 1; i <= o->nodes; i++) {
 		struct node *node = &s.nodes[i];
 		char path[PATH_BYTES];
 
-		fprintf(out, "%s{\"node\": %u, \"state\": \"%s\", \"ip\": \"%s\", \"mac\": \"%s\", \"pid\": %d, \"starts\": %u, "
-			"\"status\": %d, \"boot_s\": %.1f, \"log\": ", i > 1 ? ", " : "", i, state_names[node->state], node->ip,
-			node->mac, (int)node->pid, node->starts, node->status,
+		fprintf(out,
+			"%s{\"node\": %u, \"state\": \"%s\", \"ip\": \"%s\", \"mac\": \"%s\", "
+			"\"pid\": %d, \"starts\": %u, "
+			"\"status\": %d, \"boot_s\": %.1f, \"log\": ",
+			i > 1 ? ", " : "", i, state_names[node->state], node->ip, node->mac,
+			(int)node->pid, node->starts, node->status,
 			node->up_ms > 0 ? (double)(node->up_ms - node->started_ms) / 1000 : 0.0);
 		json_string(out, state_path(o, path, "node%u.log", i));
 		if (o->gdb == i) {
@@ -323,15 +321,16 @@ answer_status(FILE *out)
 }
 
 /* kill N, start N */
-static void
-answer_power(bool on, const char *word, FILE *out)
+static void answer_power(bool on, const char *word, FILE *out)
 {
 	unsigned long number = strtoul(word, NULL, 10);
 
 	if (number == 0 || number > s.o->nodes) {
-		fprintf(out, "{\"error\": \"there is no node '%.20s' (nodes are 1 to %u)\"}", word, s.o->nodes);
+		fprintf(out, "{\"error\": \"there is no node '%.20s' (nodes are 1 to %u)\"}", word,
+			s.o->nodes);
 	} else if (on == (s.nodes[number].pid != 0)) {
-		fprintf(out, "{\"error\": \"node %lu is %s\"}", number, on ? "running already" : "not running");
+		fprintf(out, "{\"error\": \"node %lu is %s\"}", number,
+			on ? "running already" : "not running");
 	} else {
 		if (on) {
 			start_node((uint32_t)number);
@@ -347,8 +346,7 @@ answer_power(bool on, const char *word, FILE *out)
 	}
 }
 
-static void
-run_command(struct client *client, char *line)
+static void run_command(struct client *client, char *line)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -378,8 +376,7 @@ run_command(struct client *client, char *line)
 	free(text);
 }
 
-static void
-client_end(struct client *client)
+static void client_end(struct client *client)
 {
 	if (client->owns)
 		s.ending = true; /* S2 */
@@ -387,10 +384,10 @@ client_end(struct client *client)
 	client->fd = -1;
 }
 
-static void
-client_input(struct client *client)
+static void client_input(struct client *client)
 {
-	ssize_t got = recv(client->fd, client->line + client->filled, sizeof client->line - 1 - client->filled, MSG_DONTWAIT);
+	ssize_t got = recv(client->fd, client->line + client->filled,
+			   sizeof client->line - 1 - client->filled, MSG_DONTWAIT);
 	char *end;
 
 	if (got <= 0) {
@@ -412,25 +409,23 @@ client_input(struct client *client)
 		client_end(client);
 }
 
-static void
-client_accept(int listener)
+static void client_accept(int listener)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 	for (int i = 0; fd >= 0 && i < MAX_CLIENTS; i++) {
 		if (s.clients[i].fd >= 0)
 			continue;
-		s.clients[i] = (struct client){ .fd = fd };
+		s.clients[i] = (struct client){.fd = fd};
 		return;
 	}
 	if (fd >= 0)
 		close(fd);
 }
 
-static int
-listen_control(const char **error)
+static int listen_control(const char **error)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char path[PATH_BYTES];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -441,7 +436,8 @@ listen_control(const char **error)
 	}
 	strcpy(address.sun_path, path);
 	unlink(path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, MAX_CLIENTS) != 0) {
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+	    listen(fd, MAX_CLIENTS) != 0) {
 		*error = strerror(errno);
 		return -1;
 	}
@@ -449,8 +445,7 @@ listen_control(const char **error)
 }
 
 /* S3: ask all to end, then make them; returns when none is left. */
-static void
-end_children(void)
+static void end_children(void)
 {
 	uint64_t limit = now_ms() + END_MS;
 	int signal_number = SIGTERM;
@@ -464,7 +459,7 @@ end_children(void)
 		if (s.switch_pid > 0)
 			kill(s.switch_pid, signal_number);
 		for (int i = 0; i < 50 && left; i++) {
-			struct timespec nap = { .tv_nsec = 10000000 };
+			struct timespec nap = {.tv_nsec = 10000000};
 
 			nanosleep(&nap, NULL);
 			reap();
@@ -477,8 +472,7 @@ end_children(void)
 	}
 }
 
-static void
-remove_sockets(void)
+static void remove_sockets(void)
 {
 	char path[PATH_BYTES];
 
@@ -491,19 +485,20 @@ remove_sockets(void)
 	unlink(state_path(s.o, path, "control"));
 }
 
-static void
-serve(int listener, int signals)
+static void serve(int listener, int signals)
 {
 	while (!s.ending) {
-		struct pollfd fds[MAX_CLIENTS + 2] = { { .fd = listener, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+		struct pollfd fds[MAX_CLIENTS + 2] = {{.fd = listener, .events = POLLIN},
+						      {.fd = signals, .events = POLLIN}};
 
 		for (int i = 0; i < MAX_CLIENTS; i++)
-			fds[i + 2] = (struct pollfd){ .fd = s.clients[i].fd, .events = POLLIN };
+			fds[i + 2] = (struct pollfd){.fd = s.clients[i].fd, .events = POLLIN};
 		poll(fds, MAX_CLIENTS + 2, anyone_coming_up() ? WATCH_MS : -1);
 		if (fds[1].revents != 0) {
 			struct signalfd_siginfo info;
 
-			if (read(signals, &info, sizeof info) == sizeof info && info.ssi_signo != SIGCHLD)
+			if (read(signals, &info, sizeof info) == sizeof info &&
+			    info.ssi_signo != SIGCHLD)
 				s.ending = true;
 			reap();
 		}
@@ -523,8 +518,8 @@ serve(int listener, int signals)
 	}
 }
 
-_Noreturn void
-supervise(const struct options *o, const struct acceleration *acceleration, int ready_fd)
+_Noreturn void supervise(const struct options *o, const struct acceleration *acceleration,
+			 int ready_fd)
 {
 	const char *error = NULL;
 	int listener, signals;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * up.c - `meshach up`: make the state directory, start the supervisor, show progress until the nodes are up.
+ * up.c - `meshach up`: make the state directory, start the supervisor, show progress until the
+ * nodes are up.
  *
- * While it waits, up owns the cluster (supervisor.c, S2): Ctrl-C, a kill, or a node that does not boot takes it down.
+ * While it waits, up owns the cluster (supervisor.c, S2): Ctrl-C, a kill, or a node that does not
+ * boot takes it down.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,14 +24,12 @@
 
 static volatile sig_atomic_t interrupted;
 
-static void
-on_interrupt(int number)
+static void on_interrupt(int number)
 {
 	interrupted = 1;
 }
 
-static void
-make_directories(char *path)
+static void make_directories(char *path)
 {
 	for (char *at = path + 1;; at++) {
 		char kept = *at;
@@ -46,10 +46,9 @@ make_directories(char *path)
 }
 
 /* Remove the files of the last cluster here: only names that we make. */
-static void
-clean_directory(const struct options *o)
+static void clean_directory(const struct options *o)
 {
-	static const char *const ours[] = { "node", "switch", "supervisor", "control", NULL };
+	static const char *const ours[] = {"node", "switch", "supervisor", "control", NULL};
 	DIR *d = opendir(o->directory);
 	char path[PATH_BYTES];
 	struct dirent *entry;
@@ -65,8 +64,7 @@ clean_directory(const struct options *o)
 }
 
 /* The lock that a supervisor holds for its life; it is inherited by fork. */
-static int
-take_lock(const struct options *o)
+static int take_lock(const struct options *o)
 {
 	char path[PATH_BYTES];
 	int fd = open(state_path(o, path, "lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -74,12 +72,13 @@ take_lock(const struct options *o)
 	if (fd < 0)
 		die("cannot write in %s: %s", o->directory, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-		die("a cluster is up in %s already (meshach down ends it, --dir chooses another place)", o->directory);
+		die("a cluster is up in %s already (meshach down ends it, --dir chooses another "
+		    "place)",
+		    o->directory);
 	return fd;
 }
 
-static void
-copy_file(const struct options *o, const char *name)
+static void copy_file(const struct options *o, const char *name)
 {
 	char from[PATH_BYTES * 2], to[PATH_BYTES];
 
@@ -91,8 +90,7 @@ copy_file(const struct options *o, const char *name)
 		die("cannot write in %s: %s", o->directory, strerror(errno));
 }
 
-static void
-prepare_boot_files(const struct options *o)
+static void prepare_boot_files(const struct options *o)
 {
 	char from[PATH_BYTES * 2], to[PATH_BYTES];
 	const char *error;
@@ -108,8 +106,7 @@ prepare_boot_files(const struct options *o)
 		die("--add: %s", error);
 }
 
-static void
-start_supervisor(const struct options *o, const struct acceleration *acceleration)
+static void start_supervisor(const struct options *o, const struct acceleration *acceleration)
 {
 	char path[PATH_BYTES], why[256];
 	int ready[2], log;
@@ -118,7 +115,8 @@ start_supervisor(const struct options *o, const struct acceleration *acceleratio
 
 	if (pipe2(ready, O_CLOEXEC) != 0)
 		die("pipe: %s", strerror(errno));
-	log = open(state_path(o, path, "supervisor.log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	log = open(state_path(o, path, "supervisor.log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+		   0600);
 	fflush(stdout);
 	pid = fork();
 	if (pid < 0)
@@ -151,8 +149,7 @@ struct progress {
 	int ended_status;
 };
 
-static void
-read_progress(const struct options *o, char *status, struct progress *p)
+static void read_progress(const struct options *o, char *status, struct progress *p)
 {
 	char *at = status;
 
@@ -171,8 +168,8 @@ read_progress(const struct options *o, char *status, struct progress *p)
 	}
 }
 
-static void
-show_progress(const struct options *o, const struct progress *p, const struct progress *last, double seconds)
+static void show_progress(const struct options *o, const struct progress *p,
+			  const struct progress *last, double seconds)
 {
 	if (o->json)
 		return;
@@ -195,8 +192,7 @@ show_progress(const struct options *o, const struct progress *p, const struct pr
 }
 
 /* Take the half-started cluster down and wait until it is. */
-static void
-take_down(const struct options *o, int fd)
+static void take_down(const struct options *o, int fd)
 {
 	char answer[64], path[PATH_BYTES];
 	int lock = open(state_path(o, path, "lock"), O_RDWR | O_CLOEXEC);
@@ -207,25 +203,25 @@ take_down(const struct options *o, int fd)
 	close(fd);
 }
 
-static _Noreturn void
-not_booted(const struct options *o, int fd, uint32_t node, const char *what)
+static _Noreturn void not_booted(const struct options *o, int fd, uint32_t node, const char *what)
 {
 	char log[PATH_BYTES], qemu[PATH_BYTES];
 
 	take_down(o, fd);
-	complain("node %u did not boot: %s; its last lines (%s):", node, what, state_path(o, log, "node%u.log", node));
+	complain("node %u did not boot: %s; its last lines (%s):", node, what,
+		 state_path(o, log, "node%u.log", node));
 	state_path(o, qemu, "node%u.qemu.log", node);
-	if (!print_last_lines(log, LAST_LINES, stderr) && !print_last_lines(qemu, LAST_LINES, stderr))
+	if (!print_last_lines(log, LAST_LINES, stderr) &&
+	    !print_last_lines(qemu, LAST_LINES, stderr))
 		fputs("  | (it wrote nothing)\n", stderr);
 	exit(1);
 }
 
 /* Wait for all nodes; the answer of the last status is in status. */
-static void
-wait_for_nodes(const struct options *o, int fd, char *status, size_t size)
+static void wait_for_nodes(const struct options *o, int fd, char *status, size_t size)
 {
 	static struct progress p, last;
-	struct timespec nap = { .tv_nsec = POLL_NS }, start, now;
+	struct timespec nap = {.tv_nsec = POLL_NS}, start, now;
 	char why[80];
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -245,14 +241,17 @@ wait_for_nodes(const struct options *o, int fd, char *status, size_t size)
 			die("the supervisor ended; %s/supervisor.log says why", o->directory);
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		seconds = (double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9;
+		seconds = (double)(now.tv_sec - start.tv_sec) +
+			  (double)(now.tv_nsec - start.tv_nsec) / 1e9;
 		last = p;
 		read_progress(o, status, &p);
 		show_progress(o, &p, &last, seconds);
-		if (isatty(1) && !o->json && (p.ended != 0 || p.up == o->nodes || seconds > o->timeout))
+		if (isatty(1) && !o->json &&
+		    (p.ended != 0 || p.up == o->nodes || seconds > o->timeout))
 			putchar('\n');
 		if (p.ended != 0) {
-			snprintf(why, sizeof why, "its machine ended with status %d", p.ended_status);
+			snprintf(why, sizeof why, "its machine ended with status %d",
+				 p.ended_status);
 			not_booted(o, fd, p.ended, why);
 		}
 		if (p.up == o->nodes)
@@ -262,20 +261,20 @@ wait_for_nodes(const struct options *o, int fd, char *status, size_t size)
 
 			while (strcmp(p.states[node], "up") == 0)
 				node++;
-			snprintf(why, sizeof why, "it was '%s' after %u s", p.states[node], o->timeout);
+			snprintf(why, sizeof why, "it was '%s' after %u s", p.states[node],
+				 o->timeout);
 			not_booted(o, fd, node, why);
 		}
 		nanosleep(&nap, NULL);
 	}
 }
 
-int
-command_up(const struct options *o)
+int command_up(const struct options *o)
 {
 	static char status[ANSWER_BYTES], answer[64];
 	struct options copy = *o;
 	struct acceleration acceleration;
-	struct sigaction action = { .sa_handler = on_interrupt };
+	struct sigaction action = {.sa_handler = on_interrupt};
 	char path[PATH_BYTES];
 	int lock, fd;
 
@@ -300,7 +299,8 @@ command_up(const struct options *o)
 	}
 	choose_acceleration(o, &acceleration);
 	if (!o->json)
-		printf("%susing %s: %s\n", o->accel == NULL ? (isatty(1) ? "\r\033[K" : "\n") : "", acceleration.name, acceleration.why);
+		printf("%susing %s: %s\n", o->accel == NULL ? (isatty(1) ? "\r\033[K" : "\n") : "",
+		       acceleration.name, acceleration.why);
 	start_supervisor(o, &acceleration);
 	close(lock);
 	fd = control_connect(o, "control");
@@ -310,9 +310,11 @@ command_up(const struct options *o)
 	if (o->json)
 		puts(status);
 	else
-		printf("%u node%s up; logs in %s\n", o->nodes, o->nodes == 1 ? " is" : "s are", o->directory);
+		printf("%u node%s up; logs in %s\n", o->nodes, o->nodes == 1 ? " is" : "s are",
+		       o->directory);
 	if (!o->json && o->gdb != 0)
-		printf("gdb %s/meshach.elf64 -ex 'target remote %s/node%u.gdb'\n", o->image, o->directory, o->gdb);
+		printf("gdb %s/meshach.elf64 -ex 'target remote %s/node%u.gdb'\n", o->image,
+		       o->directory, o->gdb);
 	fflush(stdout);
 	if (!o->foreground) {
 		control_ask(fd, "release", answer, sizeof answer);

@@ -2,7 +2,8 @@
 /*
  * capture.c - every frame that enters the switch, before faults, to a pcap file with nanoseconds.
  *
- * Format: the libpcap file format, magic 0xa1b23c4d, link type 1 (Ethernet), this machine's byte order.
+ * Format: the libpcap file format, magic 0xa1b23c4d, link type 1 (Ethernet), this machine's byte
+ * order.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,10 +30,9 @@ struct pcap_record {
 };
 _Static_assert(sizeof(struct pcap_record) == 16, "pcap record header");
 
-struct capture *
-capture_start(const char *path, const char **error)
+struct capture *capture_start(const char *path, const char **error)
 {
-	static const struct pcap_head head = { 0xa1b23c4d, 2, 4, 0, 0, SW_FRAME_MAX, 1 };
+	static const struct pcap_head head = {0xa1b23c4d, 2, 4, 0, 0, SW_FRAME_MAX, 1};
 	struct capture *capture = calloc(1, sizeof *capture);
 
 	*error = "out of memory";
@@ -50,10 +50,9 @@ capture_start(const char *path, const char **error)
 	return capture;
 }
 
-void
-capture_frame(struct capture *capture, const uint8_t *frame, uint32_t length)
+void capture_frame(struct capture *capture, const uint8_t *frame, uint32_t length)
 {
-	struct pcap_record record = { .kept = length, .length = length };
+	struct pcap_record record = {.kept = length, .length = length};
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
@@ -64,15 +63,13 @@ capture_frame(struct capture *capture, const uint8_t *frame, uint32_t length)
 	capture->frames++;
 }
 
-void
-capture_flush(struct capture *capture)
+void capture_flush(struct capture *capture)
 {
 	fflush(capture->file);
 }
 
 /* Returns the number of frames in the file. */
-uint64_t
-capture_stop(struct capture *capture)
+uint64_t capture_stop(struct capture *capture)
 {
 	uint64_t frames = capture->frames;
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dgram.c - the fabric of unix datagram sockets, one frame a datagram: no root, and it survives a peer's crash.
+ * dgram.c - the fabric of unix datagram sockets, one frame a datagram: no root, and it survives a
+ * peer's crash.
  *
- * Port N's peer (QEMU's `-netdev dgram`, or a process) binds DIR/nN and sends to DIR/sN, where we receive. We send from
- * a second socket that is connected to DIR/nN, so that the kernel tells when a full peer has room, and that a new
- * incarnation of the peer, bound to the same name, may send to us at once.
+ * Port N's peer (QEMU's `-netdev dgram`, or a process) binds DIR/nN and sends to DIR/sN, where we
+ * receive. We send from a second socket that is connected to DIR/nN, so that the kernel tells when
+ * a full peer has room, and that a new incarnation of the peer, bound to the same name, may send to
+ * us at once.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,18 +27,17 @@ struct dgram_port {
 	bool connected;
 };
 
-static const char *
-make_address(struct sw *sw, struct sockaddr_un *address, char side, uint32_t number)
+static const char *make_address(struct sw *sw, struct sockaddr_un *address, char side,
+				uint32_t number)
 {
 	address->sun_family = AF_UNIX;
-	if ((size_t)snprintf(address->sun_path, sizeof address->sun_path, "%s/%c%u", sw->directory, side, number) >=
-	    sizeof address->sun_path)
+	if ((size_t)snprintf(address->sun_path, sizeof address->sun_path, "%s/%c%u", sw->directory,
+			     side, number) >= sizeof address->sun_path)
 		return "the path of the state directory is too long for a socket";
 	return NULL;
 }
 
-static void
-receive(struct sw *sw, struct watcher *watcher, uint32_t events)
+static void receive(struct sw *sw, struct watcher *watcher, uint32_t events)
 {
 	static uint8_t frame[SW_FRAME_MAX];
 	struct sw_port *port = watcher->context;
@@ -50,14 +51,12 @@ receive(struct sw *sw, struct watcher *watcher, uint32_t events)
 	}
 }
 
-static void
-room(struct sw *sw, struct watcher *watcher, uint32_t events)
+static void room(struct sw *sw, struct watcher *watcher, uint32_t events)
 {
 	sw_port_ready(sw, watcher->context);
 }
 
-static const char *
-dgram_open(struct sw *sw, struct sw_port *port)
+static const char *dgram_open(struct sw *sw, struct sw_port *port)
 {
 	struct dgram_port *d = calloc(1, sizeof *d);
 	int size = 4 << 20;
@@ -70,10 +69,13 @@ dgram_open(struct sw *sw, struct sw_port *port)
 		error = make_address(sw, &d->peer, 'n', port->number);
 	if (error != NULL)
 		goto free_port;
-	d->in = (struct watcher){ socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), receive, port };
-	d->out = (struct watcher){ socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), room, port };
+	d->in = (struct watcher){socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+				 receive, port};
+	d->out = (struct watcher){socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+				  room, port};
 	unlink(d->self.sun_path);
-	if (d->in.fd < 0 || d->out.fd < 0 || bind(d->in.fd, (struct sockaddr *)&d->self, sizeof d->self) != 0) {
+	if (d->in.fd < 0 || d->out.fd < 0 ||
+	    bind(d->in.fd, (struct sockaddr *)&d->self, sizeof d->self) != 0) {
 		error = strerror(errno);
 		goto close_sockets;
 	}
@@ -93,8 +95,7 @@ free_port:
 	return error;
 }
 
-static void
-dgram_close(struct sw *sw, struct sw_port *port)
+static void dgram_close(struct sw *sw, struct sw_port *port)
 {
 	struct dgram_port *d = port->fabric;
 
@@ -106,13 +107,14 @@ dgram_close(struct sw *sw, struct sw_port *port)
 	free(d);
 }
 
-static enum sw_sent
-dgram_send(struct sw *sw, struct sw_port *port, const uint8_t *frame, uint32_t length)
+static enum sw_sent dgram_send(struct sw *sw, struct sw_port *port, const uint8_t *frame,
+			       uint32_t length)
 {
 	struct dgram_port *d = port->fabric;
 
 	for (int attempt = 0; attempt < 2; attempt++) {
-		if (!d->connected && connect(d->out.fd, (struct sockaddr *)&d->peer, sizeof d->peer) != 0)
+		if (!d->connected &&
+		    connect(d->out.fd, (struct sockaddr *)&d->peer, sizeof d->peer) != 0)
 			return SW_ABSENT;
 		d->connected = true;
 		if (send(d->out.fd, frame, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
@@ -125,16 +127,14 @@ dgram_send(struct sw *sw, struct sw_port *port, const uint8_t *frame, uint32_t l
 	return SW_ABSENT;
 }
 
-static void
-dgram_want_ready(struct sw *sw, struct sw_port *port, bool want)
+static void dgram_want_ready(struct sw *sw, struct sw_port *port, bool want)
 {
 	struct dgram_port *d = port->fabric;
 
 	loop_change(sw, &d->out, want ? EPOLLOUT : 0);
 }
 
-static void
-dgram_describe(struct sw *sw, struct sw_port *port, FILE *out)
+static void dgram_describe(struct sw *sw, struct sw_port *port, FILE *out)
 {
 	struct dgram_port *d = port->fabric;
 

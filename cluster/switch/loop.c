@@ -2,8 +2,9 @@
 /*
  * loop.c - the switch's one loop: wait, move frames, run timers.
  *
- * A fabric whose ports are file descriptors is woken by them. One that must be polled (vhost) is polled SPINS times
- * after the last frame, and then arms its wake-ups and waits: a switch that only spins starves the guests.
+ * A fabric whose ports are file descriptors is woken by them. One that must be polled (vhost) is
+ * polled SPINS times after the last frame, and then arms its wake-ups and waits: a switch that only
+ * spins starves the guests.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,32 +16,29 @@
 #define EVENTS 32
 #define CAPTURE_FLUSH_NS 100000000ull
 
-const char *
-loop_watch(struct sw *sw, struct watcher *watcher, uint32_t events)
+const char *loop_watch(struct sw *sw, struct watcher *watcher, uint32_t events)
 {
-	struct epoll_event event = { .events = events, .data.ptr = watcher };
+	struct epoll_event event = {.events = events, .data.ptr = watcher};
 
-	return epoll_ctl(sw->epoll, EPOLL_CTL_ADD, watcher->fd, &event) == 0 ? NULL : strerror(errno);
+	return epoll_ctl(sw->epoll, EPOLL_CTL_ADD, watcher->fd, &event) == 0 ? NULL
+									     : strerror(errno);
 }
 
-void
-loop_change(struct sw *sw, struct watcher *watcher, uint32_t events)
+void loop_change(struct sw *sw, struct watcher *watcher, uint32_t events)
 {
-	struct epoll_event event = { .events = events, .data.ptr = watcher };
+	struct epoll_event event = {.events = events, .data.ptr = watcher};
 
 	epoll_ctl(sw->epoll, EPOLL_CTL_MOD, watcher->fd, &event);
 }
 
-void
-loop_unwatch(struct sw *sw, struct watcher *watcher)
+void loop_unwatch(struct sw *sw, struct watcher *watcher)
 {
 	epoll_ctl(sw->epoll, EPOLL_CTL_DEL, watcher->fd, NULL);
 	sw->stale = true;
 }
 
 /* How long to wait, in ms rounded up; -1: until something happens. */
-static int
-wait_ms(struct sw *sw, bool unflushed)
+static int wait_ms(struct sw *sw, bool unflushed)
 {
 	int64_t ns = sw_timers(sw);
 
@@ -51,8 +49,7 @@ wait_ms(struct sw *sw, bool unflushed)
 	return ns < 0 ? -1 : (int)((ns + 999999) / 1000000);
 }
 
-static void
-dispatch(struct sw *sw, int timeout)
+static void dispatch(struct sw *sw, int timeout)
 {
 	struct epoll_event events[EVENTS];
 	int n = epoll_wait(sw->epoll, events, EVENTS, timeout);
@@ -66,8 +63,7 @@ dispatch(struct sw *sw, int timeout)
 	}
 }
 
-void
-loop_run(struct sw *sw)
+void loop_run(struct sw *sw)
 {
 	const struct sw_fabric *fabric = sw->fabric;
 	uint64_t flushed = 0;

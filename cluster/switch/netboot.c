@@ -2,23 +2,25 @@
 /*
  * netboot.c - the boot server that lives on the switch: addresses, names of boot files, the files.
  *
- * It answers ARP (RFC 826), DHCP (RFC 2131), TFTP (RFC 1350, 2347-2349), and router solicitations (RFC 4861) with
- * an advertisement of nothing, because iPXE waits 13 s for one. It is stateless but for TFTP's open files; every
- * length on the wire is checked before use. Frames it does not know are ignored.
+ * It answers ARP (RFC 826), DHCP (RFC 2131), TFTP (RFC 1350, 2347-2349), and router solicitations
+ * (RFC 4861) with an advertisement of nothing, because iPXE waits 13 s for one. It is stateless but
+ * for TFTP's open files; every length on the wire is checked before use. Frames it does not know
+ * are ignored.
  */
 #include "netboot.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-const uint8_t netboot_mac[6] = { 0x52, 0x54, 0x00, 0x4d, 0xff, 0xfe };
+const uint8_t netboot_mac[6] = {0x52, 0x54, 0x00, 0x4d, 0xff, 0xfe};
 
-struct netboot *
-netboot_create(struct sw *sw, const char *directory, const char *bootfile, const char *options)
+struct netboot *netboot_create(struct sw *sw, const char *directory, const char *bootfile,
+			       const char *options)
 {
 	struct netboot *nb = calloc(1, sizeof *nb);
 
-	if (nb == NULL || strlen(bootfile) >= sizeof nb->bootfile || strlen(options) >= sizeof nb->options)
+	if (nb == NULL || strlen(bootfile) >= sizeof nb->bootfile ||
+	    strlen(options) >= sizeof nb->options)
 		return NULL;
 	nb->sw = sw;
 	nb->directory = directory;
@@ -29,16 +31,15 @@ netboot_create(struct sw *sw, const char *directory, const char *bootfile, const
 	return nb;
 }
 
-static void
-send_frame(struct netboot *nb, struct sw_port *port, const uint8_t *frame, uint32_t length)
+static void send_frame(struct netboot *nb, struct sw_port *port, const uint8_t *frame,
+		       uint32_t length)
 {
 	if (nb->sw->capture != NULL)
 		capture_frame(nb->sw->capture, frame, length);
 	sw_output(nb->sw, port, frame, length);
 }
 
-static uint32_t
-sum16(const uint8_t *data, uint32_t length, uint32_t sum)
+static uint32_t sum16(const uint8_t *data, uint32_t length, uint32_t sum)
 {
 	for (uint32_t i = 0; i + 1 < length; i += 2)
 		sum += get16(data + i);
@@ -47,17 +48,15 @@ sum16(const uint8_t *data, uint32_t length, uint32_t sum)
 	return sum;
 }
 
-static uint16_t
-checksum(uint32_t sum)
+static uint16_t checksum(uint32_t sum)
 {
 	while (sum >> 16 != 0)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
 }
 
-void
-netboot_reply(struct netboot *nb, const struct udp_from *to, uint32_t to_address, uint16_t source,
-	      const uint8_t *data, uint32_t length)
+void netboot_reply(struct netboot *nb, const struct udp_from *to, uint32_t to_address,
+		   uint16_t source, const uint8_t *data, uint32_t length)
 {
 	static uint8_t frame[ETH_HEADER + IPV4_HEADER + UDP_HEADER + 9000];
 	uint8_t *ip = frame + ETH_HEADER, *udp = ip + IPV4_HEADER;
@@ -86,11 +85,11 @@ netboot_reply(struct netboot *nb, const struct udp_from *to, uint32_t to_address
 	send_frame(nb, to->port, frame, ETH_HEADER + IPV4_HEADER + UDP_HEADER + length);
 }
 
-static void
-arp_input(struct netboot *nb, struct sw_port *from, const uint8_t *frame, uint32_t length)
+static void arp_input(struct netboot *nb, struct sw_port *from, const uint8_t *frame,
+		      uint32_t length)
 {
 	const uint8_t *arp = frame + ETH_HEADER;
-	uint8_t answer[60] = { 0 }, *out = answer + ETH_HEADER;
+	uint8_t answer[60] = {0}, *out = answer + ETH_HEADER;
 
 	if (length < ETH_HEADER + 28 || get32(arp) != 0x00010800 || get16(arp + 4) != 0x0604)
 		return;
@@ -107,8 +106,8 @@ arp_input(struct netboot *nb, struct sw_port *from, const uint8_t *frame, uint32
 	send_frame(nb, from, answer, sizeof answer);
 }
 
-static void
-udp_input(struct netboot *nb, struct sw_port *port, const uint8_t *frame, uint32_t length)
+static void udp_input(struct netboot *nb, struct sw_port *port, const uint8_t *frame,
+		      uint32_t length)
 {
 	const uint8_t *ip = frame + ETH_HEADER, *udp;
 	uint32_t header, total, udp_length, to;
@@ -120,13 +119,14 @@ udp_input(struct netboot *nb, struct sw_port *port, const uint8_t *frame, uint32
 	if (header < IPV4_HEADER || total < header + UDP_HEADER || ETH_HEADER + total > length)
 		return;
 	to = get32(ip + 16);
-	if (ip[9] != 17 || (get16(ip + 6) & 0x3fff) != 0 || (to != BOOT_ADDRESS && to != 0xffffffffu))
+	if (ip[9] != 17 || (get16(ip + 6) & 0x3fff) != 0 ||
+	    (to != BOOT_ADDRESS && to != 0xffffffffu))
 		return;
 	udp = ip + header;
 	udp_length = get16(udp + 4);
 	if (udp_length < UDP_HEADER || header + udp_length > total)
 		return;
-	struct udp_from from = { port, frame + ETH_ADDR, get32(ip + 12), get16(udp), get16(udp + 2) };
+	struct udp_from from = {port, frame + ETH_ADDR, get32(ip + 12), get16(udp), get16(udp + 2)};
 	if (from.destination == 67)
 		dhcp_input(nb, &from, udp + UDP_HEADER, udp_length - UDP_HEADER);
 	else
@@ -134,12 +134,13 @@ udp_input(struct netboot *nb, struct sw_port *port, const uint8_t *frame, uint32
 }
 
 /* A router advertisement that offers no route, no prefix and no DHCPv6. */
-static void
-solicitation_input(struct netboot *nb, struct sw_port *from, const uint8_t *frame, uint32_t length)
+static void solicitation_input(struct netboot *nb, struct sw_port *from, const uint8_t *frame,
+			       uint32_t length)
 {
-	static const uint8_t self[16] = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0x50, 0x54, 0, 0xff, 0xfe, 0x4d, 0xff, 0xfe };
+	static const uint8_t self[16] = {0xfe, 0x80, 0, 0,    0,    0,    0,    0,
+					 0x50, 0x54, 0, 0xff, 0xfe, 0x4d, 0xff, 0xfe};
 	const uint8_t *ip = frame + ETH_HEADER;
-	uint8_t answer[ETH_HEADER + IPV6_HEADER + 16] = { 0x33, 0x33, 0, 0, 0, 1 };
+	uint8_t answer[ETH_HEADER + IPV6_HEADER + 16] = {0x33, 0x33, 0, 0, 0, 1};
 	uint8_t *out = answer + ETH_HEADER, *icmp = out + IPV6_HEADER;
 
 	if (length < ETH_HEADER + IPV6_HEADER + 8 || ip[6] != 58 || ip[IPV6_HEADER] != 133)
@@ -164,8 +165,7 @@ solicitation_input(struct netboot *nb, struct sw_port *from, const uint8_t *fram
  * Purpose: offer a frame to the boot server.
  * Returns: true if it was addressed to the server alone, so that it goes nowhere else.
  */
-bool
-netboot_input(struct netboot *nb, struct sw_port *from, const uint8_t *frame, uint32_t length)
+bool netboot_input(struct netboot *nb, struct sw_port *from, const uint8_t *frame, uint32_t length)
 {
 	switch (get16(frame + 12)) {
 	case ETHER_ARP:

@@ -41,7 +41,9 @@ struct netboot {
 extern const uint8_t netboot_mac[6];
 
 /* Build and send a UDP datagram to who asked; to_address 0xffffffff: to all. */
-void netboot_reply(struct netboot *nb, const struct udp_from *to, uint32_t to_address, uint16_t source,
-		   const uint8_t *data, uint32_t length);
-void dhcp_input(struct netboot *nb, const struct udp_from *from, const uint8_t *data, uint32_t length);
-void tftp_input(struct netboot *nb, const struct udp_from *from, const uint8_t *data, uint32_t length);
+void netboot_reply(struct netboot *nb, const struct udp_from *to, uint32_t to_address,
+		   uint16_t source, const uint8_t *data, uint32_t length);
+void dhcp_input(struct netboot *nb, const struct udp_from *from, const uint8_t *data,
+		uint32_t length);
+void tftp_input(struct netboot *nb, const struct udp_from *from, const uint8_t *data,
+		uint32_t length);

@@ -2,8 +2,9 @@
 /*
  * switch.c - learn where addresses are, forward frames, keep bounded queues.
  *
- * Interface: switch.h. A frame comes in by sw_input, is captured, teaches its source's port, and goes to the port
- * of its destination, or to all others when that is a group or unknown. Invariants I1, I2: switch.h.
+ * Interface: switch.h. A frame comes in by sw_input, is captured, teaches its source's port, and
+ * goes to the port of its destination, or to all others when that is a group or unknown. Invariants
+ * I1, I2: switch.h.
  */
 #include "switch.h"
 
@@ -13,8 +14,7 @@
 
 #include "bytes.h"
 
-uint64_t
-sw_clock_ns(void)
+uint64_t sw_clock_ns(void)
 {
 	struct timespec ts;
 
@@ -22,8 +22,7 @@ sw_clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-struct sw_port *
-sw_port_open(struct sw *sw, uint32_t number, const char **error)
+struct sw_port *sw_port_open(struct sw *sw, uint32_t number, const char **error)
 {
 	struct sw_port *port;
 
@@ -58,8 +57,7 @@ sw_port_open(struct sw *sw, uint32_t number, const char **error)
 	return port;
 }
 
-void
-sw_port_close(struct sw *sw, struct sw_port *port)
+void sw_port_close(struct sw *sw, struct sw_port *port)
 {
 	port->ops->close(sw, port);
 	for (; port->queued > 0; port->queued--) {
@@ -76,8 +74,7 @@ sw_port_close(struct sw *sw, struct sw_port *port)
 	}
 }
 
-static uint32_t
-mac_slot(const uint8_t *mac)
+static uint32_t mac_slot(const uint8_t *mac)
 {
 	uint64_t v = (uint64_t)get16(mac) << 32 | get32(mac + 2);
 
@@ -85,8 +82,7 @@ mac_slot(const uint8_t *mac)
 }
 
 /* The slot of an address, or the free one where it would go; NULL: the neighbourhood is full. */
-static uint8_t *
-mac_find(struct sw *sw, const uint8_t *mac, bool make)
+static uint8_t *mac_find(struct sw *sw, const uint8_t *mac, bool make)
 {
 	uint32_t at = mac_slot(mac);
 
@@ -106,8 +102,7 @@ mac_find(struct sw *sw, const uint8_t *mac, bool make)
 	return NULL;
 }
 
-static void
-learn(struct sw *sw, struct sw_port *from, const uint8_t *mac)
+static void learn(struct sw *sw, struct sw_port *from, const uint8_t *mac)
 {
 	uint8_t *where;
 
@@ -123,8 +118,7 @@ learn(struct sw *sw, struct sw_port *from, const uint8_t *mac)
 	from->mac_known = true;
 }
 
-static void
-enqueue(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length)
+static void enqueue(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length)
 {
 	struct sw_queued *slot;
 	uint8_t *copy;
@@ -143,8 +137,7 @@ enqueue(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length
 }
 
 /* Returns false if the peer has no room now. */
-static bool
-try_send(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length)
+static bool try_send(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length)
 {
 	switch (to->ops->send(sw, to, frame, length)) {
 	case SW_SENT:
@@ -160,8 +153,7 @@ try_send(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t lengt
 	return false;
 }
 
-void
-sw_output(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length)
+void sw_output(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t length)
 {
 	if (!to->link_up)
 		to->count.dropped_fault++;
@@ -169,8 +161,7 @@ sw_output(struct sw *sw, struct sw_port *to, const uint8_t *frame, uint32_t leng
 		enqueue(sw, to, frame, length);
 }
 
-void
-sw_port_ready(struct sw *sw, struct sw_port *port)
+void sw_port_ready(struct sw *sw, struct sw_port *port)
 {
 	while (port->queued > 0) {
 		struct sw_queued *first = &port->queue[port->head];
@@ -184,8 +175,7 @@ sw_port_ready(struct sw *sw, struct sw_port *port)
 	port->ops->want_ready(sw, port, false);
 }
 
-static void
-release_held(struct sw *sw, struct sw_port *port)
+static void release_held(struct sw *sw, struct sw_port *port)
 {
 	uint8_t *data = port->held.data;
 
@@ -196,8 +186,8 @@ release_held(struct sw *sw, struct sw_port *port)
 	free(data);
 }
 
-static void
-forward(struct sw *sw, struct sw_port *from, struct sw_port *to, const uint8_t *frame, uint32_t length)
+static void forward(struct sw *sw, struct sw_port *from, struct sw_port *to, const uint8_t *frame,
+		    uint32_t length)
 {
 	uint8_t *copy;
 
@@ -208,7 +198,7 @@ forward(struct sw *sw, struct sw_port *from, struct sw_port *to, const uint8_t *
 	case FATE_REORDER:
 		if (to->held.data == NULL && (copy = malloc(length)) != NULL) {
 			memcpy(copy, frame, length);
-			to->held = (struct sw_queued){ .length = length, .data = copy };
+			to->held = (struct sw_queued){.length = length, .data = copy};
 			to->held_until = sw->now_ns + SW_REORDER_NS;
 			to->count.reordered++;
 			return;
@@ -229,8 +219,7 @@ forward(struct sw *sw, struct sw_port *from, struct sw_port *to, const uint8_t *
  * Purpose: take a frame from a port's peer.
  * Conditions: frame is not kept. sw->now_ns is of this round.
  */
-void
-sw_input(struct sw *sw, struct sw_port *from, const uint8_t *frame, uint32_t length)
+void sw_input(struct sw *sw, struct sw_port *from, const uint8_t *frame, uint32_t length)
 {
 	uint8_t *where;
 
@@ -257,8 +246,7 @@ sw_input(struct sw *sw, struct sw_port *from, const uint8_t *frame, uint32_t len
 	}
 }
 
-int64_t
-sw_timers(struct sw *sw)
+int64_t sw_timers(struct sw *sw)
 {
 	int64_t next = -1;
 

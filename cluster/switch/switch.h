@@ -2,13 +2,14 @@
 /*
  * switch.h - a learning Ethernet switch: what its parts share.
  *
- * Parts: switch.c learns and forwards; fault.c drops, doubles and reorders from a seed; capture.c writes pcap;
- * netboot.c (with dhcp.c, tftp.c) is the boot server that answers on the switch's own port; control.c takes
- * commands at run time; a fabric (dgram.c, vhost.c) moves the frames of ports.
+ * Parts: switch.c learns and forwards; fault.c drops, doubles and reorders from a seed; capture.c
+ * writes pcap; netboot.c (with dhcp.c, tftp.c) is the boot server that answers on the switch's own
+ * port; control.c takes commands at run time; a fabric (dgram.c, vhost.c) moves the frames of
+ * ports.
  *
  * One thread does it all. Invariants:
- *  I1 a frame is forwarded whole and unchanged, to each output at most once, never back to its input;
- *  I2 a port's queue holds at most SW_QUEUE_FRAMES; what does not fit is dropped and counted;
+ *  I1 a frame is forwarded whole and unchanged, to each output at most once, never back to its
+ * input; I2 a port's queue holds at most SW_QUEUE_FRAMES; what does not fit is dropped and counted;
  *  I3 with the same seed, the n-th frame between two ports has the same fate.
  */
 #pragma once
@@ -22,7 +23,8 @@
 #define SW_QUEUE_FRAMES 1024u
 #define SW_FRAME_MAX 65536u
 #define SW_MAC_SLOTS 4096u
-#define SW_REORDER_NS 2000000ull /* a frame held back goes out after this time, if no other passes it */
+#define SW_REORDER_NS                                                                              \
+	2000000ull /* a frame held back goes out after this time, if no other passes it */
 
 /* Ports 1..199 are nodes: port N leases address N. 200..249 are processes on this host. */
 #define SW_PORT_HOSTED_FIRST 200u
@@ -47,9 +49,9 @@ struct sw_counters {
 struct sw_port {
 	bool used, link_up;
 	uint32_t number;
-	uint8_t mac[6];       /* the last source address seen here */
+	uint8_t mac[6]; /* the last source address seen here */
 	bool mac_known;
-	uint32_t address;     /* IPv4 leased here; 0: none */
+	uint32_t address; /* IPv4 leased here; 0: none */
 	struct sw_fault fault;
 	uint64_t random[SW_MAX_PORTS]; /* fault.c: the generator's state for each input port */
 	struct sw_counters count;
@@ -73,17 +75,23 @@ struct sw_fabric {
 	/* Make a port's sockets. NULL, or what is wrong. */
 	const char *(*open)(struct sw *sw, struct sw_port *port);
 	void (*close)(struct sw *sw, struct sw_port *port);
-	/* Give a frame to a port's peer. SW_BUSY: try again after the fabric calls sw_port_ready. */
-	enum sw_sent (*send)(struct sw *sw, struct sw_port *port, const uint8_t *frame, uint32_t length);
+	/* Give a frame to a port's peer. SW_BUSY: try again after the fabric calls sw_port_ready.
+	 */
+	enum sw_sent (*send)(struct sw *sw, struct sw_port *port, const uint8_t *frame,
+			     uint32_t length);
 	/* Ask for sw_port_ready when the peer has room; called when the queue becomes not empty. */
 	void (*want_ready)(struct sw *sw, struct sw_port *port, bool want);
-	/* The JSON fields that tell a process on this host how to reach the port, each after a comma. */
+	/* The JSON fields that tell a process on this host how to reach the port, each after a
+	 * comma. */
 	void (*describe)(struct sw *sw, struct sw_port *port, FILE *out);
-	/* Fabrics that must be polled: move what there is; false: nothing was there. NULL: all comes by watchers. */
+	/* Fabrics that must be polled: move what there is; false: nothing was there. NULL: all
+	 * comes by watchers. */
 	bool (*poll)(struct sw *sw);
-	/* Polled fabrics: arm (true) or disarm what wakes the loop; false: work came meanwhile, do not sleep. */
+	/* Polled fabrics: arm (true) or disarm what wakes the loop; false: work came meanwhile, do
+	 * not sleep. */
 	bool (*arm)(struct sw *sw, bool on);
-	/* Polled fabrics: frames are queued for a peer without room, which does not tell when it has some. */
+	/* Polled fabrics: frames are queued for a peer without room, which does not tell when it
+	 * has some. */
 	bool (*waiting)(struct sw *sw);
 };
 
@@ -139,8 +147,10 @@ void capture_flush(struct capture *capture);
 uint64_t capture_stop(struct capture *capture);
 
 /* netboot.c */
-struct netboot *netboot_create(struct sw *sw, const char *directory, const char *bootfile, const char *options);
-/* Offer a frame to the boot server; true: it was for it alone. Answers go to the port it came from. */
+struct netboot *netboot_create(struct sw *sw, const char *directory, const char *bootfile,
+			       const char *options);
+/* Offer a frame to the boot server; true: it was for it alone. Answers go to the port it came from.
+ */
 bool netboot_input(struct netboot *nb, struct sw_port *from, const uint8_t *frame, uint32_t length);
 
 /* control.c: text commands, one a line; the answer to each is one line of JSON. */

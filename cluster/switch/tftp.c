@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tftp.c - the boot files by TFTP (RFC 1350) with block and transfer size options (RFC 2347, 2348, 2349).
+ * tftp.c - the boot files by TFTP (RFC 1350) with block and transfer size options (RFC 2347, 2348,
+ * 2349).
  *
- * Read only, from one folder, no path in a name. The client drives: each acknowledgement fetches the next block, and
- * an old one the same again, so that the server needs no timer. A transfer's port on this side is TID_FIRST + slot.
+ * Read only, from one folder, no path in a name. The client drives: each acknowledgement fetches
+ * the next block, and an old one the same again, so that the server needs no timer. A transfer's
+ * port on this side is TID_FIRST + slot.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +25,8 @@
 
 enum tftp_opcode { RRQ = 1, DATA = 3, ERROR = 5, OACK = 6, TFTP_ACK = 4 };
 
-static void
-tftp_error(struct netboot *nb, const struct udp_from *from, uint16_t source, uint16_t code, const char *text)
+static void tftp_error(struct netboot *nb, const struct udp_from *from, uint16_t source,
+		       uint16_t code, const char *text)
 {
 	uint8_t out[4 + 64];
 	size_t length = strlen(text) + 1;
@@ -35,15 +37,13 @@ tftp_error(struct netboot *nb, const struct udp_from *from, uint16_t source, uin
 	netboot_reply(nb, from, from->address, source, out, (uint32_t)(4 + length));
 }
 
-static void
-transfer_end(struct transfer *t)
+static void transfer_end(struct transfer *t)
 {
 	close(t->file);
 	t->file = -1;
 }
 
-static void
-send_block(struct netboot *nb, const struct udp_from *from, struct transfer *t)
+static void send_block(struct netboot *nb, const struct udp_from *from, struct transfer *t)
 {
 	uint8_t out[4 + BLOCK_MAX];
 	ssize_t got = pread(t->file, out + 4, t->block_size, (off_t)(t->block - 1) * t->block_size);
@@ -56,12 +56,12 @@ send_block(struct netboot *nb, const struct udp_from *from, struct transfer *t)
 	put16(out, DATA);
 	put16(out + 2, t->block);
 	t->last = (uint32_t)got < t->block_size;
-	netboot_reply(nb, from, from->address, (uint16_t)(TID_FIRST + (t - nb->transfers)), out, (uint32_t)(4 + got));
+	netboot_reply(nb, from, from->address, (uint16_t)(TID_FIRST + (t - nb->transfers)), out,
+		      (uint32_t)(4 + got));
 }
 
 /* A free transfer, or the one unused for longest; a repeated request gets its own again. */
-static struct transfer *
-transfer_for(struct netboot *nb, const struct udp_from *from)
+static struct transfer *transfer_for(struct netboot *nb, const struct udp_from *from)
 {
 	struct transfer *oldest = &nb->transfers[0];
 
@@ -70,15 +70,16 @@ transfer_for(struct netboot *nb, const struct udp_from *from)
 
 		if (t->file >= 0 && t->port == from->port->number && t->peer == from->source)
 			return t;
-		if ((t->file < 0 && oldest->file >= 0) || ((t->file < 0) == (oldest->file < 0) && t->used < oldest->used))
+		if ((t->file < 0 && oldest->file >= 0) ||
+		    ((t->file < 0) == (oldest->file < 0) && t->used < oldest->used))
 			oldest = t;
 	}
 	return oldest;
 }
 
-/* Returns the end of the string that starts at *at, or NULL if it does not end within the packet. */
-static const char *
-next_string(const uint8_t *data, uint32_t length, uint32_t *at)
+/* Returns the end of the string that starts at *at, or NULL if it does not end within the packet.
+ */
+static const char *next_string(const uint8_t *data, uint32_t length, uint32_t *at)
 {
 	const char *text = (const char *)data + *at;
 	const void *end = *at < length ? memchr(text, 0, length - *at) : NULL;
@@ -89,22 +90,28 @@ next_string(const uint8_t *data, uint32_t length, uint32_t *at)
 	return text;
 }
 
-/* Parse a request's options into t and the text of the acknowledgement; returns its length, 0: no options. */
-static uint32_t
-take_options(struct transfer *t, const uint8_t *data, uint32_t length, uint32_t at, off_t size, uint8_t *oack)
+/* Parse a request's options into t and the text of the acknowledgement; returns its length, 0: no
+ * options. */
+static uint32_t take_options(struct transfer *t, const uint8_t *data, uint32_t length, uint32_t at,
+			     off_t size, uint8_t *oack)
 {
 	const char *name, *value;
 	uint32_t out = 2;
 
 	put16(oack, OACK);
-	while ((name = next_string(data, length, &at)) != NULL && (value = next_string(data, length, &at)) != NULL) {
+	while ((name = next_string(data, length, &at)) != NULL &&
+	       (value = next_string(data, length, &at)) != NULL) {
 		unsigned long number = strtoul(value, NULL, 10);
 
 		if (strcasecmp(name, "blksize") == 0 && number >= 8) {
 			t->block_size = number < BLOCK_MAX ? (uint32_t)number : BLOCK_MAX;
-			out += (uint32_t)sprintf((char *)oack + out, "blksize%c%u", 0, t->block_size) + 1;
+			out += (uint32_t)sprintf((char *)oack + out, "blksize%c%u", 0,
+						 t->block_size) +
+			       1;
 		} else if (strcasecmp(name, "tsize") == 0) {
-			out += (uint32_t)sprintf((char *)oack + out, "tsize%c%lld", 0, (long long)size) + 1;
+			out += (uint32_t)sprintf((char *)oack + out, "tsize%c%lld", 0,
+						 (long long)size) +
+			       1;
 		}
 		if (out > 64)
 			break;
@@ -112,8 +119,8 @@ take_options(struct transfer *t, const uint8_t *data, uint32_t length, uint32_t 
 	return out > 2 ? out : 0;
 }
 
-static void
-request(struct netboot *nb, const struct udp_from *from, const uint8_t *data, uint32_t length)
+static void request(struct netboot *nb, const struct udp_from *from, const uint8_t *data,
+		    uint32_t length)
 {
 	uint8_t oack[160];
 	uint32_t at = 2, options;
@@ -123,7 +130,8 @@ request(struct netboot *nb, const struct udp_from *from, const uint8_t *data, ui
 	struct stat status;
 	int file;
 
-	if (name == NULL || (mode = next_string(data, length, &at)) == NULL || strcasecmp(mode, "octet") != 0) {
+	if (name == NULL || (mode = next_string(data, length, &at)) == NULL ||
+	    strcasecmp(mode, "octet") != 0) {
 		tftp_error(nb, from, TFTP_PORT, 4, "only octet reads");
 		return;
 	}
@@ -143,19 +151,24 @@ request(struct netboot *nb, const struct udp_from *from, const uint8_t *data, ui
 	t = transfer_for(nb, from);
 	if (t->file >= 0)
 		close(t->file);
-	*t = (struct transfer){ .file = file, .port = from->port->number, .address = from->address,
-				.peer = from->source, .block_size = BLOCK_PLAIN, .used = nb->sw->now_ns };
+	*t = (struct transfer){.file = file,
+			       .port = from->port->number,
+			       .address = from->address,
+			       .peer = from->source,
+			       .block_size = BLOCK_PLAIN,
+			       .used = nb->sw->now_ns};
 	options = take_options(t, data, length, at, status.st_size, oack);
 	if (options != 0) {
-		netboot_reply(nb, from, from->address, (uint16_t)(TID_FIRST + (t - nb->transfers)), oack, options);
+		netboot_reply(nb, from, from->address, (uint16_t)(TID_FIRST + (t - nb->transfers)),
+			      oack, options);
 		return;
 	}
 	t->block = 1;
 	send_block(nb, from, t);
 }
 
-void
-tftp_input(struct netboot *nb, const struct udp_from *from, const uint8_t *data, uint32_t length)
+void tftp_input(struct netboot *nb, const struct udp_from *from, const uint8_t *data,
+		uint32_t length)
 {
 	struct transfer *t;
 	uint16_t number;

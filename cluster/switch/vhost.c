@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vhost.c - the fabric of vhost-user ports: DPDK's net_vhost shares the guests' memory, no system call a frame.
+ * vhost.c - the fabric of vhost-user ports: DPDK's net_vhost shares the guests' memory, no system
+ * call a frame.
  *
- * Port N listens on DIR/vN for QEMU's `-netdev vhost-user`. Frames come by polling; after a while without any, the
- * guests' kicks are enabled and the loop sleeps on their event descriptors (loop.c). Ports for processes are
- * datagram sockets as on the other fabric.
+ * Port N listens on DIR/vN for QEMU's `-netdev vhost-user`. Frames come by polling; after a while
+ * without any, the guests' kicks are enabled and the loop sleeps on their event descriptors
+ * (loop.c). Ports for processes are datagram sockets as on the other fabric.
  *
- * Threads: DPDK's own thread notices that a guest came or went and only sets a flag and wakes the loop (on_link).
- * Key: [a] atomic, the rest belongs to the loop.
+ * Threads: DPDK's own thread notices that a guest came or went and only sets a flag and wakes the
+ * loop (on_link). Key: [a] atomic, the rest belongs to the loop.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -36,20 +37,19 @@
 #define TX_RING 1 /* the guest's transmit queue, in vhost's numbering */
 
 struct vhost_port {
-	uint16_t id;            /* of the Ethernet device */
-	int vid;                /* of the guest; -1: none */
-	struct watcher kick;    /* fd -1: none */
+	uint16_t id;         /* of the Ethernet device */
+	int vid;             /* of the guest; -1: none */
+	struct watcher kick; /* fd -1: none */
 	struct sw_port *port;
-	_Atomic bool changed;   /* [a] the guest came or went */
+	_Atomic bool changed; /* [a] the guest came or went */
 };
 
 static struct rte_mempool *pool;
-static struct watcher wake = { .fd = -1 };
+static struct watcher wake = {.fd = -1};
 static struct vhost_port *ports[SW_MAX_PORTS];
 static uint32_t port_count;
 
-static void
-on_wake(struct sw *sw, struct watcher *watcher, uint32_t events)
+static void on_wake(struct sw *sw, struct watcher *watcher, uint32_t events)
 {
 	uint64_t count;
 
@@ -57,8 +57,7 @@ on_wake(struct sw *sw, struct watcher *watcher, uint32_t events)
 }
 
 /* In DPDK's thread. */
-static int
-on_link(uint16_t id, enum rte_eth_event_type type, void *context, void *ret)
+static int on_link(uint16_t id, enum rte_eth_event_type type, void *context, void *ret)
 {
 	struct vhost_port *v = context;
 	uint64_t one = 1;
@@ -68,11 +67,19 @@ on_link(uint16_t id, enum rte_eth_event_type type, void *context, void *ret)
 	return 0;
 }
 
-static const char *
-start_dpdk(struct sw *sw)
+static const char *start_dpdk(struct sw *sw)
 {
-	static char *arguments[] = { "meshach-switch", "--no-huge", "--no-shconf", "--no-telemetry", "--no-pci", "-l", "0", "-m", "160",
-				     "--log-level=3", NULL };
+	static char *arguments[] = {"meshach-switch",
+				    "--no-huge",
+				    "--no-shconf",
+				    "--no-telemetry",
+				    "--no-pci",
+				    "-l",
+				    "0",
+				    "-m",
+				    "160",
+				    "--log-level=3",
+				    NULL};
 	cpu_set_t cpus;
 	int saved = sched_getaffinity(0, sizeof cpus, &cpus);
 
@@ -95,14 +102,13 @@ start_dpdk(struct sw *sw)
 	pool = rte_pktmbuf_pool_create("frames", BUFFERS, 256, 0, BUFFER_BYTES, SOCKET_ID_ANY);
 	if (pool == NULL)
 		return "DPDK has no memory for frames";
-	wake = (struct watcher){ eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), on_wake, NULL };
+	wake = (struct watcher){eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), on_wake, NULL};
 	return wake.fd < 0 ? strerror(errno) : loop_watch(sw, &wake, EPOLLIN);
 }
 
-static const char *
-start_device(struct vhost_port *v)
+static const char *start_device(struct vhost_port *v)
 {
-	struct rte_eth_conf conf = { 0 };
+	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
 
 	if (rte_eth_dev_info_get(v->id, &info) != 0)
@@ -117,8 +123,7 @@ start_device(struct vhost_port *v)
 	return NULL;
 }
 
-static const char *
-vhost_open(struct sw *sw, struct sw_port *port)
+static const char *vhost_open(struct sw *sw, struct sw_port *port)
 {
 	char name[32], device[256];
 	struct vhost_port *v;
@@ -156,8 +161,7 @@ free_port:
 	return error;
 }
 
-static void
-drop_kick(struct sw *sw, struct vhost_port *v)
+static void drop_kick(struct sw *sw, struct vhost_port *v)
 {
 	if (v->kick.fd < 0)
 		return;
@@ -166,8 +170,7 @@ drop_kick(struct sw *sw, struct vhost_port *v)
 	v->kick.fd = -1;
 }
 
-static void
-vhost_close(struct sw *sw, struct sw_port *port)
+static void vhost_close(struct sw *sw, struct sw_port *port)
 {
 	struct vhost_port *v = port->fabric;
 	char name[32];
@@ -185,8 +188,7 @@ vhost_close(struct sw *sw, struct sw_port *port)
 }
 
 /* The guest came or went: find its number and the descriptor of its kicks. */
-static void
-guest_changed(struct sw *sw, struct vhost_port *v)
+static void guest_changed(struct sw *sw, struct vhost_port *v)
 {
 	struct rte_eth_link link;
 	struct rte_vhost_vring ring;
@@ -199,13 +201,13 @@ guest_changed(struct sw *sw, struct vhost_port *v)
 	if (v->vid < 0 || rte_vhost_get_vhost_vring(v->vid, TX_RING, &ring) != 0 || ring.kickfd < 0)
 		return;
 	/* Our own descriptor of the same event: DPDK closes its when the guest goes. */
-	v->kick = (struct watcher){ dup(ring.kickfd), on_wake, NULL };
+	v->kick = (struct watcher){dup(ring.kickfd), on_wake, NULL};
 	if (v->kick.fd >= 0)
 		loop_watch(sw, &v->kick, EPOLLIN);
 }
 
-static enum sw_sent
-vhost_send(struct sw *sw, struct sw_port *port, const uint8_t *frame, uint32_t length)
+static enum sw_sent vhost_send(struct sw *sw, struct sw_port *port, const uint8_t *frame,
+			       uint32_t length)
 {
 	struct vhost_port *v = port->fabric;
 	struct rte_mbuf *m;
@@ -226,26 +228,24 @@ vhost_send(struct sw *sw, struct sw_port *port, const uint8_t *frame, uint32_t l
 	return room == NULL ? SW_ABSENT : SW_BUSY;
 }
 
-static void
-vhost_want_ready(struct sw *sw, struct sw_port *port, bool want)
+static void vhost_want_ready(struct sw *sw, struct sw_port *port, bool want)
 {
 	/* vhost_poll looks at every queue. */
 }
 
-static void
-receive(struct sw *sw, struct vhost_port *v, struct rte_mbuf **frames, uint16_t count)
+static void receive(struct sw *sw, struct vhost_port *v, struct rte_mbuf **frames, uint16_t count)
 {
 	for (uint16_t i = 0; i < count; i++) {
 		struct rte_mbuf *m = frames[i];
 
 		if (m->nb_segs == 1 || rte_pktmbuf_linearize(m) == 0)
-			sw_input(sw, v->port, rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_pkt_len(m));
+			sw_input(sw, v->port, rte_pktmbuf_mtod(m, const uint8_t *),
+				 rte_pktmbuf_pkt_len(m));
 		rte_pktmbuf_free(m);
 	}
 }
 
-static bool
-vhost_poll(struct sw *sw)
+static bool vhost_poll(struct sw *sw)
 {
 	struct rte_mbuf *frames[BURST];
 	bool busy = false;
@@ -267,9 +267,9 @@ vhost_poll(struct sw *sw)
 	return busy;
 }
 
-/* Returns false if a frame came between the last poll and the arming: then the loop must not sleep. */
-static bool
-vhost_arm(struct sw *sw, bool on)
+/* Returns false if a frame came between the last poll and the arming: then the loop must not sleep.
+ */
+static bool vhost_arm(struct sw *sw, bool on)
 {
 	for (uint32_t i = 0; i < port_count; i++) {
 		if (ports[i]->vid >= 0)
@@ -278,8 +278,7 @@ vhost_arm(struct sw *sw, bool on)
 	return !on || !vhost_poll(sw);
 }
 
-static bool
-vhost_waiting(struct sw *sw)
+static bool vhost_waiting(struct sw *sw)
 {
 	for (uint32_t i = 0; i < port_count; i++) {
 		if (ports[i]->port->queued > 0)
@@ -288,8 +287,7 @@ vhost_waiting(struct sw *sw)
 	return false;
 }
 
-static void
-vhost_describe(struct sw *sw, struct sw_port *port, FILE *out)
+static void vhost_describe(struct sw *sw, struct sw_port *port, FILE *out)
 {
 	fprintf(out, ", \"socket\": \"%s/v%u\"", sw->directory, port->number);
 }
