@@ -6,10 +6,11 @@
 #include <kern/ipc_kobject.h>
 #include <kern/task.h>
 
-struct host realhost = { SPINLOCK_INIT("host"), { 0 } };
+struct host realhost = { .lock = SPINLOCK_INIT("host") };
 
 void host_init(void)
 {
+	realhost.incarnation = machine_random64();
 	ipc_kobject_set(ipc_host_port, &realhost, IKOT_HOST);
 	ipc_kobject_set(ipc_host_priv_port, &realhost, IKOT_HOST_PRIV);
 }

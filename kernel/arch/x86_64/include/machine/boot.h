@@ -34,3 +34,5 @@ void machine_start_cpus(void);
 /* End the machine: isa-debug-exit with code (QEMU's exit status 2*code+1), else ACPI, else halt. */
 _Noreturn void machine_exit(uint32_t code);
 _Noreturn void machine_reboot(void);
+/* 64 bits that no other machine or boot is likely to draw: RDRAND where there is one, stirred with the clock. */
+uint64_t machine_random64(void);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * task_calls.c - the calls of task.defs. A NULL task: the port was no task's.
+ *
+ * Conditions, of all: thread context, nothing locked; rights and arrays as M3 of <mach/mig.h> says.
+ */
+#include <base/string.h>
+#include <ipc/ipc_port.h>
+#include <ipc/ipc_space.h>
+#include <ipc/ipc_tt.h>
+#include <kern/kalloc.h>
+#include <kern/kobject_calls.h>
+#include <kern/task.h>
+#include <kern/thread.h>
+#include <mach/task_info.h>
+#include <mach/task_special_ports.h>
+#include <mach/thread_status.h>
+#include <machine/pmap.h>
+#include <vm/vm_map.h>
+
+/* Release the rights of an array that a call does not keep, and the array. */
+static void drop_ports(mach_port_t *ports, mach_msg_type_number_t count)
+{
+	for (mach_msg_type_number_t i = 0; i < count; i++)
+		ipc_port_release_send(ports[i]);
+	if (count != 0)
+		kfree(ports, count * sizeof(*ports));
+}
+
+static kern_return_t call_task_create(struct task *parent, mach_port_t *ledgers, mach_msg_type_number_t count,
+				      boolean_t inherit_memory, mach_port_t *child)
+{
+	struct task *task;
+	kern_return_t kr;
+
+	if (parent == NULL)
+		return KERN_INVALID_TASK;
+	kr = task_create_internal(parent, inherit_memory != FALSE, &task);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	drop_ports(ledgers, count);
+	*child = convert_task_to_port(task);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_task_terminate(struct task *task)
+{
+	return task == NULL ? KERN_INVALID_TASK : task_terminate(task);
+}
+
+/* References to up to room of task's threads; returns how many there are. */
+static uint32_t reference_threads(struct task *task, struct thread **threads, uint32_t room)
+{
+	uint32_t n = 0;
+
+	spin_lock(&task->lock);
+	LIST_FOR_EACH(pos, &task->threads) {
+		struct thread *t = container_of(pos, struct thread, task_link);
+
+		if (n < room) {
+			thread_reference(t);
+			threads[n] = t;
+		}
+		n++;
+	}
+	spin_unlock(&task->lock);
+	return n;
+}
+
+static kern_return_t call_task_threads(struct task *task, mach_port_t **list, mach_msg_type_number_t *count)
+{
+	uint32_t room = 0, n;
+	struct thread **threads = NULL;
+	mach_port_t *ports;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	while ((n = reference_threads(task, threads, room)) > room) {
+		for (uint32_t i = 0; i < room; i++)
+			thread_deallocate(threads[i]);
+		if (room != 0)
+			kfree(threads, room * sizeof(*threads));
+		room = n;
+		threads = kalloc(room * sizeof(*threads));
+		if (threads == NULL)
+			return KERN_RESOURCE_SHORTAGE;
+	}
+	ports = n == 0 ? NULL : kalloc(n * sizeof(*ports));
+	for (uint32_t i = 0; i < n; i++) {
+		if (ports != NULL)
+			ports[i] = convert_thread_to_port(threads[i]);
+		else
+			thread_deallocate(threads[i]);
+	}
+	if (room != 0)
+		kfree(threads, room * sizeof(*threads));
+	if (n != 0 && ports == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	*list = ports;
+	*count = n;
+	return KERN_SUCCESS;
+}
+
+static time_value_t time_value_of(uint64_t ns)
+{
+	return (time_value_t){ .seconds = (integer_t)(ns / NSEC_PER_SEC),
+			       .microseconds = (integer_t)(ns % NSEC_PER_SEC / 1000) };
+}
+
+struct task_times {
+	uint64_t dead_user, dead_system, live_user, live_system;
+};
+
+static struct task_times times_of(struct task *task)
+{
+	struct task_times times = { 0 };
+
+	spin_lock(&task->lock);
+	times.dead_user = task->dead_user_ns;
+	times.dead_system = task->dead_system_ns;
+	LIST_FOR_EACH(pos, &task->threads) {
+		struct thread *t = container_of(pos, struct thread, task_link);
+
+		times.live_user += t->user_ns;
+		times.live_system += t->system_ns;
+	}
+	spin_unlock(&task->lock);
+	return times;
+}
+
+static void fill_name_info(struct task *task, task_name_info_data_t *info)
+{
+	info->id = task->id;
+	info->port_names = task->ipc.space->is_names;
+	spin_lock(&task->lock);
+	info->thread_count = task->thread_count;
+	memcpy(info->name, task->name, sizeof(info->name));
+	spin_unlock(&task->lock);
+}
+
+static kern_return_t call_task_info(struct task *task, task_flavor_t flavor, task_info_t out,
+				    mach_msg_type_number_t *count)
+{
+	union {
+		task_basic_info_64_data_t basic;
+		mach_task_basic_info_data_t mach;
+		task_thread_times_info_data_t times;
+		task_name_info_data_t name;
+	} info;
+	mach_msg_type_number_t need;
+	struct task_times times;
+	uint64_t resident, virtual;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	memset(&info, 0, sizeof(info));
+	times = times_of(task);
+	virtual = task->map == NULL ? 0 : task->map->size;
+	resident = task->map == NULL ? 0 : pmap_resident_count(vm_map_pmap(task->map)) * PAGE_SIZE;
+	switch (flavor) {
+	case TASK_BASIC_INFO_64:
+		need = TASK_BASIC_INFO_64_COUNT;
+		info.basic.suspend_count = (integer_t)atomic_load(&task->suspend_count);
+		info.basic.virtual_size = virtual;
+		info.basic.resident_size = resident;
+		info.basic.user_time = time_value_of(times.dead_user);
+		info.basic.system_time = time_value_of(times.dead_system);
+		info.basic.policy = POLICY_TIMESHARE;
+		break;
+	case MACH_TASK_BASIC_INFO:
+		need = MACH_TASK_BASIC_INFO_COUNT;
+		info.mach.virtual_size = virtual;
+		info.mach.resident_size = resident;
+		info.mach.resident_size_max = resident;
+		info.mach.user_time = time_value_of(times.dead_user);
+		info.mach.system_time = time_value_of(times.dead_system);
+		info.mach.policy = POLICY_TIMESHARE;
+		info.mach.suspend_count = (integer_t)atomic_load(&task->suspend_count);
+		break;
+	case TASK_THREAD_TIMES_INFO:
+		need = TASK_THREAD_TIMES_INFO_COUNT;
+		info.times.user_time = time_value_of(times.live_user);
+		info.times.system_time = time_value_of(times.live_system);
+		break;
+	case TASK_NAME_INFO:
+		need = TASK_NAME_INFO_COUNT;
+		fill_name_info(task, &info.name);
+		break;
+	default:
+		return KERN_INVALID_ARGUMENT;
+	}
+	if (*count < need)
+		return KERN_INVALID_ARGUMENT;
+	memcpy(out, &info, need * sizeof(natural_t));
+	*count = need;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_task_suspend(struct task *task)
+{
+	return task == NULL ? KERN_INVALID_TASK : task_suspend(task);
+}
+
+static kern_return_t call_task_resume(struct task *task)
+{
+	return task == NULL ? KERN_INVALID_TASK : task_resume(task);
+}
+
+static kern_return_t call_get_special_port(struct task *task, int which, mach_port_t *port)
+{
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	if (which != TASK_STDIO_PORT)
+		return ipc_task_get_special_port(task, which, port);
+	spin_lock(&task->lock);
+	*port = ipc_port_copy_send(task->linux_.stdio_port);
+	spin_unlock(&task->lock);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_set_special_port(struct task *task, int which, mach_port_t port)
+{
+	struct ipc_port **slot, *old;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	if (which != TASK_STDIO_PORT && which != TASK_EXIT_PORT)
+		return ipc_task_set_special_port(task, which, port);
+	slot = which == TASK_STDIO_PORT ? &task->linux_.stdio_port : &task->linux_.exit_port;
+	spin_lock(&task->lock);
+	if (task->finished) {
+		spin_unlock(&task->lock);
+		return KERN_FAILURE;
+	}
+	old = *slot;
+	*slot = port;
+	spin_unlock(&task->lock);
+	ipc_port_release_send(old);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_thread_create(struct task *task, mach_port_t *child)
+{
+	struct thread *t;
+	kern_return_t kr;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	kr = thread_create(task, &t);
+	if (kr == KERN_SUCCESS)
+		*child = convert_thread_to_port(t);
+	return kr;
+}
+
+static kern_return_t call_thread_create_running(struct task *task, thread_state_flavor_t flavor,
+						thread_state_t state, mach_msg_type_number_t count,
+						mach_port_t *child)
+{
+	struct thread *t;
+	kern_return_t kr;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	kr = thread_create(task, &t);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = machine_thread_set_state(t, flavor, (const uint32_t *)state, count);
+	if (kr != KERN_SUCCESS) {
+		(void)thread_terminate(t);
+		thread_deallocate(t);
+		return kr;
+	}
+	(void)thread_resume(t);
+	*child = convert_thread_to_port(t);
+	return KERN_SUCCESS;
+}
+
+const struct task_ops task_ops = {
+	.task_create = call_task_create,
+	.task_terminate = call_task_terminate,
+	.task_threads = call_task_threads,
+	.task_info = call_task_info,
+	.task_suspend = call_task_suspend,
+	.task_resume = call_task_resume,
+	.task_get_special_port = call_get_special_port,
+	.task_set_special_port = call_set_special_port,
+	.thread_create = call_thread_create,
+	.thread_create_running = call_thread_create_running,
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* thread_calls.c - the calls of thread_act.defs. A NULL thread: the port was no thread's. */
+#include <base/string.h>
+#include <ipc/ipc_tt.h>
+#include <kern/kobject_calls.h>
+#include <kern/task.h>
+#include <kern/thread.h>
+#include <mach/thread_info.h>
+#include <mach/thread_status.h>
+
+static kern_return_t call_terminate(struct thread *t)
+{
+	return t == NULL ? KERN_INVALID_ARGUMENT : thread_terminate(t);
+}
+
+/* Stop t, unless it is the caller, so that its registers hold still; undone by thread_resume. */
+static kern_return_t stop(struct thread *t)
+{
+	return t == current_thread() ? KERN_SUCCESS : thread_suspend(t);
+}
+
+static void unstop(struct thread *t)
+{
+	if (t != current_thread())
+		(void)thread_resume(t);
+}
+
+static kern_return_t call_get_state(struct thread *t, thread_state_flavor_t flavor, thread_state_t state,
+				    mach_msg_type_number_t *count)
+{
+	kern_return_t kr;
+
+	if (t == NULL || t->task == kernel_task)
+		return KERN_INVALID_ARGUMENT;
+	kr = stop(t);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = machine_thread_get_state(t, flavor, (uint32_t *)state, count);
+	unstop(t);
+	return kr;
+}
+
+static kern_return_t call_set_state(struct thread *t, thread_state_flavor_t flavor, thread_state_t state,
+				    mach_msg_type_number_t count)
+{
+	kern_return_t kr;
+
+	if (t == NULL || t->task == kernel_task)
+		return KERN_INVALID_ARGUMENT;
+	kr = stop(t);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = machine_thread_set_state(t, flavor, (const uint32_t *)state, count);
+	unstop(t);
+	return kr;
+}
+
+static kern_return_t call_suspend(struct thread *t)
+{
+	return t == NULL || t->task == kernel_task ? KERN_INVALID_ARGUMENT : thread_suspend(t);
+}
+
+static kern_return_t call_resume(struct thread *t)
+{
+	return t == NULL ? KERN_INVALID_ARGUMENT : thread_resume(t);
+}
+
+/* Every abortable wait can be restarted from the trap boundary (D6), so abort is always safe. */
+static kern_return_t call_abort(struct thread *t)
+{
+	return t == NULL ? KERN_INVALID_ARGUMENT : thread_abort(t);
+}
+
+static kern_return_t call_get_special_port(struct thread *t, int which, mach_port_t *port)
+{
+	return t == NULL ? KERN_INVALID_ARGUMENT : ipc_thread_get_special_port(t, which, port);
+}
+
+static kern_return_t call_set_special_port(struct thread *t, int which, mach_port_t port)
+{
+	return t == NULL ? KERN_INVALID_ARGUMENT : ipc_thread_set_special_port(t, which, port);
+}
+
+static integer_t run_state_of(struct thread *t)
+{
+	switch (atomic_load(&t->run_state)) {
+	case THREAD_RUNNING:
+	case THREAD_RUNNABLE:
+		return TH_STATE_RUNNING;
+	case THREAD_CREATED:
+		return TH_STATE_STOPPED;
+	case THREAD_DEAD:
+		return TH_STATE_HALTED;
+	default:
+		if (t->suspend_count != 0)
+			return TH_STATE_STOPPED;
+		return atomic_load(&t->claim) == CLAIM_OPEN_HARD ? TH_STATE_UNINTERRUPTIBLE : TH_STATE_WAITING;
+	}
+}
+
+static time_value_t time_value_of(uint64_t ns)
+{
+	return (time_value_t){ .seconds = (integer_t)(ns / NSEC_PER_SEC),
+			       .microseconds = (integer_t)(ns % NSEC_PER_SEC / 1000) };
+}
+
+static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_info_t out,
+			       mach_msg_type_number_t *count)
+{
+	thread_identifier_info_data_t id = { 0 };
+	thread_basic_info_data_t basic = { 0 };
+
+	if (t == NULL)
+		return KERN_INVALID_ARGUMENT;
+	switch (flavor) {
+	case THREAD_BASIC_INFO:
+		if (*count < THREAD_BASIC_INFO_COUNT)
+			return KERN_INVALID_ARGUMENT;
+		basic.user_time = time_value_of(t->user_ns);
+		basic.system_time = time_value_of(t->system_ns);
+		basic.policy = POLICY_TIMESHARE;
+		basic.run_state = run_state_of(t);
+		basic.suspend_count = (integer_t)t->suspend_count;
+		memcpy(out, &basic, sizeof(basic));
+		*count = THREAD_BASIC_INFO_COUNT;
+		return KERN_SUCCESS;
+	case THREAD_IDENTIFIER_INFO:
+		if (*count < THREAD_IDENTIFIER_INFO_COUNT)
+			return KERN_INVALID_ARGUMENT;
+		id.thread_id = t->tid;
+		id.thread_handle = t->machine.fs_base;
+		memcpy(out, &id, sizeof(id));
+		*count = THREAD_IDENTIFIER_INFO_COUNT;
+		return KERN_SUCCESS;
+	default:
+		return KERN_INVALID_ARGUMENT;
+	}
+}
+
+const struct thread_act_ops thread_act_ops = {
+	.thread_terminate = call_terminate,
+	.thread_get_state = call_get_state,
+	.thread_set_state = call_set_state,
+	.thread_suspend = call_suspend,
+	.thread_resume = call_resume,
+	.thread_abort = call_abort,
+	.thread_abort_safely = call_abort,
+	.thread_get_special_port = call_get_special_port,
+	.thread_set_special_port = call_set_special_port,
+	.thread_info = call_info,
+};
