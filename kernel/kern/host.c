@@ -5,6 +5,7 @@
 #include <kern/host.h>
 #include <kern/ipc_kobject.h>
 #include <kern/task.h>
+#include <machine/boot.h>
 
 struct host realhost = { .lock = SPINLOCK_INIT("host") };
 

@@ -5,12 +5,14 @@
 #include <ipc/ipc_tt.h>
 #include <kern/host.h>
 #include <kern/kalloc.h>
-#include <kern/kobject_calls.h>
+#include <kern/ipc_kobject_calls.h>
 #include <kern/main.h>
 #include <kern/options.h>
 #include <kern/printf.h>
 #include <kern/task.h>
 #include <kern/thread.h>
+#include <kernel/host_priv_server.h>
+#include <kernel/mach_host_server.h>
 #include <mach/host_info.h>
 #include <mach/host_special_ports.h>
 #include <mach/zone_info.h>
@@ -209,7 +211,7 @@ static kern_return_t call_set_special_port(struct host *host, int which, mach_po
 	return KERN_SUCCESS;
 }
 
-const struct mach_host_ops mach_host_ops = {
+const struct mach_host_ops mach_host_calls = {
 	.host_info = call_info,
 	.host_kernel_version = call_version,
 	.host_page_size = call_page_size,
@@ -217,7 +219,7 @@ const struct mach_host_ops mach_host_ops = {
 	.host_name_server = call_name_server,
 };
 
-const struct host_priv_ops host_priv_ops = {
+const struct host_priv_ops host_priv_calls = {
 	.host_reboot = call_reboot,
 	.host_get_special_port = call_get_special_port,
 	.host_set_special_port = call_set_special_port,

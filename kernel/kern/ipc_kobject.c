@@ -20,6 +20,7 @@
 #include <kernel/mach_vm_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
+#include <machine/cpu.h>
 
 struct kernel_subsystem {
 	const struct mig_server *server;
@@ -128,6 +129,34 @@ static void free_consumed(struct ipc_kmsg *request)
 	ipc_kmsg_destroy(request);
 }
 
+/* The call itself, with interrupts on: it may be long. */
+static kern_return_t call(const struct kernel_subsystem *s, struct ipc_kmsg *request, struct ipc_kmsg *reply)
+{
+	mach_msg_header_t *in = request->ikm_header;
+	bool irq_were_on = cpu_irq_enabled();
+	kern_return_t result;
+
+	cpu_irq_enable();
+	result = s->server->stubs[in->msgh_id - s->server->subsystem->base](
+		s->calls, request->ikm_remote_port, reply->ikm_remote_port, in, reply->ikm_header);
+	if (!irq_were_on)
+		cpu_irq_disable();
+	return result;
+}
+
+bool ipc_kobject_frees_memory(mach_msg_id_t id)
+{
+	static const char *const names[] = {
+		"mach_port_deallocate", "mach_port_destroy", "mach_vm_deallocate", "task_terminate", "thread_terminate",
+	};
+	const char *name = ipc_kobject_routine_name(id);
+
+	for (size_t i = 0; name != NULL && i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 {
 	mach_msg_header_t *in = request->ikm_header;
@@ -147,8 +176,7 @@ struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 	if (routine != NULL)
 		result = mig_check(&routine->request, in, in->msgh_size);
 	if (routine != NULL && result == KERN_SUCCESS)
-		result = s->server->stubs[in->msgh_id - s->server->subsystem->base](
-			s->calls, request->ikm_remote_port, reply->ikm_remote_port, in, reply->ikm_header);
+		result = call(s, request, reply);
 	if (result == KERN_SUCCESS || result == MIG_NO_REPLY)
 		free_consumed(request);
 	else

@@ -42,6 +42,9 @@ const char *ipc_kobject_routine_name(mach_msg_id_t id);
 /* Checks the tables. At boot. */
 void ipc_kobject_init(void);
 
+/* Is id a call that frees memory? The reserved worker does those for other nodes (design D4). */
+bool ipc_kobject_frees_memory(mach_msg_id_t id);
+
 /* Make port, of ipc_space_kernel, stand for object; or, with NULL and IKOT_NONE, for nothing any more. */
 static inline void ipc_kobject_set(struct ipc_port *port, void *object, enum ipc_kotype type)
 {

@@ -9,9 +9,10 @@
 #include <ipc/ipc_space.h>
 #include <ipc/ipc_tt.h>
 #include <kern/kalloc.h>
-#include <kern/kobject_calls.h>
+#include <kern/ipc_kobject_calls.h>
 #include <kern/task.h>
 #include <kern/thread.h>
+#include <kernel/task_server.h>
 #include <mach/task_info.h>
 #include <mach/task_special_ports.h>
 #include <mach/thread_status.h>
@@ -275,7 +276,7 @@ static kern_return_t call_thread_create_running(struct task *task, thread_state_
 	return KERN_SUCCESS;
 }
 
-const struct task_ops task_ops = {
+const struct task_ops task_calls = {
 	.task_create = call_task_create,
 	.task_terminate = call_task_terminate,
 	.task_threads = call_task_threads,

@@ -2,9 +2,10 @@
 /* thread_calls.c - the calls of thread_act.defs. A NULL thread: the port was no thread's. */
 #include <base/string.h>
 #include <ipc/ipc_tt.h>
-#include <kern/kobject_calls.h>
+#include <kern/ipc_kobject_calls.h>
 #include <kern/task.h>
 #include <kern/thread.h>
+#include <kernel/thread_act_server.h>
 #include <mach/thread_info.h>
 #include <mach/thread_status.h>
 
@@ -137,7 +138,7 @@ static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_
 	}
 }
 
-const struct thread_act_ops thread_act_ops = {
+const struct thread_act_ops thread_act_calls = {
 	.thread_terminate = call_terminate,
 	.thread_get_state = call_get_state,
 	.thread_set_state = call_set_state,
