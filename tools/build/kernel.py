@@ -77,6 +77,7 @@ PENDING: list[str] = [
     "kernel/vm/vm_map_wire.c",
     "kernel/vm/vm_object.c",
     "kernel/vm/vm_object_chain.c",
+    "kernel/vm/vm_user.c",
     "kernel/vm/vm_page.c",
     "kernel/kern/ipc_kobject.c",
     "kernel/kern/ipc_kobject_ports.c",

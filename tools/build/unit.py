@@ -76,6 +76,7 @@ UNIT: dict[str, list[str]] = {
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],
+    "vm_user": ["kernel/vm/vm_user.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
 }
 
@@ -83,6 +84,7 @@ UNIT: dict[str, list[str]] = {
 LINK: dict[str, str] = {
     "vm_map": VM_WRAP,
     "vm_model": VM_WRAP,
+    "vm_user": VM_WRAP,
 }
 
 # Of them, those that are also built under ThreadSanitizer, as NAME_tsan.
