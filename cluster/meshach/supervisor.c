@@ -142,15 +142,52 @@ static void start_node(uint32_t number)
 	say("node %u: started, process %d", number, (int)pid);
 }
 
+/* Wait for the line by which the switch says that its ports are there. */
+static bool switch_is_ready(int output)
+{
+	struct pollfd ready = {.fd = output, .events = POLLIN};
+	char text[1024];
+	size_t filled = 0;
+
+	while (filled < sizeof text - 1 && poll(&ready, 1, SWITCH_START_MS) == 1) {
+		ssize_t got = read(output, text + filled, sizeof text - 1 - filled);
+
+		if (got <= 0)
+			break;
+		filled += (size_t)got;
+		text[filled] = '\0';
+		if (strstr(text, "{\"ok\": true}\n") != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The last thing that the switch said of itself, as the reason why it did not start. */
+static const char *switch_complaint(void)
+{
+	static char sentence[400];
+	char path[PATH_BYTES], line[256];
+	FILE *log = fopen(state_path(s.o, path, "switch.log"), "re");
+
+	snprintf(sentence, sizeof sentence, "the switch did not start");
+	while (log != NULL && fgets(line, sizeof line, log) != NULL) {
+		if (strncmp(line, "meshach-switch:", 15) == 0)
+			snprintf(sentence, sizeof sentence, "the switch did not start:%s",
+				 line + 15);
+	}
+	if (log != NULL)
+		fclose(log);
+	sentence[strcspn(sentence, "\n")] = '\0';
+	return sentence;
+}
+
 /* Start the switch and wait until its ports are there. NULL, or what is wrong. */
 static const char *start_switch(void)
 {
 	char program[PATH_BYTES * 2], fabric[PATH_BYTES], control[PATH_BYTES], boot[PATH_BYTES],
-		ports[16], answer[64];
+		ports[16];
 	bool vhost = strcmp(s.o->fabric, "vhost") == 0;
 	int output[2];
-	struct pollfd ready;
-	ssize_t got;
 
 	snprintf(program, sizeof program, "%s/meshach-switch%s", s.o->image, vhost ? "-vhost" : "");
 	snprintf(ports, sizeof ports, "%u", s.o->nodes);
@@ -171,13 +208,9 @@ static const char *start_switch(void)
 		_exit(127);
 	}
 	close(output[1]);
-	ready = (struct pollfd){.fd = output[0], .events = POLLIN};
-	got = poll(&ready, 1, SWITCH_START_MS) == 1 ? read(output[0], answer, sizeof answer) : 0;
+	s.switch_fd = switch_is_ready(output[0]) ? control_connect(s.o, "switch") : -1;
 	close(output[0]);
-	if (got <= 0)
-		return "the switch did not start; switch.log in the state directory says why";
-	s.switch_fd = control_connect(s.o, "switch");
-	return s.switch_fd >= 0 ? NULL : "the switch does not answer";
+	return s.switch_fd >= 0 ? NULL : switch_complaint();
 }
 
 /* Returns false, with the switch's sentence in answer, if it refuses. */
