@@ -4,12 +4,18 @@
 
 #include <mach/mach_types.h>
 #include <mach/mach_error.h>
+#include <mach/host_special_ports.h>
+#include <mach/mach_host.h>
 #include <mach/mach_init.h>
 #include <mach/mach_port.h>
 #include <mach/mach_traps.h>
 #include <mach/mach_vm.h>
 #include <mach/mig.h>
 #include <mach/notify.h>
+#include <mach/task.h>
+#include <mach/task_special_ports.h>
+#include <mach/thread_act.h>
+#include <mach/vm_map.h>
 
 /*
  * Serve port with demux until an error of receiving; requests and replies of at most max_size bytes,

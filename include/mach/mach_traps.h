@@ -20,6 +20,8 @@
 #define MACH_TRAP_PORT_MOD_REFS 19
 #define MACH_TRAP_PORT_MOVE_MEMBER 20
 #define MACH_TRAP_PORT_INSERT_RIGHT 21
+#define MACH_TRAP_PORT_INSERT_MEMBER 22
+#define MACH_TRAP_PORT_EXTRACT_MEMBER 23
 #define MACH_TRAP_REPLY_PORT 26
 #define MACH_TRAP_THREAD_SELF 27
 #define MACH_TRAP_TASK_SELF 28
@@ -66,4 +68,8 @@ kern_return_t _kernelrpc_mach_port_move_member_trap(mach_port_name_t target, mac
 						    mach_port_name_t after);
 kern_return_t _kernelrpc_mach_port_insert_right_trap(mach_port_name_t target, mach_port_name_t name,
 						     mach_port_name_t port, mach_msg_type_name_t disposition);
+kern_return_t _kernelrpc_mach_port_insert_member_trap(mach_port_name_t target, mach_port_name_t name,
+						      mach_port_name_t pset);
+kern_return_t _kernelrpc_mach_port_extract_member_trap(mach_port_name_t target, mach_port_name_t name,
+						       mach_port_name_t pset);
 #endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * servers/bootstrap_names.h - names of services, for programs: the calls of OSF Mach's <servers/bootstrap.h>, over the
+ * cluster's name server. bootstrap is not used: the node knows the name server.
+ */
+#pragma once
+
+#include <mach/mach_types.h>
+
+typedef char name_t[128];
+
+/* Make a port with a name: *service is its receive right, and has a send right. */
+kern_return_t bootstrap_check_in(mach_port_t bootstrap, const char *name, mach_port_t *service);
+/* Give a send right's port a name. KERN_NAME_EXISTS ... as name_register(). */
+kern_return_t bootstrap_register(mach_port_t bootstrap, const char *name, mach_port_t service);
+/* The port of a name. KERN_INVALID_NAME: nobody has it. */
+kern_return_t bootstrap_look_up(mach_port_t bootstrap, const char *name, mach_port_t *service);
+/* The same; waits until somebody has it. */
+kern_return_t bootstrap_look_up_wait(mach_port_t bootstrap, const char *name, mach_port_t *service);

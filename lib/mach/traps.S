@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * traps.S - the kernel's traps as C functions (mach/mach_traps.h): rax = -number; arguments in rdi, rsi, rdx,
+ * r10, r8, r9, the seventh in rbx, the eighth in r12. The kernel changes rax, rcx and r11 only.
+ */
+
+	.macro TRAP name, number
+	.globl	\name
+	.type	\name, @function
+	.p2align 4
+\name:
+	movq	%rcx, %r10
+	movq	$-\number, %rax
+	syscall
+	ret
+	.size	\name, . - \name
+	.endm
+
+	.text
+	TRAP	_kernelrpc_mach_vm_allocate_trap, 10
+	TRAP	_kernelrpc_mach_vm_deallocate_trap, 12
+	TRAP	_kernelrpc_mach_vm_protect_trap, 14
+	TRAP	_kernelrpc_mach_port_allocate_trap, 16
+	TRAP	_kernelrpc_mach_port_deallocate_trap, 18
+	TRAP	_kernelrpc_mach_port_mod_refs_trap, 19
+	TRAP	_kernelrpc_mach_port_move_member_trap, 20
+	TRAP	_kernelrpc_mach_port_insert_right_trap, 21
+	TRAP	_kernelrpc_mach_port_insert_member_trap, 22
+	TRAP	_kernelrpc_mach_port_extract_member_trap, 23
+	TRAP	mach_reply_port, 26
+	TRAP	thread_self_trap, 27
+	TRAP	task_self_trap, 28
+	TRAP	host_self_trap, 29
+	TRAP	swtch_pri, 59
+	TRAP	swtch, 60
+	TRAP	thread_switch, 61
+
+	.globl	mach_msg_trap
+	.type	mach_msg_trap, @function
+	.p2align 4
+mach_msg_trap:
+	.cfi_startproc
+	pushq	%rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
+	movl	16(%rsp), %ebx
+	movq	%rcx, %r10
+	movq	$-31, %rax
+	syscall
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	ret
+	.cfi_endproc
+	.size	mach_msg_trap, . - mach_msg_trap
+
+	.globl	mach_msg_overwrite_trap
+	.type	mach_msg_overwrite_trap, @function
+	.p2align 4
+mach_msg_overwrite_trap:
+	.cfi_startproc
+	pushq	%rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
+	pushq	%r12
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r12, 0
+	movl	24(%rsp), %ebx
+	movq	32(%rsp), %r12
+	movq	%rcx, %r10
+	movq	$-32, %rax
+	syscall
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r12
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	ret
+	.cfi_endproc
+	.size	mach_msg_overwrite_trap, . - mach_msg_overwrite_trap
+
+	.section .note.GNU-stack, "", @progbits

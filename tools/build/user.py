@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Programs for nodes: libmach.a, the servers, the examples; the boot archive; the SDK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import mig
+from .ninja import Writer
+
+# libmach.a, with the callers' stubs, server stubs and tables of all interfaces. One file a line, sorted.
+LIBMACH: list[str] = [
+    "lib/base/elf.c",
+    "lib/mach/bootstrap.c",
+    "lib/mach/mach_error.c",
+    "lib/mach/mach_init.c",
+    "lib/mach/mach_msg.c",
+    "lib/mach/mach_msg_destroy.c",
+    "lib/mach/mach_msg_server.c",
+    "lib/mach/mig_check.c",
+    "lib/mach/mig_server.c",
+    "lib/mach/mig_user.c",
+    "lib/mach/shortcuts.c",
+    "lib/mach/spawn.c",
+    "lib/mach/traps.S",
+]
+
+# Routines whose stub lib/mach/shortcuts.c stands before: the stub's name gets the prefix _kernelrpc_.
+SHORTCUTS: dict[str, list[str]] = {
+    "mach_port": ["mach_port_allocate", "mach_port_deallocate", "mach_port_insert_right", "mach_port_mod_refs",
+                  "mach_port_move_member"],
+    "mach_vm": ["mach_vm_allocate", "mach_vm_deallocate", "mach_vm_protect"],
+}
+
+# Program -> its source files.
+PROGRAMS: dict[str, list[str]] = {
+}
+
+CFLAGS = ("-std=gnu17 -O2 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections -Wall -Wextra -Werror "
+          "-Wno-unused-parameter -Iinclude -Ibuild/gen -Ilib -Ikernel")
+
+
+def emit(n: Writer, generated: list[str]) -> list[str]:
+    n.comment("programs for nodes")
+    n.variable("node_cflags", CFLAGS)
+    n.rule("node_cc", "musl-gcc $node_cflags $flags -MMD -MF $out.d -c $in -o $out", "NODECC $in", depfile="$out.d",
+           deps="gcc")
+    n.rule("node_ar", "rm -f $out && ar rcs $out $in", "AR $out")
+    n.rule("node_link", "musl-gcc -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack $in -o $out", "NODELINK $out")
+
+    def compiled(source: str, flags: str = "") -> str:
+        stem = source.removeprefix("build/").rsplit(".", 1)[0]
+        return n.build(f"build/node/{stem}.o", "node_cc", [source], order_only=generated, flags=flags)
+
+    objects = [compiled(source) for source in LIBMACH]
+    for defs in mig.INTERFACES:
+        renamed = " ".join(f"-D{name}=_kernelrpc_{name}" for name in SHORTCUTS.get(Path(defs).stem, []))
+        _, _, user, server, table = mig.program_files(defs)
+        objects += [compiled(user, renamed), compiled(server), compiled(table)]
+    library = n.build("build/libmach.a", "node_ar", objects)
+    targets = [library]
+    for name, sources in PROGRAMS.items():
+        targets.append(n.build(f"build/programs/{name}", "node_link", [*map(compiled, sources), library]))
+    return targets
