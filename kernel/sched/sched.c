@@ -7,7 +7,9 @@
  * run a thread that another CPU is just leaving spins on on_cpu for that moment.
  *
  * Invariants: S1 a thread is on at most one run queue, and only as THREAD_RUNNABLE; S2 irq_were_on
- *   belongs to the thread, not to the CPU: it is saved across a switch; S3 the idle thread is never queued.
+ *   belongs to the thread, not to the CPU: it is saved across a switch; S3 the idle thread is never queued;
+ *   S4 a thread that is still on a CPU's stack is queued on that CPU only, so that two CPUs never wait for each
+ *   other's threads to leave.
  * Locking: run_queue.lock is a leaf under any object's lock; two are never held at once.
  */
 #include <kern/assert.h>
@@ -120,7 +122,7 @@ static struct thread *queue_steal(uint32_t me)
 			LIST_FOR_EACH(pos, &rq->lists[p]) {
 				struct thread *t = container_of(pos, struct thread, run_link);
 
-				if (t->bound_cpu < 0) {
+				if (t->bound_cpu < 0 && atomic_load(&t->on_cpu) == 0) {
 					found = t;
 					break;
 				}
@@ -143,10 +145,14 @@ static void kick_idle_cpu(uint32_t except)
 		}
 }
 
-/* Where a woken thread goes. */
-static uint32_t choose_cpu(const struct thread *t)
+/* Where a woken thread goes: S4. */
+static uint32_t choose_cpu(struct thread *t)
 {
-	return t->bound_cpu >= 0 ? (uint32_t)t->bound_cpu : this_cpu()->id;
+	if (t->bound_cpu >= 0)
+		return (uint32_t)t->bound_cpu;
+	if (atomic_load_explicit(&t->on_cpu, memory_order_acquire) != 0)
+		return t->cpu;
+	return this_cpu()->id;
 }
 
 void thread_go(struct thread *t)

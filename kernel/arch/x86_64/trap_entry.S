@@ -119,7 +119,8 @@ trap_common:
 2:	movq %rsp, %rdi
 	call trap_dispatch
 	testb $3, FRAME_CS(%rsp)
-	jz trap_return_kernel
+	jnz trap_return_user
+	jmp trap_return_kernel
 	.size trap_common, . - trap_common
 
 	/* trap_return(frame): to user mode through a frame at the top of the current kernel stack. */
