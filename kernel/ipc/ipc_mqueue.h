@@ -48,14 +48,16 @@ struct ipc_mqueue_received {
 mach_msg_return_t ipc_mqueue_copyin(struct ipc_space *space, mach_port_name_t name,
 				    struct ipc_object **out);
 /*
- * Purpose: take the next message of object (a port or set, referenced by the caller), waiting for it.
+ * Purpose: take the next message of object (a port or set of space, referenced by the caller), waiting
+ *   for it.
  * Conditions: nothing locked; thread context. handoff (or NULL) is a claimed thread: the CPU goes to it if we
  *   block, else it is let go.
  * Returns: MACH_MSG_SUCCESS, MACH_RCV_{TIMED_OUT,INTERRUPTED,PORT_DIED,PORT_CHANGED,TOO_LARGE}.
  */
-mach_msg_return_t ipc_mqueue_receive(struct ipc_object *object, mach_msg_option_t option,
-				     mach_msg_size_t max_size, uint64_t deadline_ns,
-				     struct thread *handoff, struct ipc_mqueue_received *out);
+mach_msg_return_t ipc_mqueue_receive(struct ipc_object *object, struct ipc_space *space,
+				     mach_msg_option_t option, mach_msg_size_t max_size,
+				     uint64_t deadline_ns, struct thread *handoff,
+				     struct ipc_mqueue_received *out);
 
 /* Slots may have become free (a message left, the limit grew): serve blocked senders. Port locked. */
 void ipc_mqueue_serve_senders(struct ipc_port *port);

@@ -31,6 +31,8 @@ struct ipc_port {
 	mach_port_name_t ip_receiver_name; /* [p] */
 	bool ip_remote;                    /* [p] a proxy */
 	bool ip_exported;                  /* [p] other nodes hold rights */
+	bool ip_net_waiting;               /* [p] the network was refused a slot; the glue clears it */
+	bool ip_net_turn;                  /* [p] the next free slot is the network's */
 	uint16_t ip_kotype;                /* [p] enum ipc_kotype; IKOT_NONE: a plain port */
 	struct ipc_space *ip_receiver;     /* [p] not referenced: the space destroys its rights first */
 	void *ip_kobject;                  /* [p] what a kernel port stands for */

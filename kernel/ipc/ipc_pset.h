@@ -71,8 +71,10 @@ struct ipc_pset *ipc_pset_alloc(mach_port_name_t name);
 kern_return_t ipc_pset_add(struct ipc_pset *pset, struct ipc_port *port);
 /* Port locked. KERN_NOT_IN_SET. */
 kern_return_t ipc_pset_remove(struct ipc_pset *pset, struct ipc_port *port);
-/* From all of its sets; returns how many. Port locked. */
-unsigned ipc_pset_remove_from_all(struct ipc_port *port);
+/* The membership of port, locked, in pset; NULL. */
+struct ipc_pset_link *ipc_pset_find_link(struct ipc_pset *pset, struct ipc_port *port);
+/* From all of its sets but keep (may be NULL); returns from how many. Port locked. */
+unsigned ipc_pset_remove_from_all(struct ipc_port *port, struct ipc_pset *keep);
 /* The set dies: members leave, receivers get MACH_RCV_PORT_DIED. Nothing locked; consumes a reference. */
 void ipc_pset_destroy(struct ipc_pset *pset);
 /* Up to max members' receiver names; returns how many there are. Set locked. */

@@ -37,6 +37,8 @@ bool ipc_right_copyin_check(struct ipc_space *space, mach_port_name_t name, stru
  */
 kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
 			       mach_msg_type_name_t type, bool dead_ok, struct ipc_right_taken *taken);
+/* The kind (PORT_*) that a right has once it was taken with this disposition; 0: no such disposition. */
+mach_msg_type_name_t ipc_right_type_taken(mach_msg_type_name_t type);
 /* Tell who asked that names are gone. Nothing locked. */
 void ipc_right_taken_notify(struct ipc_right_taken *taken);
 

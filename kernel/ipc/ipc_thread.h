@@ -2,7 +2,9 @@
 /* ipc_thread.h - the part of a thread that belongs to ipc (Mach's ith_ fields). */
 #pragma once
 
+#include <base/list.h>
 #include <mach/message.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ipc_kmsg;
@@ -11,11 +13,23 @@ struct ipc_port;
 #define EXC_TYPES_COUNT 14
 
 struct ipc_thread {
-	/* Written by the sender that claimed this receiver, between claim and go. */
+	/*
+	 * A receive: option and msize are what the receiver takes; the sender that claimed it writes the rest
+	 * between claim and go. A blocked send: kmsg is the message, taken away by who enqueued it.
+	 */
 	struct ipc_kmsg *kmsg;
 	mach_msg_return_t state;
+	mach_msg_option_t option;
 	mach_msg_size_t msize;         /* in: the receiver's limit; out: the size if too large */
 	mach_port_seqno_t seqno;
+	mach_port_name_t port_name;    /* out: where a too large message waits */
+	uint64_t context;
+
+	/* Only the thread itself. */
+	bool deferring;                /* ipc_kmsg_run_deferred() is at work below us on the stack */
+	struct list deferred;          /* of ipc_kmsg.ikm_link; next NULL: not yet used */
+	struct ipc_kmsg *kmsg_cache;   /* one free small block, warm */
+
 	struct ipc_port *self;         /* kernel port (naked), thread_self's object; NULL once terminated */
 	struct ipc_port *sself;        /* send right: what mach_thread_self() gives */
 	struct ipc_port *rpc_reply;    /* cached reply port of kernel-made RPCs, or NULL */

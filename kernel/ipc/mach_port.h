@@ -33,6 +33,10 @@ kern_return_t mach_port_set_mscount(struct ipc_space *space, mach_port_name_t na
 				    mach_port_mscount_t mscount);
 kern_return_t mach_port_set_seqno(struct ipc_space *space, mach_port_name_t name,
 				  mach_port_seqno_t seqno);
+kern_return_t mach_port_get_srights(struct ipc_space *space, mach_port_name_t name,
+				    mach_port_rights_t *srights);
+kern_return_t mach_port_get_context(struct ipc_space *space, mach_port_name_t name, uint64_t *context);
+kern_return_t mach_port_set_context(struct ipc_space *space, mach_port_name_t name, uint64_t context);
 kern_return_t mach_port_get_set_status(struct ipc_space *space, mach_port_name_t name,
 				       struct vm_map_copy **members, mach_msg_type_number_t *count);
 kern_return_t mach_port_move_member(struct ipc_space *space, mach_port_name_t member,

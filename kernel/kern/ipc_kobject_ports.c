@@ -29,6 +29,9 @@ const struct mach_port_ops mach_port_calls = {
 	.mach_port_set_seqno = mach_port_set_seqno,
 	.mach_port_get_attributes = mach_port_get_attributes,
 	.mach_port_set_attributes = set_attributes,
+	.mach_port_get_srights = mach_port_get_srights,
+	.mach_port_get_context = mach_port_get_context,
+	.mach_port_set_context = mach_port_set_context,
 	.mach_port_insert_member = mach_port_insert_member,
 	.mach_port_extract_member = mach_port_extract_member,
 };

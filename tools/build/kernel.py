@@ -64,6 +64,22 @@ SOURCES: list[str] = [
 
 # Compiled, not linked yet: they wait for a part that is still to land.
 PENDING: list[str] = [
+    "kernel/ipc/ipc_entry.c",
+    "kernel/ipc/ipc_init.c",
+    "kernel/ipc/ipc_kmsg.c",
+    "kernel/ipc/ipc_kmsg_copyin.c",
+    "kernel/ipc/ipc_kmsg_copyout.c",
+    "kernel/ipc/ipc_mqueue.c",
+    "kernel/ipc/ipc_notify.c",
+    "kernel/ipc/ipc_object.c",
+    "kernel/ipc/ipc_port.c",
+    "kernel/ipc/ipc_pset.c",
+    "kernel/ipc/ipc_right.c",
+    "kernel/ipc/ipc_space.c",
+    "kernel/ipc/ipc_tt.c",
+    "kernel/ipc/mach_msg.c",
+    "kernel/ipc/mach_port.c",
+    "kernel/ipc/mach_port_trap.c",
     "kernel/kern/thread_calls.c",
     "kernel/kern/task_calls.c",
     "kernel/kern/host_calls.c",

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipc_kmsg.c - blocks of messages, their destruction, trailers, and the way between user memory and a block.
+ *
+ * Invariants: K1 whatever a block's header says of its size is at most its capacity less a trailer.
+ * Translation of names and descriptors: ipc_kmsg_copyin.c, ipc_kmsg_copyout.c.
+ */
+#include <base/string.h>
+#include <ipc/ipc_kmsg_private.h>
+#include <ipc/ipc_mqueue.h>
+#include <ipc/ipc_notify.h>
+#include <ipc/mach_msg.h>
+#include <kern/assert.h>
+#include <kern/kalloc.h>
+#include <kern/task.h>
+#include <kern/thread.h>
+#include <machine/copyio.h>
+#include <vm/vm_map_copy.h>
+
+static struct zone *kmsg_zone;
+
+void ipc_kmsg_init_zones(void)
+{
+	kmsg_zone = zone_create("ipc kmsgs", IKM_SMALL_BYTES, 64);
+}
+
+static void kmsg_init(struct ipc_kmsg *kmsg, uint32_t capacity, mach_msg_size_t size)
+{
+	memset(kmsg, 0, sizeof *kmsg + sizeof(mach_msg_header_t));
+	list_init(&kmsg->ikm_link);
+	kmsg->ikm_capacity = capacity;
+	kmsg->ikm_header->msgh_size = size;
+}
+
+struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size)
+{
+	struct ipc_kmsg *kmsg;
+	uint32_t capacity = IKM_SMALL_CAPACITY;
+
+	if (size < sizeof(mach_msg_header_t) || size > MACH_MSG_INLINE_MAX)
+		return NULL;
+	if (size + MAX_TRAILER_SIZE <= IKM_SMALL_CAPACITY) {
+		kmsg = zone_alloc(kmsg_zone);
+	} else {
+		capacity = size + MAX_TRAILER_SIZE;
+		kmsg = kalloc(sizeof *kmsg + capacity);
+	}
+	if (kmsg)
+		kmsg_init(kmsg, capacity, size);
+	return kmsg;
+}
+
+void ipc_kmsg_free(struct ipc_kmsg *kmsg)
+{
+	if (kmsg->ikm_capacity == IKM_SMALL_CAPACITY)
+		zone_free(kmsg_zone, kmsg);
+	else
+		kfree(kmsg, sizeof *kmsg + kmsg->ikm_capacity);
+}
+
+/* A user's message: the thread's own warm block if it fits. */
+static struct ipc_kmsg *kmsg_alloc_cached(mach_msg_size_t size)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+	struct ipc_kmsg *kmsg = ith->kmsg_cache;
+
+	if (!kmsg || size + MAX_TRAILER_SIZE > IKM_SMALL_CAPACITY)
+		return ipc_kmsg_alloc(size);
+	ith->kmsg_cache = NULL;
+	kmsg_init(kmsg, IKM_SMALL_CAPACITY, size);
+	return kmsg;
+}
+
+static void kmsg_free_cached(struct ipc_kmsg *kmsg)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+
+	if (ith->kmsg_cache || kmsg->ikm_capacity != IKM_SMALL_CAPACITY)
+		ipc_kmsg_free(kmsg);
+	else
+		ith->kmsg_cache = kmsg;
+}
+
+void ipc_kmsg_thread_done(void)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+
+	if (ith->kmsg_cache)
+		ipc_kmsg_free(ith->kmsg_cache);
+	ith->kmsg_cache = NULL;
+}
+
+static void clean_ool_ports(mach_msg_ool_ports_descriptor_t *d)
+{
+	struct ipc_port **ports = (struct ipc_port **)(uintptr_t)d->kports;
+
+	for (uint32_t i = 0; i < d->count; i++)
+		ipc_port_release_right(ports[i], d->disposition);
+	if (ports)
+		kfree(ports, d->count * sizeof *ports);
+}
+
+void ipc_kmsg_clean_descriptors(struct ipc_kmsg *kmsg, uint32_t count)
+{
+	mach_msg_descriptor_t *d = ikm_descriptors(kmsg);
+
+	for (uint32_t i = 0; i < count; i++, d = ikm_descriptor_next(d)) {
+		switch (d->type.type) {
+		case MACH_MSG_PORT_DESCRIPTOR:
+			ipc_port_release_right((struct ipc_port *)(uintptr_t)d->port.kport,
+					       d->port.disposition);
+			break;
+		case MACH_MSG_OOL_PORTS_DESCRIPTOR:
+			clean_ool_ports(&d->ool_ports);
+			break;
+		default:
+			vm_map_copy_discard((struct vm_map_copy *)(uintptr_t)d->out_of_line.kcopy);
+		}
+	}
+}
+
+void ipc_kmsg_clean_body(struct ipc_kmsg *kmsg)
+{
+	ipc_kmsg_clean_descriptors(kmsg, ikm_descriptor_count(kmsg));
+}
+
+static void kmsg_dispose(struct ipc_kmsg *kmsg)
+{
+	mach_msg_bits_t bits = kmsg->ikm_header->msgh_bits;
+
+	ipc_port_release_right(kmsg->ikm_remote_port, MACH_MSGH_BITS_REMOTE(bits));
+	ipc_port_release_right(kmsg->ikm_local_port, MACH_MSGH_BITS_LOCAL(bits));
+	ipc_kmsg_clean_body(kmsg);
+	ipc_kmsg_free(kmsg);
+}
+
+void ipc_kmsg_defer(struct ipc_kmsg *kmsg, bool for_kernel)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+
+	if (!ith->deferred.next)
+		list_init(&ith->deferred);
+	kmsg->ikm_for_kernel = for_kernel;
+	list_add_tail(&ith->deferred, &kmsg->ikm_link);
+}
+
+void ipc_kmsg_run_deferred(void)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+
+	if (ith->deferring || !ith->deferred.next)
+		return;
+	ith->deferring = true;
+	while (!list_empty(&ith->deferred)) {
+		struct ipc_kmsg *kmsg = list_first(&ith->deferred, struct ipc_kmsg, ikm_link);
+
+		list_remove(&kmsg->ikm_link);
+		if (!kmsg->ikm_for_kernel ||
+		    ipc_kmsg_send(kmsg, MACH_SEND_ALWAYS, IPC_NO_WAIT, NULL) != MACH_MSG_SUCCESS)
+			kmsg_dispose(kmsg);
+	}
+	ith->deferring = false;
+}
+
+void ipc_kmsg_destroy(struct ipc_kmsg *kmsg)
+{
+	ipc_kmsg_defer(kmsg, false);
+	ipc_kmsg_run_deferred();
+}
+
+mach_msg_return_t ipc_kmsg_get(uint64_t addr, mach_msg_size_t size, struct ipc_kmsg **out)
+{
+	struct ipc_kmsg *kmsg;
+
+	*out = NULL;
+	if (size < sizeof(mach_msg_header_t) || (size & 3))
+		return MACH_SEND_MSG_TOO_SMALL;
+	if (size > MACH_MSG_INLINE_MAX - MAX_TRAILER_SIZE)
+		return MACH_SEND_TOO_LARGE;
+	kmsg = kmsg_alloc_cached(size);
+	if (!kmsg)
+		return MACH_SEND_NO_BUFFER;
+	if (copyin(addr, kmsg->ikm_header, size) != KERN_SUCCESS) {
+		kmsg_free_cached(kmsg);
+		return MACH_SEND_INVALID_DATA;
+	}
+	kmsg->ikm_header->msgh_size = size;
+	kmsg->ikm_sender = current_task()->id;
+	*out = kmsg;
+	return MACH_MSG_SUCCESS;
+}
+
+mach_msg_return_t ipc_kmsg_put(uint64_t addr, struct ipc_kmsg *kmsg, mach_msg_size_t size)
+{
+	kern_return_t kr = copyout(kmsg->ikm_header, addr, size);
+
+	kmsg_free_cached(kmsg);
+	return kr == KERN_SUCCESS ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
+}
+
+void ipc_kmsg_put_back(struct ipc_kmsg *kmsg)
+{
+	kmsg_free_cached(kmsg);
+}
+
+mach_msg_size_t ipc_kmsg_trailer_size(mach_msg_option_t option)
+{
+	switch (GET_RCV_ELEMENTS((uint32_t)option)) {
+	case MACH_RCV_TRAILER_NULL:
+		return sizeof(mach_msg_trailer_t);
+	case MACH_RCV_TRAILER_SEQNO:
+		return sizeof(mach_msg_seqno_trailer_t);
+	case MACH_RCV_TRAILER_SENDER:
+		return sizeof(mach_msg_security_trailer_t);
+	case MACH_RCV_TRAILER_AUDIT:
+		return sizeof(mach_msg_audit_trailer_t);
+	default:
+		return sizeof(mach_msg_max_trailer_t);
+	}
+}
+
+mach_msg_size_t ipc_kmsg_add_trailer(struct ipc_kmsg *kmsg, mach_msg_option_t option,
+				     mach_port_seqno_t seqno, uint64_t context)
+{
+	mach_msg_size_t size = ipc_kmsg_trailer_size(option);
+	mach_msg_max_trailer_t trailer = {
+		.msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0,
+		.msgh_trailer_size = size,
+		.msgh_seqno = seqno,
+		.msgh_context = context,
+	};
+
+	VERIFY(ikm_size(kmsg) + MAX_TRAILER_SIZE <= kmsg->ikm_capacity); /* K1 */
+	if (kmsg->ikm_sender == 0)
+		trailer.msgh_sender.val[1] = 1; /* the kernel */
+	trailer.msgh_audit.val[5] = (unsigned int)kmsg->ikm_sender; /* where XNU keeps the pid */
+	memcpy((char *)kmsg->ikm_header + ikm_size(kmsg), &trailer, size);
+	return size;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ipc_object.c - the last reference of a port or port set. */
+#include <ipc/ipc_object.h>
+#include <kern/assert.h>
+
+#include "ipc_zones.h"
+
+void io_release(struct ipc_object *object)
+{
+	if (atomic_fetch_sub_explicit(&object->io_references, 1, memory_order_release) != 1)
+		return;
+	atomic_thread_fence(memory_order_acquire);
+	VERIFY(!object->io_active);
+	if (object->io_kind == IOT_PORT)
+		zone_free(ipc_port_zone, object);
+	else
+		zone_free(ipc_pset_zone, object);
+}

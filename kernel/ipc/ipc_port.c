@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipc_port.c - the life and death of ports, their rights' counts and requests. Interface: ipc_port.h.
+ *
+ * Locking: a function that sends a notification does so with nothing locked; it first takes the request
+ *   off the port under the lock, so each request fires once.
+ * References: OSF Mach kernel principles, ch. 4; Draves, "A revised IPC interface" (1990).
+ */
+#include <ipc/ipc_kmsg.h>
+#include <ipc/ipc_mqueue.h>
+#include <ipc/ipc_net.h>
+#include <ipc/ipc_notify.h>
+#include <ipc/ipc_port.h>
+#include <ipc/ipc_pset.h>
+#include <ipc/ipc_space.h>
+#include <kern/assert.h>
+
+#include "ipc_zones.h"
+
+struct zone *ipc_port_zone;
+struct zone *ipc_request_zone;
+
+/*
+ * Guards ip_destination of all ports: the walk up a chain of messages in messages sees it at rest.
+ * Receive rights in messages are rare, so one lock serves.
+ */
+static struct spinlock ipc_port_chain_lock = SPINLOCK_INIT("ipc port chain");
+
+void ipc_port_init_zones(void)
+{
+	ipc_port_zone = zone_create("ipc ports", sizeof(struct ipc_port), 64);
+	ipc_request_zone = zone_create("ipc requests", sizeof(struct ipc_request), 0);
+}
+
+static struct ipc_port *port_new(void)
+{
+	struct ipc_port *port = zone_alloc_zeroed(ipc_port_zone);
+
+	if (!port)
+		return NULL;
+	spin_init(&port->ip_object.io_lock, "ipc port");
+	port->ip_object.io_references = 1;
+	port->ip_object.io_kind = IOT_PORT;
+	port->ip_object.io_active = true;
+	port->ip_qlimit = MACH_PORT_QLIMIT_DEFAULT;
+	list_init(&port->ip_messages);
+	waitq_init(&port->ip_receivers);
+	waitq_init(&port->ip_senders);
+	list_init(&port->ip_psets);
+	list_init(&port->ip_requests);
+	return port;
+}
+
+struct ipc_port *ipc_port_alloc_in_space(struct ipc_space *space, mach_port_name_t name)
+{
+	struct ipc_port *port = port_new();
+
+	if (!port)
+		return NULL;
+	ip_lock(port);
+	port->ip_receiver = space;
+	port->ip_receiver_name = name;
+	return port;
+}
+
+struct ipc_port *ipc_port_alloc_special(struct ipc_space *space)
+{
+	struct ipc_port *port = port_new();
+
+	if (port) {
+		port->ip_receiver = space;
+		port->ip_receiver_name = 1;
+	}
+	return port;
+}
+
+struct ipc_port *ipc_port_alloc_proxy(void *net)
+{
+	struct ipc_port *port = port_new();
+
+	if (port) {
+		port->ip_remote = true;
+		port->ip_net = net;
+	}
+	return port;
+}
+
+void ipc_port_clear_receiver(struct ipc_port *port, mach_msg_return_t why)
+{
+	spin_assert_held(&port->ip_object.io_lock);
+	if (!list_empty(&port->ip_psets))
+		ipc_pset_remove_from_all(port, NULL);
+	ipc_mqueue_fail_receivers(&port->ip_receivers, why);
+	port->ip_receiver = NULL;
+	port->ip_receiver_name = MACH_PORT_NULL;
+	port->ip_mscount = 0;
+	port->ip_seqno = 0;
+}
+
+/* Fire the dead-name requests of a dead port; list is off the port. */
+static void fire_dead_names(struct list *requests)
+{
+	LIST_FOR_EACH_SAFE(l, tmp, requests) {
+		struct ipc_request *request = container_of(l, struct ipc_request, link);
+
+		ipc_notify_dead_name(request->notify, request->name);
+		zone_free(ipc_request_zone, request);
+	}
+}
+
+/* The port, locked, dies; unlocks it. */
+static void port_die(struct ipc_port *port)
+{
+	struct list messages, requests;
+	struct ipc_port *nsrequest, *pdrequest;
+	bool exported;
+
+	list_init(&messages);
+	list_init(&requests);
+	port->ip_object.io_active = false;
+	list_splice_tail(&messages, &port->ip_messages);
+	list_splice_tail(&requests, &port->ip_requests);
+	port->ip_msgcount = 0;
+	port->ip_net_queued = 0;
+	nsrequest = port->ip_nsrequest;
+	pdrequest = port->ip_pdrequest;
+	port->ip_nsrequest = port->ip_pdrequest = NULL;
+	port->ip_kobject = NULL;
+	port->ip_kotype = 0;
+	exported = port->ip_exported;
+	ipc_mqueue_fail_senders(port);
+	ip_unlock(port);
+
+	LIST_FOR_EACH_SAFE(l, tmp, &messages) {
+		list_remove(l);
+		ipc_kmsg_defer(container_of(l, struct ipc_kmsg, ikm_link), false);
+	}
+	ipc_notify_send_once(nsrequest);
+	ipc_notify_send_once(pdrequest);
+	fire_dead_names(&requests);
+	if (exported && ipc_net)
+		ipc_net->port_died(port);
+	ipc_kmsg_run_deferred();
+}
+
+void ipc_port_destroy(struct ipc_port *port)
+{
+	struct ipc_port *notify;
+
+	ip_lock(port);
+	VERIFY(ip_active(port));
+	KASSERT(port->ip_receiver == NULL && list_empty(&port->ip_psets));
+	notify = port->ip_pdrequest;
+	if (notify) {
+		port->ip_pdrequest = NULL;
+		ip_unlock(port);
+		ipc_notify_port_destroyed(notify, port);
+		return;
+	}
+	port_die(port);
+	ip_release(port);
+}
+
+void ipc_port_dealloc_special(struct ipc_port *port)
+{
+	ip_lock(port);
+	ipc_port_clear_receiver(port, MACH_RCV_PORT_DIED);
+	port_die(port);
+	ip_release(port);
+}
+
+void ipc_port_proxy_dead(struct ipc_port *proxy)
+{
+	ip_lock(proxy);
+	if (!ip_active(proxy)) {
+		ip_unlock(proxy);
+		return;
+	}
+	VERIFY(proxy->ip_remote);
+	port_die(proxy);
+}
+
+bool ipc_port_check_circularity(struct ipc_port *port, struct ipc_port *dest)
+{
+	struct ipc_port *base = dest;
+
+	spin_lock(&ipc_port_chain_lock);
+	while (base != port && base->ip_destination)
+		base = base->ip_destination;
+	if (base == port) {
+		spin_unlock(&ipc_port_chain_lock);
+		return true;
+	}
+	KASSERT(port->ip_destination == NULL);
+	ip_reference(dest);
+	port->ip_destination = dest;
+	spin_unlock(&ipc_port_chain_lock);
+	return false;
+}
+
+void ipc_port_end_transit(struct ipc_port *port)
+{
+	struct ipc_port *dest;
+
+	spin_lock(&ipc_port_chain_lock);
+	dest = port->ip_destination;
+	port->ip_destination = NULL;
+	spin_unlock(&ipc_port_chain_lock);
+	if (dest)
+		ip_release(dest);
+}
+
+struct ipc_port *ipc_port_make_send_locked(struct ipc_port *port)
+{
+	port->ip_mscount++;
+	port->ip_srights++;
+	ip_reference(port);
+	return port;
+}
+
+struct ipc_port *ipc_port_make_sonce_locked(struct ipc_port *port)
+{
+	port->ip_sorights++;
+	ip_reference(port);
+	return port;
+}
+
+struct ipc_port *ipc_port_make_send(struct ipc_port *port)
+{
+	struct ipc_port *right;
+
+	ip_lock(port);
+	right = ip_active(port) ? ipc_port_make_send_locked(port) : IP_DEAD;
+	ip_unlock(port);
+	return right;
+}
+
+struct ipc_port *ipc_port_make_sonce(struct ipc_port *port)
+{
+	struct ipc_port *right;
+
+	ip_lock(port);
+	right = ip_active(port) ? ipc_port_make_sonce_locked(port) : IP_DEAD;
+	ip_unlock(port);
+	return right;
+}
+
+struct ipc_port *ipc_port_copy_send(struct ipc_port *port)
+{
+	struct ipc_port *right = IP_DEAD;
+
+	if (!IP_VALID(port))
+		return port;
+	ip_lock(port);
+	if (ip_active(port)) {
+		KASSERT(port->ip_srights > 0);
+		port->ip_srights++;
+		ip_reference(port);
+		right = port;
+	}
+	ip_unlock(port);
+	return right;
+}
+
+/* No send right is left here: the request fires unless other nodes hold rights. A reference is held. */
+static void no_senders_here(struct ipc_port *port, bool exported)
+{
+	if (exported && ipc_net && ipc_net->has_remote_senders(port))
+		return;
+	ipc_notify_no_senders(port);
+}
+
+void ipc_port_release_send(struct ipc_port *port)
+{
+	bool no_senders = false, proxy_unused = false, exported;
+
+	if (!IP_VALID(port))
+		return;
+	ip_lock(port);
+	exported = port->ip_exported;
+	if (ip_active(port)) {
+		VERIFY(port->ip_srights > 0);
+		port->ip_srights--;
+		no_senders = port->ip_srights == 0 && (port->ip_nsrequest || exported);
+		proxy_unused = port->ip_remote && port->ip_srights == 0 && port->ip_sorights == 0;
+	}
+	ip_unlock(port);
+	if (no_senders)
+		no_senders_here(port, exported);
+	if (proxy_unused && ipc_net)
+		ipc_net->proxy_no_rights(port);
+	ip_release(port);
+}
+
+void ipc_port_release_sonce(struct ipc_port *port)
+{
+	bool proxy_unused = false;
+
+	if (!IP_VALID(port))
+		return;
+	ip_lock(port);
+	if (ip_active(port)) {
+		VERIFY(port->ip_sorights > 0);
+		port->ip_sorights--;
+		proxy_unused = port->ip_remote && port->ip_srights == 0 && port->ip_sorights == 0;
+	}
+	ip_unlock(port);
+	if (proxy_unused && ipc_net)
+		ipc_net->proxy_no_rights(port);
+	ip_release(port);
+}
+
+void ipc_port_release_right(struct ipc_port *port, mach_msg_type_name_t type)
+{
+	if (!IP_VALID(port))
+		return;
+	switch (type) {
+	case MACH_MSG_TYPE_PORT_SEND:
+		ipc_port_release_send(port);
+		break;
+	case MACH_MSG_TYPE_PORT_SEND_ONCE:
+		ipc_notify_send_once(port);
+		break;
+	case MACH_MSG_TYPE_PORT_RECEIVE:
+		ipc_port_end_transit(port);
+		ipc_port_destroy(port);
+		break;
+	default:
+		panic("ipc_port_release_right: type %u", type);
+	}
+}
+
+void ipc_port_nsrequest(struct ipc_port *port, mach_port_mscount_t sync, struct ipc_port *notify,
+			struct ipc_port **previous)
+{
+	bool now, exported = port->ip_exported;
+
+	*previous = port->ip_nsrequest;
+	port->ip_nsrequest = notify;
+	now = notify && port->ip_srights == 0 && sync <= port->ip_mscount;
+	ip_reference(port);
+	ip_unlock(port);
+	if (now)
+		no_senders_here(port, exported);
+	ip_release(port);
+}
+
+void ipc_port_pdrequest(struct ipc_port *port, struct ipc_port *notify, struct ipc_port **previous)
+{
+	*previous = port->ip_pdrequest;
+	port->ip_pdrequest = notify;
+	ip_unlock(port);
+}
+
+struct ipc_request *ipc_port_dnrequest(struct ipc_port *port, mach_port_name_t name,
+				       struct ipc_port *notify)
+{
+	struct ipc_request *request = zone_alloc(ipc_request_zone);
+
+	spin_assert_held(&port->ip_object.io_lock);
+	if (!request)
+		return NULL;
+	request->notify = notify;
+	request->name = name;
+	list_add_tail(&port->ip_requests, &request->link);
+	return request;
+}
+
+struct ipc_port *ipc_port_dncancel(struct ipc_port *port, struct ipc_request *request)
+{
+	struct ipc_port *notify = request->notify;
+
+	spin_assert_held(&port->ip_object.io_lock);
+	list_remove(&request->link);
+	zone_free(ipc_request_zone, request);
+	return notify;
+}

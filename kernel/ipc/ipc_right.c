@@ -1,0 +1,725 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipc_right.c - rights under names: taking them out, putting them in, counting. Interface: ipc_right.h.
+ *
+ * Invariants: R1 an entry with SEND holds one send right and one reference of the port, whatever its
+ *   user references; R2 RECEIVE holds one more reference; R3 an entry whose port is dead is
+ *   turned into a dead name by whoever looks next (right_is_dead), without a walk over all spaces.
+ * Locking: space -> port. Notices are sent with nothing locked.
+ * References: OSF Mach kernel interfaces, mach_port_*; Draves, "A revised IPC interface" (1990).
+ */
+#include <ipc/ipc_mqueue.h>
+#include <ipc/ipc_notify.h>
+#include <ipc/ipc_pset.h>
+#include <ipc/ipc_right.h>
+#include <ipc/ipc_space.h>
+#include <kern/assert.h>
+
+static inline struct ipc_port *entry_port(const struct ipc_entry *entry)
+{
+	return (struct ipc_port *)entry->ie_object;
+}
+
+static inline bool has(const struct ipc_entry *entry, mach_port_type_t type)
+{
+	return (entry->ie_bits & type) != 0;
+}
+
+static inline void set_type(struct ipc_entry *entry, mach_port_type_t type)
+{
+	entry->ie_bits = (entry->ie_bits & ~IE_BITS_TYPE_MASK) | type;
+}
+
+/*
+ * Lock the entry's port (it has port rights). If the port is dead: the entry becomes a dead name, with one
+ * more user reference if a dead-name notification was sent for it; returns true, nothing locked.
+ */
+static bool right_is_dead(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+{
+	struct ipc_port *port = entry_port(entry);
+
+	KASSERT(has(entry, MACH_PORT_TYPE_PORT_RIGHTS));
+	ip_lock(port);
+	if (ip_active(port))
+		return false;
+	ip_unlock(port);
+	KASSERT(!has(entry, MACH_PORT_TYPE_RECEIVE));
+	if (has(entry, MACH_PORT_TYPE_SEND))
+		ipc_hash_remove(space, name, entry);
+	set_type(entry, MACH_PORT_TYPE_DEAD_NAME);
+	if (entry->ie_request) {
+		entry->ie_request = NULL;
+		if (IE_BITS_UREFS(entry->ie_bits) < MACH_PORT_UREFS_MAX)
+			entry->ie_bits++;
+	}
+	entry->ie_object = NULL;
+	ip_release(port);
+	return true;
+}
+
+struct ipc_entry *ipc_right_lookup(struct ipc_space *space, mach_port_name_t name)
+{
+	struct ipc_entry *entry = ipc_entry_lookup(space, name);
+
+	if (entry && has(entry, MACH_PORT_TYPE_SEND_RIGHTS) && !right_is_dead(space, name, entry))
+		ip_unlock(entry_port(entry));
+	return entry;
+}
+
+struct ipc_entry *ipc_right_reverse(struct ipc_space *space, struct ipc_port *port,
+				    mach_port_name_t *name)
+{
+	spin_assert_held(&port->ip_object.io_lock);
+	if (port->ip_receiver == space) {
+		*name = port->ip_receiver_name;
+		return ipc_entry_lookup(space, *name);
+	}
+	return ipc_hash_lookup(space, &port->ip_object, name);
+}
+
+/* The entry's dead-name request, if any, ends: whom to tell. Port locked and active. */
+static struct ipc_port *take_request(struct ipc_entry *entry)
+{
+	struct ipc_port *notify;
+
+	if (!entry->ie_request)
+		return IP_NULL;
+	notify = ipc_port_dncancel(entry_port(entry), entry->ie_request);
+	entry->ie_request = NULL;
+	return notify;
+}
+
+/* One user reference of a dead name goes. */
+static void dead_name_drop(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+{
+	if (IE_BITS_UREFS(entry->ie_bits) > 1)
+		entry->ie_bits--;
+	else
+		ipc_entry_dealloc(space, name, entry);
+}
+
+mach_msg_type_name_t ipc_right_type_taken(mach_msg_type_name_t type)
+{
+	switch (type) {
+	case MACH_MSG_TYPE_MOVE_SEND:
+	case MACH_MSG_TYPE_COPY_SEND:
+	case MACH_MSG_TYPE_MAKE_SEND:
+		return MACH_MSG_TYPE_PORT_SEND;
+	case MACH_MSG_TYPE_MOVE_SEND_ONCE:
+	case MACH_MSG_TYPE_MAKE_SEND_ONCE:
+		return MACH_MSG_TYPE_PORT_SEND_ONCE;
+	case MACH_MSG_TYPE_MOVE_RECEIVE:
+		return MACH_MSG_TYPE_PORT_RECEIVE;
+	default:
+		return 0;
+	}
+}
+
+bool ipc_right_copyin_check(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			    mach_msg_type_name_t type)
+{
+	mach_port_type_t wants;
+
+	switch (type) {
+	case MACH_MSG_TYPE_MAKE_SEND:
+	case MACH_MSG_TYPE_MAKE_SEND_ONCE:
+	case MACH_MSG_TYPE_MOVE_RECEIVE:
+		return has(entry, MACH_PORT_TYPE_RECEIVE);
+	case MACH_MSG_TYPE_COPY_SEND:
+	case MACH_MSG_TYPE_MOVE_SEND:
+		wants = MACH_PORT_TYPE_SEND;
+		break;
+	case MACH_MSG_TYPE_MOVE_SEND_ONCE:
+		wants = MACH_PORT_TYPE_SEND_ONCE;
+		break;
+	default:
+		return false;
+	}
+	if (has(entry, wants | MACH_PORT_TYPE_DEAD_NAME))
+		return true;
+	/* A send-once right that died is a dead name, and that can be moved as any kind. */
+	entry = ipc_right_lookup(space, name);
+	return has(entry, MACH_PORT_TYPE_DEAD_NAME);
+}
+
+static kern_return_t copyin_dead(struct ipc_space *space, mach_port_name_t name,
+				 struct ipc_entry *entry, mach_msg_type_name_t type, bool dead_ok,
+				 struct ipc_right_taken *taken)
+{
+	if (!dead_ok || type == MACH_MSG_TYPE_MAKE_SEND || type == MACH_MSG_TYPE_MAKE_SEND_ONCE ||
+	    type == MACH_MSG_TYPE_MOVE_RECEIVE)
+		return KERN_INVALID_RIGHT;
+	taken->port = IP_DEAD;
+	if (type != MACH_MSG_TYPE_COPY_SEND)
+		dead_name_drop(space, name, entry);
+	return KERN_SUCCESS;
+}
+
+/* Port locked, entry has RECEIVE. */
+static void copyin_receive(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			   struct ipc_port *port, struct ipc_right_taken *taken)
+{
+	if (has(entry, MACH_PORT_TYPE_SEND)) {
+		set_type(entry, MACH_PORT_TYPE_SEND);
+		ipc_hash_insert(space, name, entry);
+	} else {
+		taken->deleted = take_request(entry);
+		ipc_entry_dealloc(space, name, entry);
+	}
+	ipc_port_clear_receiver(port, MACH_RCV_PORT_CHANGED);
+	taken->port = port;
+}
+
+/* Port locked, entry has SEND: one user reference, and the right itself with the last. */
+static void copyin_move_send(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			     struct ipc_port *port, struct ipc_right_taken *taken)
+{
+	taken->port = port;
+	if (IE_BITS_UREFS(entry->ie_bits) > 1) {
+		entry->ie_bits--;
+		port->ip_srights++;
+		ip_reference(port);
+	} else if (has(entry, MACH_PORT_TYPE_RECEIVE)) {
+		entry->ie_bits = (entry->ie_bits & ~MACH_PORT_TYPE_SEND) - 1;
+	} else {
+		taken->deleted = take_request(entry);
+		ipc_hash_remove(space, name, entry);
+		ipc_entry_dealloc(space, name, entry);
+	}
+}
+
+kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			       mach_msg_type_name_t type, bool dead_ok, struct ipc_right_taken *taken)
+{
+	struct ipc_port *port;
+	kern_return_t kr = KERN_SUCCESS;
+
+	spin_assert_held(&space->is_lock);
+	*taken = (struct ipc_right_taken){ .name = name };
+	if (!has(entry, MACH_PORT_TYPE_PORT_RIGHTS) || right_is_dead(space, name, entry))
+		return has(entry, MACH_PORT_TYPE_DEAD_NAME)
+			       ? copyin_dead(space, name, entry, type, dead_ok, taken)
+			       : KERN_INVALID_RIGHT;
+	port = entry_port(entry);
+	if (type == MACH_MSG_TYPE_MAKE_SEND && has(entry, MACH_PORT_TYPE_RECEIVE)) {
+		taken->port = ipc_port_make_send_locked(port);
+	} else if (type == MACH_MSG_TYPE_MAKE_SEND_ONCE && has(entry, MACH_PORT_TYPE_RECEIVE)) {
+		taken->port = ipc_port_make_sonce_locked(port);
+	} else if (type == MACH_MSG_TYPE_MOVE_RECEIVE && has(entry, MACH_PORT_TYPE_RECEIVE)) {
+		copyin_receive(space, name, entry, port, taken);
+	} else if (type == MACH_MSG_TYPE_COPY_SEND && has(entry, MACH_PORT_TYPE_SEND)) {
+		port->ip_srights++;
+		ip_reference(port);
+		taken->port = port;
+	} else if (type == MACH_MSG_TYPE_MOVE_SEND && has(entry, MACH_PORT_TYPE_SEND)) {
+		copyin_move_send(space, name, entry, port, taken);
+	} else if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE && has(entry, MACH_PORT_TYPE_SEND_ONCE)) {
+		taken->port = port;
+		taken->deleted = take_request(entry);
+		ipc_entry_dealloc(space, name, entry);
+	} else {
+		kr = KERN_INVALID_RIGHT;
+	}
+	ip_unlock(port);
+	return kr;
+}
+
+void ipc_right_taken_notify(struct ipc_right_taken *taken)
+{
+	if (taken->deleted)
+		ipc_notify_port_deleted(taken->deleted, taken->name);
+	taken->deleted = IP_NULL;
+}
+
+kern_return_t ipc_object_copyin(struct ipc_space *space, mach_port_name_t name,
+				mach_msg_type_name_t type, struct ipc_port **port)
+{
+	struct ipc_right_taken taken = { .port = IP_NULL };
+	struct ipc_entry *entry;
+	kern_return_t kr = KERN_INVALID_NAME;
+
+	is_lock(space);
+	if (!space->is_active) {
+		is_unlock(space);
+		return KERN_INVALID_TASK;
+	}
+	entry = ipc_entry_lookup(space, name);
+	if (entry)
+		kr = ipc_right_copyin(space, name, entry, type, true, &taken);
+	is_unlock(space);
+	ipc_right_taken_notify(&taken);
+	*port = taken.port;
+	return kr;
+}
+
+/* One more send right for an entry of this port; consumes it. Port locked. */
+static kern_return_t add_send(struct ipc_entry *entry, struct ipc_port *port, bool overflow)
+{
+	if (!has(entry, MACH_PORT_TYPE_SEND)) {
+		entry->ie_bits = (entry->ie_bits | MACH_PORT_TYPE_SEND) + 1;
+		return KERN_SUCCESS;
+	}
+	if (IE_BITS_UREFS(entry->ie_bits) == MACH_PORT_UREFS_MAX && !overflow)
+		return KERN_UREFS_OVERFLOW;
+	if (IE_BITS_UREFS(entry->ie_bits) < MACH_PORT_UREFS_MAX)
+		entry->ie_bits++;
+	port->ip_srights--; /* R1 */
+	ip_release(port);
+	return KERN_SUCCESS;
+}
+
+/* The receive right comes to the space. Port locked. */
+static void settle_receive(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			   struct ipc_port *port)
+{
+	if (has(entry, MACH_PORT_TYPE_SEND))
+		ipc_hash_remove(space, name, entry);
+	entry->ie_bits |= MACH_PORT_TYPE_RECEIVE;
+	port->ip_receiver = space;
+	port->ip_receiver_name = name;
+}
+
+/* A right for a fresh entry. Port locked. */
+static void settle_fresh(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			 struct ipc_port *port, mach_msg_type_name_t type)
+{
+	entry->ie_object = &port->ip_object;
+	switch (type) {
+	case MACH_MSG_TYPE_PORT_SEND:
+		entry->ie_bits |= MACH_PORT_TYPE_SEND | 1;
+		ipc_hash_insert(space, name, entry);
+		break;
+	case MACH_MSG_TYPE_PORT_SEND_ONCE:
+		entry->ie_bits |= MACH_PORT_TYPE_SEND_ONCE | 1;
+		break;
+	case MACH_MSG_TYPE_PORT_RECEIVE:
+		settle_receive(space, name, entry, port);
+		break;
+	default:
+		panic("settle_fresh: type %u", type);
+	}
+}
+
+static kern_return_t settle_existing(struct ipc_space *space, mach_port_name_t name,
+				     struct ipc_entry *entry, struct ipc_port *port,
+				     mach_msg_type_name_t type, bool overflow)
+{
+	if (type == MACH_MSG_TYPE_PORT_SEND)
+		return add_send(entry, port, overflow);
+	settle_receive(space, name, entry, port);
+	return KERN_SUCCESS;
+}
+
+kern_return_t ipc_object_copyout_locked(struct ipc_space *space, struct ipc_port *port,
+					mach_msg_type_name_t type, bool overflow, mach_port_name_t *name)
+{
+	struct ipc_entry *entry = NULL;
+	kern_return_t kr;
+
+	spin_assert_held(&space->is_lock);
+	ip_lock(port);
+	if (!ip_active(port)) {
+		ip_unlock(port);
+		ip_release(port);
+		*name = MACH_PORT_DEAD;
+		return KERN_SUCCESS;
+	}
+	if (type != MACH_MSG_TYPE_PORT_SEND_ONCE)
+		entry = ipc_right_reverse(space, port, name);
+	if (entry) {
+		kr = settle_existing(space, *name, entry, port, type, overflow);
+	} else {
+		kr = ipc_entry_alloc(space, name, &entry);
+		if (kr == KERN_SUCCESS)
+			settle_fresh(space, *name, entry, port, type);
+	}
+	ip_unlock(port);
+	return kr;
+}
+
+kern_return_t ipc_object_copyout(struct ipc_space *space, struct ipc_port *port,
+				 mach_msg_type_name_t type, bool overflow, mach_port_name_t *name)
+{
+	kern_return_t kr = KERN_INVALID_TASK;
+
+	is_lock(space);
+	if (space->is_active)
+		kr = ipc_object_copyout_locked(space, port, type, overflow, name);
+	is_unlock(space);
+	return kr;
+}
+
+/* Space locked and active, port locked. */
+static kern_return_t copyout_name_locked(struct ipc_space *space, struct ipc_port *port,
+					 mach_msg_type_name_t type, bool overflow,
+					 mach_port_name_t name)
+{
+	struct ipc_entry *entry = NULL;
+	mach_port_name_t existing;
+	kern_return_t kr;
+
+	if (!ip_active(port))
+		return KERN_INVALID_CAPABILITY;
+	if (type != MACH_MSG_TYPE_PORT_SEND_ONCE)
+		entry = ipc_right_reverse(space, port, &existing);
+	if (entry)
+		return existing == name ? settle_existing(space, name, entry, port, type, overflow)
+					: KERN_RIGHT_EXISTS;
+	kr = ipc_entry_alloc_name(space, name, &entry);
+	if (kr == KERN_SUCCESS)
+		settle_fresh(space, name, entry, port, type);
+	return kr;
+}
+
+kern_return_t ipc_object_copyout_name(struct ipc_space *space, struct ipc_port *port,
+				      mach_msg_type_name_t type, bool overflow, mach_port_name_t name)
+{
+	kern_return_t kr = KERN_INVALID_TASK;
+
+	is_lock(space);
+	if (space->is_active) {
+		ip_lock(port);
+		kr = copyout_name_locked(space, port, type, overflow, name);
+		ip_unlock(port);
+	}
+	is_unlock(space);
+	return kr;
+}
+
+/* Everything that rights of these types hold goes. Nothing locked; the entry is gone already. */
+static void drop_rights(struct ipc_port *port, mach_port_type_t types)
+{
+	if (types & MACH_PORT_TYPE_SEND)
+		ipc_port_release_send(port);
+	if (types & MACH_PORT_TYPE_SEND_ONCE)
+		ipc_notify_send_once(port);
+	if (types & MACH_PORT_TYPE_RECEIVE)
+		ipc_port_destroy(port);
+}
+
+kern_return_t ipc_right_destroy(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+{
+	mach_port_type_t type = IE_BITS_TYPE(entry->ie_bits);
+	struct ipc_port *port, *deleted;
+
+	spin_assert_held(&space->is_lock);
+	if (type == MACH_PORT_TYPE_PORT_SET) {
+		struct ipc_pset *pset = (struct ipc_pset *)entry->ie_object;
+
+		ipc_entry_dealloc(space, name, entry);
+		is_unlock(space);
+		ipc_pset_destroy(pset);
+		return KERN_SUCCESS;
+	}
+	if (type == MACH_PORT_TYPE_DEAD_NAME || right_is_dead(space, name, entry)) {
+		ipc_entry_dealloc(space, name, entry);
+		is_unlock(space);
+		return KERN_SUCCESS;
+	}
+	port = entry_port(entry);
+	deleted = take_request(entry);
+	if ((type & MACH_PORT_TYPE_SEND_RECEIVE) == MACH_PORT_TYPE_SEND)
+		ipc_hash_remove(space, name, entry);
+	ipc_entry_dealloc(space, name, entry);
+	if (type & MACH_PORT_TYPE_RECEIVE)
+		ipc_port_clear_receiver(port, MACH_RCV_PORT_DIED);
+	ip_unlock(port);
+	is_unlock(space);
+	drop_rights(port, type);
+	ipc_notify_port_deleted(deleted, name);
+	return KERN_SUCCESS;
+}
+
+void ipc_right_terminate(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+{
+	is_lock(space);
+	(void)ipc_right_destroy(space, name, entry);
+}
+
+/* The last user reference of a send right goes. Space and port locked on entry, not on return. */
+static void send_drop_last(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			   struct ipc_port *port)
+{
+	struct ipc_port *deleted = IP_NULL;
+
+	if (has(entry, MACH_PORT_TYPE_RECEIVE)) {
+		entry->ie_bits &= ~(MACH_PORT_TYPE_SEND | IE_BITS_UREFS_MASK);
+	} else {
+		deleted = take_request(entry);
+		ipc_hash_remove(space, name, entry);
+		ipc_entry_dealloc(space, name, entry);
+	}
+	ip_unlock(port);
+	is_unlock(space);
+	ipc_port_release_send(port);
+	ipc_notify_port_deleted(deleted, name);
+}
+
+/* A send-once right goes unused. Space and port locked on entry, not on return. */
+static void sonce_drop(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+		       struct ipc_port *port)
+{
+	struct ipc_port *deleted = take_request(entry);
+
+	ipc_entry_dealloc(space, name, entry);
+	ip_unlock(port);
+	is_unlock(space);
+	ipc_notify_send_once(port);
+	ipc_notify_port_deleted(deleted, name);
+}
+
+kern_return_t ipc_right_dealloc(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+{
+	struct ipc_port *port;
+
+	spin_assert_held(&space->is_lock);
+	if (!has(entry, MACH_PORT_TYPE_SEND_RIGHTS | MACH_PORT_TYPE_DEAD_NAME)) {
+		is_unlock(space);
+		return KERN_INVALID_RIGHT;
+	}
+	if (has(entry, MACH_PORT_TYPE_DEAD_NAME) || right_is_dead(space, name, entry)) {
+		dead_name_drop(space, name, entry);
+		is_unlock(space);
+		return KERN_SUCCESS;
+	}
+	port = entry_port(entry);
+	if (has(entry, MACH_PORT_TYPE_SEND_ONCE)) {
+		sonce_drop(space, name, entry, port);
+	} else if (IE_BITS_UREFS(entry->ie_bits) == 1) {
+		send_drop_last(space, name, entry, port);
+	} else {
+		entry->ie_bits--;
+		ip_unlock(port);
+		is_unlock(space);
+	}
+	return KERN_SUCCESS;
+}
+
+/*
+ * The receive right alone goes; a send right under the same name stays as a dead name, or as a send right
+ * if somebody asked to get the receive right (a port-destroyed request). Space locked, not on return.
+ */
+static void receive_drop(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+{
+	struct ipc_port *port = entry_port(entry), *deleted = IP_NULL;
+	bool send = has(entry, MACH_PORT_TYPE_SEND), survives;
+
+	ip_lock(port);
+	survives = port->ip_pdrequest != IP_NULL;
+	if (!send) {
+		deleted = take_request(entry);
+		ipc_entry_dealloc(space, name, entry);
+	} else if (survives) {
+		set_type(entry, MACH_PORT_TYPE_SEND);
+		ipc_hash_insert(space, name, entry);
+	} else {
+		set_type(entry, MACH_PORT_TYPE_DEAD_NAME);
+		if (entry->ie_request && IE_BITS_UREFS(entry->ie_bits) < MACH_PORT_UREFS_MAX)
+			entry->ie_bits++;
+		entry->ie_request = NULL; /* it fires when the port dies, below */
+		entry->ie_object = NULL;
+	}
+	ipc_port_clear_receiver(port, MACH_RCV_PORT_DIED);
+	ip_unlock(port);
+	is_unlock(space);
+	ipc_port_destroy(port);
+	if (send && !survives)
+		ip_release(port);
+	ipc_notify_port_deleted(deleted, name);
+}
+
+/* New number of user references; false: out of range, *kr says how. */
+static bool urefs_after(const struct ipc_entry *entry, mach_port_delta_t delta, uint32_t *urefs,
+			kern_return_t *kr)
+{
+	int64_t sum = (int64_t)IE_BITS_UREFS(entry->ie_bits) + delta;
+
+	*kr = sum < 0 ? KERN_INVALID_VALUE : KERN_UREFS_OVERFLOW;
+	*urefs = (uint32_t)sum;
+	return sum >= 0 && sum <= (int64_t)MACH_PORT_UREFS_MAX;
+}
+
+/* Rights that are there once: delta 0 or -1. Space locked, not on return. */
+static kern_return_t delta_single(struct ipc_space *space, mach_port_name_t name,
+				  struct ipc_entry *entry, mach_port_right_t right,
+				  mach_port_delta_t delta)
+{
+	if (right == MACH_PORT_RIGHT_SEND_ONCE && has(entry, MACH_PORT_TYPE_SEND_ONCE))
+		entry = ipc_right_lookup(space, name);
+	if (!has(entry, MACH_PORT_TYPE(right))) {
+		is_unlock(space);
+		return KERN_INVALID_RIGHT;
+	}
+	if (delta != -1) {
+		is_unlock(space);
+		return delta == 0 ? KERN_SUCCESS : KERN_INVALID_VALUE;
+	}
+	if (right == MACH_PORT_RIGHT_RECEIVE) {
+		receive_drop(space, name, entry);
+		return KERN_SUCCESS;
+	}
+	return ipc_right_destroy(space, name, entry);
+}
+
+static kern_return_t delta_send(struct ipc_space *space, mach_port_name_t name,
+				struct ipc_entry *entry, mach_port_delta_t delta)
+{
+	uint32_t urefs;
+	kern_return_t kr = KERN_INVALID_RIGHT;
+
+	if (!has(entry, MACH_PORT_TYPE_SEND) || right_is_dead(space, name, entry)) {
+		is_unlock(space);
+		return kr;
+	}
+	if (urefs_after(entry, delta, &urefs, &kr)) {
+		kr = KERN_SUCCESS;
+		if (urefs == 0) {
+			send_drop_last(space, name, entry, entry_port(entry));
+			return kr;
+		}
+		entry->ie_bits = (entry->ie_bits & ~IE_BITS_UREFS_MASK) | urefs;
+	}
+	ip_unlock(entry_port(entry));
+	is_unlock(space);
+	return kr;
+}
+
+static kern_return_t delta_dead_name(struct ipc_space *space, mach_port_name_t name,
+				     struct ipc_entry *entry, mach_port_delta_t delta)
+{
+	uint32_t urefs;
+	kern_return_t kr = KERN_INVALID_RIGHT;
+
+	entry = ipc_right_lookup(space, name);
+	if (has(entry, MACH_PORT_TYPE_DEAD_NAME) && urefs_after(entry, delta, &urefs, &kr)) {
+		kr = KERN_SUCCESS;
+		if (urefs == 0)
+			ipc_entry_dealloc(space, name, entry);
+		else
+			entry->ie_bits = (entry->ie_bits & ~IE_BITS_UREFS_MASK) | urefs;
+	}
+	is_unlock(space);
+	return kr;
+}
+
+kern_return_t ipc_right_delta(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			      mach_port_right_t right, mach_port_delta_t delta)
+{
+	spin_assert_held(&space->is_lock);
+	switch (right) {
+	case MACH_PORT_RIGHT_PORT_SET:
+	case MACH_PORT_RIGHT_RECEIVE:
+	case MACH_PORT_RIGHT_SEND_ONCE:
+		return delta_single(space, name, entry, right, delta);
+	case MACH_PORT_RIGHT_SEND:
+		return delta_send(space, name, entry, delta);
+	case MACH_PORT_RIGHT_DEAD_NAME:
+		return delta_dead_name(space, name, entry, delta);
+	default:
+		is_unlock(space);
+		return KERN_INVALID_VALUE;
+	}
+}
+
+void ipc_right_info(struct ipc_space *space, struct ipc_entry *entry, mach_port_type_t *type,
+		    mach_port_urefs_t *urefs)
+{
+	*type = IE_BITS_TYPE(entry->ie_bits);
+	*urefs = IE_BITS_UREFS(entry->ie_bits);
+	if (entry->ie_request)
+		*type |= MACH_PORT_TYPE_DNREQUEST;
+}
+
+void ipc_right_rename(struct ipc_space *space, mach_port_name_t from, struct ipc_entry *entry,
+		      mach_port_name_t to, struct ipc_entry *to_entry)
+{
+	struct ipc_port *port = NULL;
+	bool in_hash;
+
+	if (has(entry, MACH_PORT_TYPE_PORT_RIGHTS) && !right_is_dead(space, from, entry))
+		port = entry_port(entry);
+	in_hash = (entry->ie_bits & MACH_PORT_TYPE_SEND_RECEIVE) == MACH_PORT_TYPE_SEND;
+	if (in_hash)
+		ipc_hash_remove(space, from, entry);
+	to_entry->ie_object = entry->ie_object;
+	to_entry->ie_request = entry->ie_request;
+	to_entry->ie_bits |= entry->ie_bits & (IE_BITS_TYPE_MASK | IE_BITS_UREFS_MASK);
+	if (to_entry->ie_request)
+		to_entry->ie_request->name = to;
+	if (in_hash)
+		ipc_hash_insert(space, to, to_entry);
+	if (has(entry, MACH_PORT_TYPE_RECEIVE))
+		port->ip_receiver_name = to;
+	if (has(entry, MACH_PORT_TYPE_PORT_SET)) {
+		struct ipc_pset *pset = (struct ipc_pset *)entry->ie_object;
+
+		ips_lock(pset);
+		pset->ips_name = to;
+		ips_unlock(pset);
+	}
+	entry->ie_request = NULL;
+	ipc_entry_dealloc(space, from, entry);
+	if (port)
+		ip_unlock(port);
+	is_unlock(space);
+}
+
+/* Port locked and active, entry has port rights: one step of ipc_right_dnrequest(). */
+static kern_return_t dnrequest_alive(struct ipc_entry *entry, mach_port_name_t name,
+				     struct ipc_port *notify, struct ipc_port **previous)
+{
+	if (!notify) {
+		*previous = take_request(entry);
+		return KERN_SUCCESS;
+	}
+	if (entry->ie_request) {
+		*previous = entry->ie_request->notify;
+		entry->ie_request->notify = notify;
+		return KERN_SUCCESS;
+	}
+	entry->ie_request = ipc_port_dnrequest(entry_port(entry), name, notify);
+	return entry->ie_request ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+}
+
+/* Space locked; *fire: tell notify, after it is unlocked. */
+static kern_return_t dnrequest_locked(struct ipc_space *space, mach_port_name_t name, bool immediate,
+				      struct ipc_port *notify, struct ipc_port **previous, bool *fire)
+{
+	struct ipc_entry *entry = ipc_entry_lookup(space, name);
+	kern_return_t kr;
+
+	if (!entry)
+		return KERN_INVALID_NAME;
+	if (has(entry, MACH_PORT_TYPE_PORT_SET))
+		return KERN_INVALID_RIGHT;
+	if (has(entry, MACH_PORT_TYPE_PORT_RIGHTS) && !right_is_dead(space, name, entry)) {
+		kr = dnrequest_alive(entry, name, notify, previous);
+		ip_unlock(entry_port(entry));
+		return kr;
+	}
+	if (!notify)
+		return KERN_SUCCESS;
+	if (!immediate)
+		return KERN_INVALID_ARGUMENT;
+	if (IE_BITS_UREFS(entry->ie_bits) == MACH_PORT_UREFS_MAX)
+		return KERN_UREFS_OVERFLOW;
+	entry->ie_bits++;
+	*fire = true;
+	return KERN_SUCCESS;
+}
+
+kern_return_t ipc_right_dnrequest(struct ipc_space *space, mach_port_name_t name, bool immediate,
+				  struct ipc_port *notify, struct ipc_port **previous)
+{
+	bool fire = false;
+	kern_return_t kr = KERN_INVALID_TASK;
+
+	*previous = IP_NULL;
+	is_lock(space);
+	if (space->is_active)
+		kr = dnrequest_locked(space, name, immediate, notify, previous, &fire);
+	is_unlock(space);
+	if (fire)
+		ipc_notify_dead_name(notify, name);
+	return kr;
+}

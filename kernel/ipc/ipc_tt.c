@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipc_tt.c - ports of tasks and threads. Interface: ipc_tt.h.
+ *
+ * Locking: task.ipc.lock guards the task's port fields, thread.lock the thread's; port locks come after.
+ */
+#include <base/string.h>
+#include <ipc/ipc_kmsg.h>
+#include <ipc/ipc_right.h>
+#include <ipc/ipc_space.h>
+#include <ipc/ipc_tt.h>
+#include <ipc/mach_port.h>
+#include <kern/assert.h>
+#include <kern/ipc_kobject.h>
+#include <kern/thread.h>
+#include <vm/vm_map.h>
+
+/* ---- life ---- */
+
+static void inherit(struct ipc_task *itk, struct ipc_task *parent)
+{
+	spin_lock(&parent->lock);
+	itk->host = ipc_port_copy_send(parent->host);
+	itk->bootstrap = ipc_port_copy_send(parent->bootstrap);
+	for (unsigned i = 0; i < EXC_TYPES_COUNT; i++)
+		itk->exc_actions[i] = ipc_port_copy_send(parent->exc_actions[i]);
+	for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
+		itk->registered[i] = ipc_port_copy_send(parent->registered[i]);
+	spin_unlock(&parent->lock);
+}
+
+static bool init_kernel_port(struct ipc_port **self, struct ipc_port **sself)
+{
+	*self = ipc_port_alloc_special(ipc_space_kernel);
+	*sself = *self ? ipc_port_make_send(*self) : IP_NULL;
+	return *self != NULL;
+}
+
+kern_return_t ipc_task_init(struct task *task, struct task *parent)
+{
+	struct ipc_task *itk = &task->ipc;
+	kern_return_t kr;
+
+	memset(itk, 0, sizeof *itk);
+	spin_init(&itk->lock, "task ipc");
+	kr = ipc_space_create(task, &itk->space);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (!init_kernel_port(&itk->self, &itk->sself)) {
+		ipc_space_release(itk->space);
+		itk->space = NULL;
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	if (parent)
+		inherit(itk, &parent->ipc);
+	else
+		itk->host = ipc_port_make_send(ipc_host_port);
+	return KERN_SUCCESS;
+}
+
+void ipc_task_init_kernel(struct task *task)
+{
+	if (ipc_task_init(task, NULL) != KERN_SUCCESS)
+		panic("no memory for the kernel task's ports");
+	ipc_task_enable(task);
+}
+
+/* The naked kernel port, borrowed; IP_NULL once terminated. */
+static struct ipc_port *task_self_borrow(struct task *task)
+{
+	struct ipc_port *self;
+
+	spin_lock(&task->ipc.lock);
+	self = task->ipc.self;
+	spin_unlock(&task->ipc.lock);
+	return self;
+}
+
+void ipc_task_enable(struct task *task)
+{
+	ipc_kobject_set(task_self_borrow(task), task, IKOT_TASK);
+}
+
+void ipc_task_disable(struct task *task)
+{
+	struct ipc_port *self = task_self_borrow(task);
+
+	if (self)
+		ipc_kobject_set(self, NULL, IKOT_NONE);
+}
+
+void ipc_task_terminate(struct task *task)
+{
+	struct ipc_task *itk = &task->ipc, old;
+
+	spin_lock(&itk->lock);
+	old = *itk;
+	itk->self = itk->sself = itk->host = itk->bootstrap = IP_NULL;
+	memset(itk->exc_actions, 0, sizeof itk->exc_actions);
+	memset(itk->registered, 0, sizeof itk->registered);
+	spin_unlock(&itk->lock);
+	if (!old.self)
+		return;
+	ipc_space_destroy(old.space);
+	ipc_port_release_send(old.sself);
+	ipc_port_release_send(old.host);
+	ipc_port_release_send(old.bootstrap);
+	for (unsigned i = 0; i < EXC_TYPES_COUNT; i++)
+		ipc_port_release_send(old.exc_actions[i]);
+	for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
+		ipc_port_release_send(old.registered[i]);
+	ipc_port_dealloc_special(old.self);
+	spin_lock(&itk->lock);
+	itk->space = NULL;
+	spin_unlock(&itk->lock);
+	ipc_space_release(old.space);
+}
+
+kern_return_t ipc_thread_init(struct thread *thread)
+{
+	struct ipc_thread *ith = &thread->ipc;
+
+	memset(ith, 0, sizeof *ith);
+	list_init(&ith->deferred);
+	return init_kernel_port(&ith->self, &ith->sself) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+}
+
+static struct ipc_port *thread_self_borrow(struct thread *thread)
+{
+	struct ipc_port *self;
+
+	spin_lock(&thread->lock);
+	self = thread->ipc.self;
+	spin_unlock(&thread->lock);
+	return self;
+}
+
+void ipc_thread_enable(struct thread *thread)
+{
+	ipc_kobject_set(thread_self_borrow(thread), thread, IKOT_THREAD);
+}
+
+void ipc_thread_disable(struct thread *thread)
+{
+	struct ipc_port *self = thread_self_borrow(thread);
+
+	if (self)
+		ipc_kobject_set(self, NULL, IKOT_NONE);
+}
+
+void ipc_thread_terminate(struct thread *thread)
+{
+	struct ipc_thread *ith = &thread->ipc;
+	struct ipc_port *self, *sself, *exceptions[EXC_TYPES_COUNT];
+
+	spin_lock(&thread->lock);
+	self = ith->self;
+	sself = ith->sself;
+	ith->self = ith->sself = IP_NULL;
+	memcpy(exceptions, ith->exc_actions, sizeof exceptions);
+	memset(ith->exc_actions, 0, sizeof ith->exc_actions);
+	spin_unlock(&thread->lock);
+	for (unsigned i = 0; i < EXC_TYPES_COUNT; i++)
+		ipc_port_release_send(exceptions[i]);
+	ipc_port_release_send(sself);
+	if (self)
+		ipc_port_dealloc_special(self);
+	if (ith->rpc_reply)
+		ipc_port_dealloc_special(ith->rpc_reply);
+	ith->rpc_reply = IP_NULL;
+	if (ith->kmsg_cache)
+		ipc_kmsg_free(ith->kmsg_cache);
+	ith->kmsg_cache = NULL;
+}
+
+/* ---- ports to objects and back ---- */
+
+/* Lock port; its object if it is of this type. The lock stays only if there is one. */
+static void *kobject_lock(struct ipc_port *port, enum ipc_kotype type)
+{
+	void *object;
+
+	if (!IP_VALID(port))
+		return NULL;
+	ip_lock(port);
+	object = ip_active(port) && port->ip_kotype == type ? port->ip_kobject : NULL;
+	if (!object)
+		ip_unlock(port);
+	return object;
+}
+
+struct task *convert_port_to_task(struct ipc_port *port)
+{
+	struct task *task = kobject_lock(port, IKOT_TASK);
+
+	if (task) {
+		task_reference(task);
+		ip_unlock(port);
+	}
+	return task;
+}
+
+struct ipc_space *convert_port_to_space(struct ipc_port *port)
+{
+	struct task *task = kobject_lock(port, IKOT_TASK);
+	struct ipc_space *space;
+
+	if (!task)
+		return NULL;
+	/* The task is not disabled, so not terminated either: its space is there. */
+	space = task->ipc.space;
+	ipc_space_reference(space);
+	ip_unlock(port);
+	return space;
+}
+
+struct vm_map *convert_port_to_map(struct ipc_port *port)
+{
+	struct task *task = kobject_lock(port, IKOT_TASK);
+	struct vm_map *map;
+
+	if (!task)
+		return NULL;
+	map = task->map;
+	vm_map_reference(map);
+	ip_unlock(port);
+	return map;
+}
+
+struct thread *convert_port_to_thread(struct ipc_port *port)
+{
+	struct thread *thread = kobject_lock(port, IKOT_THREAD);
+
+	if (thread) {
+		thread_reference(thread);
+		ip_unlock(port);
+	}
+	return thread;
+}
+
+struct ipc_port *convert_task_to_port(struct task *task)
+{
+	struct ipc_port *port = IP_NULL;
+
+	spin_lock(&task->ipc.lock);
+	if (task->ipc.self)
+		port = ipc_port_make_send(task->ipc.self);
+	spin_unlock(&task->ipc.lock);
+	task_deallocate(task);
+	return port;
+}
+
+struct ipc_port *convert_thread_to_port(struct thread *thread)
+{
+	struct ipc_port *port = IP_NULL;
+
+	spin_lock(&thread->lock);
+	if (thread->ipc.self)
+		port = ipc_port_make_send(thread->ipc.self);
+	spin_unlock(&thread->lock);
+	thread_deallocate(thread);
+	return port;
+}
+
+/* A send right of the calling task, copied. */
+static struct ipc_port *name_to_port(mach_port_name_t name)
+{
+	struct ipc_port *port = IP_NULL;
+
+	if (!MACH_PORT_VALID(name) ||
+	    ipc_object_copyin(current_task()->ipc.space, name, MACH_MSG_TYPE_COPY_SEND, &port) != KERN_SUCCESS)
+		return IP_NULL;
+	return port;
+}
+
+struct task *port_name_to_task(mach_port_name_t name)
+{
+	struct ipc_port *port = name_to_port(name);
+	struct task *task = convert_port_to_task(port);
+
+	ipc_port_release_send(port);
+	return task;
+}
+
+struct thread *port_name_to_thread(mach_port_name_t name)
+{
+	struct ipc_port *port = name_to_port(name);
+	struct thread *thread = convert_port_to_thread(port);
+
+	ipc_port_release_send(port);
+	return thread;
+}
+
+struct ipc_port *retrieve_task_self(struct task *task)
+{
+	struct ipc_port *port;
+
+	spin_lock(&task->ipc.lock);
+	port = ipc_port_copy_send(task->ipc.sself);
+	spin_unlock(&task->ipc.lock);
+	return port;
+}
+
+struct ipc_port *retrieve_thread_self(struct thread *thread)
+{
+	struct ipc_port *port;
+
+	spin_lock(&thread->lock);
+	port = ipc_port_copy_send(thread->ipc.sself);
+	spin_unlock(&thread->lock);
+	return port;
+}
+
+/* ---- special ports ---- */
+
+static struct ipc_port **task_special(struct task *task, int which)
+{
+	switch (which) {
+	case TASK_KERNEL_PORT:
+		return &task->ipc.sself;
+	case TASK_HOST_PORT:
+		return &task->ipc.host;
+	case TASK_BOOTSTRAP_PORT:
+		return &task->ipc.bootstrap;
+	default:
+		return NULL;
+	}
+}
+
+kern_return_t ipc_task_get_special_port(struct task *task, int which, struct ipc_port **port)
+{
+	struct ipc_port **slot = task_special(task, which);
+	kern_return_t kr = KERN_FAILURE;
+
+	*port = IP_NULL;
+	if (!slot)
+		return KERN_INVALID_ARGUMENT;
+	spin_lock(&task->ipc.lock);
+	if (task->ipc.self) {
+		*port = ipc_port_copy_send(*slot);
+		kr = KERN_SUCCESS;
+	}
+	spin_unlock(&task->ipc.lock);
+	return kr;
+}
+
+kern_return_t ipc_task_set_special_port(struct task *task, int which, struct ipc_port *port)
+{
+	struct ipc_port **slot = task_special(task, which), *old = IP_NULL;
+	kern_return_t kr = KERN_FAILURE;
+
+	if (!slot)
+		return KERN_INVALID_ARGUMENT;
+	spin_lock(&task->ipc.lock);
+	if (task->ipc.self) {
+		old = *slot;
+		*slot = port;
+		kr = KERN_SUCCESS;
+	}
+	spin_unlock(&task->ipc.lock);
+	ipc_port_release_send(old);
+	return kr;
+}
+
+kern_return_t ipc_thread_get_special_port(struct thread *thread, int which, struct ipc_port **port)
+{
+	kern_return_t kr = KERN_FAILURE;
+
+	*port = IP_NULL;
+	if (which != THREAD_KERNEL_PORT)
+		return KERN_INVALID_ARGUMENT;
+	spin_lock(&thread->lock);
+	if (thread->ipc.self) {
+		*port = ipc_port_copy_send(thread->ipc.sself);
+		kr = KERN_SUCCESS;
+	}
+	spin_unlock(&thread->lock);
+	return kr;
+}
+
+kern_return_t ipc_thread_set_special_port(struct thread *thread, int which, struct ipc_port *port)
+{
+	struct ipc_port *old = IP_NULL;
+	kern_return_t kr = KERN_FAILURE;
+
+	if (which != THREAD_KERNEL_PORT)
+		return KERN_INVALID_ARGUMENT;
+	spin_lock(&thread->lock);
+	if (thread->ipc.self) {
+		old = thread->ipc.sself;
+		thread->ipc.sself = port;
+		kr = KERN_SUCCESS;
+	}
+	spin_unlock(&thread->lock);
+	ipc_port_release_send(old);
+	return kr;
+}
+
+/* ---- traps ---- */
+
+/* A name in the calling task for a send right, consumed; MACH_PORT_NULL if it has none or no room. */
+static mach_port_name_t name_for_caller(struct ipc_port *right)
+{
+	mach_port_name_t name;
+
+	if (!IP_VALID(right))
+		return MACH_PORT_NULL;
+	if (ipc_object_copyout(current_task()->ipc.space, right, MACH_MSG_TYPE_PORT_SEND, true, &name) ==
+	    KERN_SUCCESS)
+		return name;
+	ipc_port_release_send(right);
+	return MACH_PORT_NULL;
+}
+
+mach_port_name_t mach_reply_port(void)
+{
+	mach_port_name_t name;
+
+	if (mach_port_allocate(current_task()->ipc.space, MACH_PORT_RIGHT_RECEIVE, &name) != KERN_SUCCESS)
+		return MACH_PORT_NULL;
+	return name;
+}
+
+mach_port_name_t mach_thread_self(void)
+{
+	return name_for_caller(retrieve_thread_self(current_thread()));
+}
+
+mach_port_name_t mach_task_self(void)
+{
+	return name_for_caller(retrieve_task_self(current_task()));
+}
+
+mach_port_name_t mach_host_self(void)
+{
+	struct task *task = current_task();
+	struct ipc_port *port;
+
+	spin_lock(&task->ipc.lock);
+	port = ipc_port_copy_send(task->ipc.host);
+	spin_unlock(&task->ipc.lock);
+	return name_for_caller(port);
+}

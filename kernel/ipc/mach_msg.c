@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mach_msg.c - the message traps, and messages of the kernel's own. Interface: mach_msg.h.
+ *
+ * The hot path (an RPC between two tasks): the client's send claims the server, waiting in its receive;
+ * the client's receive blocks and hands its CPU to the server; the reply goes the same way back. No
+ * run queue, no queued message, one copy in and one copy out each way.
+ */
+#include <ipc/ipc_kmsg_private.h>
+#include <ipc/ipc_mqueue.h>
+#include <ipc/ipc_net.h>
+#include <ipc/ipc_notify.h>
+#include <ipc/ipc_space.h>
+#include <ipc/mach_msg.h>
+#include <kern/ipc_kobject.h>
+#include <kern/assert.h>
+#include <kern/task.h>
+#include <kern/thread.h>
+#include <machine/copyio.h>
+#include <machine/pmap.h>
+
+static uint64_t deadline_of(mach_msg_option_t option, mach_msg_option_t timeout_option,
+			    mach_msg_timeout_t timeout)
+{
+	if (!(option & timeout_option))
+		return WAIT_FOREVER;
+	return timeout == 0 ? IPC_NO_WAIT : clock_now_ns() + timeout * NSEC_PER_MSEC;
+}
+
+/* The call on a kernel object is made here, and its reply sent on; the requester may have ended. */
+static void call_kernel(struct ipc_kmsg *request)
+{
+	struct ipc_kmsg *reply = ipc_kobject_server(request);
+
+	if (reply)
+		(void)mach_msg_send_from_kernel(reply);
+}
+
+enum destination { DEST_QUEUE, DEST_KERNEL, DEST_AWAY };
+
+static enum destination destination_of(struct ipc_port *port)
+{
+	enum destination where = DEST_QUEUE;
+
+	ip_lock(port);
+	if (port->ip_remote && ip_active(port))
+		where = DEST_AWAY;
+	else if (port->ip_receiver == ipc_space_kernel && ip_active(port))
+		where = DEST_KERNEL;
+	ip_unlock(port);
+	return where;
+}
+
+mach_msg_return_t ipc_kmsg_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns,
+				struct thread **receiver)
+{
+	mach_msg_return_t mr;
+
+	if (receiver)
+		*receiver = NULL;
+	if (!IP_VALID(kmsg->ikm_remote_port) ||
+	    (kmsg->ikm_header->msgh_bits & MACH_MSGH_BITS_CIRCULAR)) {
+		ipc_kmsg_destroy(kmsg); /* a circle of rights could never be received */
+		return MACH_MSG_SUCCESS;
+	}
+	switch (destination_of(kmsg->ikm_remote_port)) {
+	case DEST_KERNEL:
+		call_kernel(kmsg);
+		return MACH_MSG_SUCCESS;
+	case DEST_AWAY:
+		if (!ipc_net)
+			return MACH_SEND_TRANSPORT_ERROR;
+		mr = ipc_net->send(kmsg, option, deadline_ns);
+		if (mr != MACH_SEND_INVALID_DEST)
+			return mr;
+		ipc_kmsg_destroy(kmsg); /* it died after its right was taken: as a dead port here */
+		return MACH_MSG_SUCCESS;
+	default:
+		return ipc_mqueue_send(kmsg, option, deadline_ns, receiver);
+	}
+}
+
+/* Is this an error whose message goes back to its sender? */
+static bool is_put_back(mach_msg_return_t mr)
+{
+	return mr == MACH_SEND_TIMED_OUT || mr == MACH_SEND_INTERRUPTED || mr == MACH_SEND_NO_BUFFER;
+}
+
+static mach_msg_return_t send(uint64_t msg, mach_msg_option_t option, mach_msg_size_t size,
+			      mach_msg_timeout_t timeout, struct thread **receiver)
+{
+	struct task *task = current_task();
+	struct ipc_kmsg *kmsg;
+	mach_msg_return_t mr;
+
+	if (option & MACH_SEND_TRAILER)
+		return MACH_SEND_INVALID_TRAILER;
+	mr = ipc_kmsg_get(msg, size, &kmsg);
+	if (mr != MACH_MSG_SUCCESS)
+		return mr;
+	mr = ipc_kmsg_copyin(kmsg, task->ipc.space, task->map);
+	if (mr != MACH_MSG_SUCCESS)
+		return mr;
+	mr = ipc_kmsg_send(kmsg, option & ~MACH_SEND_ALWAYS,
+			   deadline_of(option, MACH_SEND_TIMEOUT, timeout), receiver);
+	if (mr == MACH_MSG_SUCCESS)
+		return mr;
+	if (!is_put_back(mr)) {
+		ipc_kmsg_destroy(kmsg);
+		return mr;
+	}
+	mr |= ipc_kmsg_copyout_pseudo(kmsg, task->ipc.space, task->map);
+	(void)ipc_kmsg_put(msg, kmsg, ikm_size(kmsg));
+	return mr;
+}
+
+/* The header alone tells of a message that could not be received whole. */
+static mach_msg_return_t receive_error(uint64_t msg, struct ipc_kmsg *kmsg, mach_msg_size_t max_size,
+				       mach_msg_return_t mr)
+{
+	ipc_kmsg_copyout_dest(kmsg, current_task()->ipc.space);
+	if (max_size < sizeof(mach_msg_header_t)) {
+		ipc_kmsg_put_back(kmsg);
+		return mr;
+	}
+	if (ipc_kmsg_put(msg, kmsg, sizeof(mach_msg_header_t)) == MACH_RCV_INVALID_DATA)
+		return MACH_RCV_INVALID_DATA;
+	return mr;
+}
+
+/* Too large, still queued, and the receiver asked to know: its size, and on which port it waits. */
+static mach_msg_return_t receive_large(uint64_t msg, mach_msg_option_t option,
+				       const struct ipc_mqueue_received *got)
+{
+	mach_msg_size_t size = got->size;
+	mach_port_name_t name = got->port_name;
+
+	if (copyout(&size, msg + offsetof(mach_msg_header_t, msgh_size), sizeof size) != KERN_SUCCESS)
+		return MACH_RCV_INVALID_DATA;
+	if ((option & MACH_RCV_LARGE_IDENTITY) &&
+	    copyout(&name, msg + offsetof(mach_msg_header_t, msgh_local_port), sizeof name) !=
+		    KERN_SUCCESS)
+		return MACH_RCV_INVALID_DATA;
+	return MACH_RCV_TOO_LARGE;
+}
+
+static mach_msg_return_t deliver(uint64_t msg, mach_msg_option_t option, mach_msg_size_t max_size,
+				 const struct ipc_mqueue_received *got)
+{
+	struct task *task = current_task();
+	struct ipc_kmsg *kmsg = got->kmsg;
+	mach_msg_return_t mr = ipc_kmsg_copyout(kmsg, task->ipc.space, task->map), put;
+	mach_msg_size_t size;
+
+	if (mr != MACH_MSG_SUCCESS && (mr & ~MACH_MSG_MASK) == MACH_RCV_HEADER_ERROR)
+		return receive_error(msg, kmsg, max_size, mr);
+	size = ikm_size(kmsg) + ipc_kmsg_add_trailer(kmsg, option, got->seqno, got->context);
+	put = ipc_kmsg_put(msg, kmsg, size);
+	return put == MACH_MSG_SUCCESS ? mr : put;
+}
+
+static mach_msg_return_t receive(uint64_t msg, mach_msg_option_t option, mach_msg_size_t max_size,
+				 mach_port_name_t name, mach_msg_timeout_t timeout,
+				 struct thread *handoff)
+{
+	struct ipc_space *space = current_task()->ipc.space;
+	struct ipc_mqueue_received got;
+	struct ipc_object *object;
+	mach_msg_return_t mr = ipc_mqueue_copyin(space, name, &object);
+
+	if (mr != MACH_MSG_SUCCESS) {
+		if (handoff)
+			thread_go(handoff);
+		return mr;
+	}
+	mr = ipc_mqueue_receive(object, space, option, max_size,
+				deadline_of(option, MACH_RCV_TIMEOUT, timeout), handoff, &got);
+	io_release(object);
+	if (mr == MACH_MSG_SUCCESS)
+		return deliver(msg, option, max_size, &got);
+	if (mr != MACH_RCV_TOO_LARGE)
+		return mr;
+	return got.kmsg ? receive_error(msg, got.kmsg, max_size, mr) : receive_large(msg, option, &got);
+}
+
+mach_msg_return_t mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option,
+					  mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+					  mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+					  mach_port_name_t notify, uint64_t rcv_msg)
+{
+	struct thread *receiver = NULL;
+	mach_msg_return_t mr;
+
+	if (option & MACH_SEND_MSG) {
+		mr = send(msg, option, send_size, timeout,
+			  (option & MACH_RCV_MSG) ? &receiver : NULL);
+		if (mr != MACH_MSG_SUCCESS)
+			return mr;
+	}
+	if (!(option & MACH_RCV_MSG))
+		return MACH_MSG_SUCCESS;
+	return receive(rcv_msg ? rcv_msg : msg, option, rcv_size, rcv_name, timeout, receiver);
+}
+
+mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
+				mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
+				mach_msg_timeout_t timeout, mach_port_name_t notify)
+{
+	return mach_msg_overwrite_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0);
+}
+
+mach_msg_return_t mach_msg_send_from_kernel(struct ipc_kmsg *kmsg)
+{
+	mach_msg_return_t mr = ipc_kmsg_send(kmsg, MACH_SEND_ALWAYS, IPC_NO_WAIT, NULL);
+
+	if (mr != MACH_MSG_SUCCESS)
+		ipc_kmsg_destroy(kmsg);
+	return mr;
+}
+
+/* This thread's own reply port, made on first use. */
+static struct ipc_port *rpc_reply_port(void)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+
+	if (!ith->rpc_reply)
+		ith->rpc_reply = ipc_port_alloc_special(ipc_space_reply);
+	return ith->rpc_reply;
+}
+
+/* An answer that comes after we gave up must not be taken for that of the next call. */
+static void drop_rpc_reply_port(void)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+	struct ipc_port *port = ith->rpc_reply;
+
+	ith->rpc_reply = IP_NULL;
+	ipc_port_dealloc_special(port);
+}
+
+mach_msg_return_t mach_msg_rpc_from_kernel(struct ipc_kmsg *kmsg, uint64_t deadline_ns,
+					   struct ipc_kmsg **reply)
+{
+	struct ipc_port *port = rpc_reply_port();
+	struct ipc_mqueue_received got;
+	struct thread *receiver = NULL;
+	mach_msg_return_t mr;
+
+	*reply = NULL;
+	if (!port) {
+		ipc_kmsg_destroy(kmsg);
+		return MACH_SEND_NO_BUFFER;
+	}
+	kmsg->ikm_local_port = ipc_port_make_sonce(port);
+	kmsg->ikm_header->msgh_bits =
+		(kmsg->ikm_header->msgh_bits & ~MACH_MSGH_BITS_LOCAL_MASK) |
+		MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
+	mr = ipc_kmsg_send(kmsg, MACH_SEND_ALWAYS, deadline_ns, &receiver);
+	if (mr != MACH_MSG_SUCCESS) {
+		ipc_kmsg_destroy(kmsg);
+		drop_rpc_reply_port();
+		return mr;
+	}
+	mr = ipc_mqueue_receive(&port->ip_object, ipc_space_reply, MACH_MSG_OPTION_NONE,
+				UINT32_MAX, deadline_ns, receiver, &got);
+	if (mr != MACH_MSG_SUCCESS) {
+		drop_rpc_reply_port();
+		return mr;
+	}
+	/* The right that brought the answer is used up; the kmsg goes on without a destination. */
+	ipc_port_release_sonce(got.kmsg->ikm_remote_port);
+	got.kmsg->ikm_remote_port = IP_NULL;
+	got.kmsg->ikm_header->msgh_bits &= ~MACH_MSGH_BITS_REMOTE_MASK;
+	*reply = got.kmsg;
+	return MACH_MSG_SUCCESS;
+}

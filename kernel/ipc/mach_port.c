@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mach_port.c - the calls on a port space. Interface and conditions: mach_port.h.
+ *
+ * Each function looks the name up under the space lock, checks, and acts there or lets the ipc_right
+ * function act that drops the lock.
+ */
+#include <ipc/ipc_mqueue.h>
+#include <ipc/ipc_notify.h>
+#include <ipc/ipc_pset.h>
+#include <ipc/ipc_right.h>
+#include <ipc/ipc_space.h>
+#include <ipc/mach_port.h>
+#include <kern/assert.h>
+#include <kern/kalloc.h>
+#include <mach/notify.h>
+#include <vm/vm_map_copy.h>
+
+/*
+ * Lock space and find the entry of name; a dead right is a dead name. Unlocked on failure.
+ * Returns KERN_SUCCESS, KERN_INVALID_TASK, KERN_INVALID_NAME.
+ */
+static kern_return_t lookup_lock(struct ipc_space *space, mach_port_name_t name,
+				 struct ipc_entry **entry)
+{
+	kern_return_t kr = KERN_INVALID_TASK;
+
+	if (!space)
+		return KERN_INVALID_TASK;
+	is_lock(space);
+	if (space->is_active) {
+		*entry = ipc_right_lookup(space, name);
+		if (*entry)
+			return KERN_SUCCESS;
+		kr = KERN_INVALID_NAME;
+	}
+	is_unlock(space);
+	return kr;
+}
+
+/* The port whose receive right is under name: locked, the space not. KERN_INVALID_RIGHT: it is none. */
+static kern_return_t receive_lock(struct ipc_space *space, mach_port_name_t name, struct ipc_port **port)
+{
+	struct ipc_entry *entry;
+	kern_return_t kr = lookup_lock(space, name, &entry);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (!(entry->ie_bits & MACH_PORT_TYPE_RECEIVE)) {
+		is_unlock(space);
+		return KERN_INVALID_RIGHT;
+	}
+	*port = (struct ipc_port *)entry->ie_object;
+	ip_lock(*port);
+	is_unlock(space);
+	return KERN_SUCCESS;
+}
+
+/* ---- names ---- */
+
+struct name_list {
+	mach_port_name_t *names;
+	mach_port_type_t *types;
+	uint32_t count, capacity;
+};
+
+/* Append the names in one chunk, under one hold of the lock. KERN_NO_SPACE: the list is full. */
+static kern_return_t names_of_chunk(struct ipc_space *space, uint32_t chunk, struct name_list *list)
+{
+	kern_return_t kr = KERN_SUCCESS;
+
+	is_lock(space);
+	for (uint32_t i = 0; kr == KERN_SUCCESS && space->is_active && i < IE_CHUNK_ENTRIES; i++) {
+		uint32_t index = (chunk << IE_CHUNK_SHIFT) | i;
+		struct ipc_entry *entry = ipc_entry_at(space, index);
+		mach_port_name_t name;
+		mach_port_urefs_t urefs;
+
+		if (!entry)
+			break;
+		if (!(entry->ie_bits & IE_BITS_TYPE_MASK))
+			continue;
+		if (list->count == list->capacity) {
+			kr = KERN_NO_SPACE;
+			break;
+		}
+		name = MACH_PORT_MAKE(index, IE_BITS_GEN(entry->ie_bits));
+		(void)ipc_right_lookup(space, name);
+		list->names[list->count] = name;
+		ipc_right_info(space, entry, &list->types[list->count], &urefs);
+		list->count++;
+	}
+	is_unlock(space);
+	return kr;
+}
+
+/* How many names, and the chunks to look through; false: the space is dead. */
+static bool space_extent(struct ipc_space *space, uint32_t *names, uint32_t *chunks)
+{
+	bool active;
+
+	is_lock(space);
+	active = space->is_active;
+	*names = space->is_names;
+	*chunks = space->is_chunks_size ? space->is_chunks_size : 1;
+	is_unlock(space);
+	return active;
+}
+
+static void name_list_free(struct name_list *list)
+{
+	if (list->names)
+		kfree(list->names, list->capacity * sizeof *list->names);
+	if (list->types)
+		kfree(list->types, list->capacity * sizeof *list->types);
+}
+
+/* All names; tries again with a longer list while names are added. */
+static kern_return_t names_collect(struct ipc_space *space, struct name_list *list)
+{
+	uint32_t names, chunks;
+	kern_return_t kr;
+
+	do {
+		if (!space_extent(space, &names, &chunks))
+			return KERN_INVALID_TASK;
+		*list = (struct name_list){ .capacity = names + 16 };
+		list->names = kalloc(list->capacity * sizeof *list->names);
+		list->types = kalloc(list->capacity * sizeof *list->types);
+		if (!list->names || !list->types) {
+			name_list_free(list);
+			return KERN_RESOURCE_SHORTAGE;
+		}
+		kr = KERN_SUCCESS;
+		for (uint32_t c = 0; kr == KERN_SUCCESS && c < chunks; c++)
+			kr = names_of_chunk(space, c, list);
+		if (kr != KERN_SUCCESS)
+			name_list_free(list);
+	} while (kr == KERN_NO_SPACE);
+	return kr;
+}
+
+/* An array for a reply. KERN_RESOURCE_SHORTAGE. */
+static kern_return_t array_copy(const void *array, uint32_t count, size_t size, struct vm_map_copy **copy)
+{
+	*copy = count ? vm_map_copy_from_kernel(array, count * size) : NULL;
+	return count && !*copy ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
+}
+
+kern_return_t mach_port_names(struct ipc_space *space, struct vm_map_copy **names,
+			      mach_msg_type_number_t *names_count, struct vm_map_copy **types,
+			      mach_msg_type_number_t *types_count)
+{
+	struct name_list list;
+	kern_return_t kr;
+
+	if (!space)
+		return KERN_INVALID_TASK;
+	kr = names_collect(space, &list);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = array_copy(list.names, list.count, sizeof *list.names, names);
+	if (kr == KERN_SUCCESS) {
+		kr = array_copy(list.types, list.count, sizeof *list.types, types);
+		if (kr != KERN_SUCCESS)
+			vm_map_copy_discard(*names);
+	}
+	*names_count = *types_count = list.count;
+	name_list_free(&list);
+	return kr;
+}
+
+kern_return_t mach_port_type(struct ipc_space *space, mach_port_name_t name, mach_port_type_t *type)
+{
+	struct ipc_entry *entry;
+	mach_port_urefs_t urefs;
+	kern_return_t kr = lookup_lock(space, name, &entry);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	ipc_right_info(space, entry, type, &urefs);
+	is_unlock(space);
+	return KERN_SUCCESS;
+}
+
+kern_return_t mach_port_rename(struct ipc_space *space, mach_port_name_t old_name,
+			       mach_port_name_t new_name)
+{
+	struct ipc_entry *entry, *to;
+	kern_return_t kr;
+
+	if (!MACH_PORT_VALID(new_name))
+		return space ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
+	kr = lookup_lock(space, old_name, &entry);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = ipc_entry_alloc_name(space, new_name, &to);
+	if (kr != KERN_SUCCESS) {
+		is_unlock(space);
+		return kr;
+	}
+	ipc_right_rename(space, old_name, entry, new_name, to);
+	return KERN_SUCCESS;
+}
+
+/* ---- making and unmaking rights ---- */
+
+/* Give a fresh entry a new right of this kind. Space locked. */
+static kern_return_t entry_fill(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+				mach_port_right_t right)
+{
+	struct ipc_port *port;
+	struct ipc_pset *pset;
+
+	switch (right) {
+	case MACH_PORT_RIGHT_RECEIVE:
+		port = ipc_port_alloc_in_space(space, name);
+		if (!port)
+			return KERN_RESOURCE_SHORTAGE;
+		entry->ie_object = &port->ip_object;
+		entry->ie_bits |= MACH_PORT_TYPE_RECEIVE;
+		ip_unlock(port);
+		return KERN_SUCCESS;
+	case MACH_PORT_RIGHT_PORT_SET:
+		pset = ipc_pset_alloc(name);
+		if (!pset)
+			return KERN_RESOURCE_SHORTAGE;
+		entry->ie_object = &pset->ips_object;
+		entry->ie_bits |= MACH_PORT_TYPE_PORT_SET;
+		return KERN_SUCCESS;
+	case MACH_PORT_RIGHT_DEAD_NAME:
+		entry->ie_bits |= MACH_PORT_TYPE_DEAD_NAME | 1;
+		return KERN_SUCCESS;
+	default:
+		return KERN_INVALID_VALUE;
+	}
+}
+
+static bool can_be_allocated(mach_port_right_t right)
+{
+	return right == MACH_PORT_RIGHT_RECEIVE || right == MACH_PORT_RIGHT_PORT_SET ||
+	       right == MACH_PORT_RIGHT_DEAD_NAME;
+}
+
+/* name MACH_PORT_NULL: any, returned in *out. */
+static kern_return_t allocate(struct ipc_space *space, mach_port_right_t right, mach_port_name_t name,
+			      mach_port_name_t *out)
+{
+	struct ipc_entry *entry;
+	kern_return_t kr = KERN_INVALID_TASK;
+
+	is_lock(space);
+	if (space->is_active) {
+		*out = name;
+		kr = name == MACH_PORT_NULL ? ipc_entry_alloc(space, out, &entry)
+					    : ipc_entry_alloc_name(space, name, &entry);
+		if (kr == KERN_SUCCESS) {
+			kr = entry_fill(space, *out, entry, right);
+			if (kr != KERN_SUCCESS)
+				ipc_entry_dealloc(space, *out, entry);
+		}
+	}
+	is_unlock(space);
+	return kr;
+}
+
+kern_return_t mach_port_allocate(struct ipc_space *space, mach_port_right_t right, mach_port_name_t *name)
+{
+	if (!space)
+		return KERN_INVALID_TASK;
+	if (!can_be_allocated(right))
+		return KERN_INVALID_VALUE;
+	return allocate(space, right, MACH_PORT_NULL, name);
+}
+
+kern_return_t mach_port_allocate_name(struct ipc_space *space, mach_port_right_t right,
+				      mach_port_name_t name)
+{
+	mach_port_name_t out;
+
+	if (!space)
+		return KERN_INVALID_TASK;
+	if (!can_be_allocated(right) || !MACH_PORT_VALID(name))
+		return KERN_INVALID_VALUE;
+	return allocate(space, right, name, &out);
+}
+
+kern_return_t mach_port_destroy(struct ipc_space *space, mach_port_name_t name)
+{
+	struct ipc_entry *entry;
+	kern_return_t kr = lookup_lock(space, name, &entry);
+
+	return kr == KERN_SUCCESS ? ipc_right_destroy(space, name, entry) : kr;
+}
+
+kern_return_t mach_port_deallocate(struct ipc_space *space, mach_port_name_t name)
+{
+	struct ipc_entry *entry;
+	kern_return_t kr = lookup_lock(space, name, &entry);
+
+	return kr == KERN_SUCCESS ? ipc_right_dealloc(space, name, entry) : kr;
+}
+
+kern_return_t mach_port_get_refs(struct ipc_space *space, mach_port_name_t name,
+				 mach_port_right_t right, mach_port_urefs_t *refs)
+{
+	struct ipc_entry *entry;
+	mach_port_type_t type;
+	mach_port_urefs_t urefs;
+	kern_return_t kr;
+
+	if (right >= MACH_PORT_RIGHT_NUMBER)
+		return space ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
+	kr = lookup_lock(space, name, &entry);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	ipc_right_info(space, entry, &type, &urefs);
+	is_unlock(space);
+	if (!(type & MACH_PORT_TYPE(right)))
+		*refs = 0;
+	else if (right == MACH_PORT_RIGHT_SEND || right == MACH_PORT_RIGHT_DEAD_NAME)
+		*refs = urefs;
+	else
+		*refs = 1;
+	return KERN_SUCCESS;
+}
+
+kern_return_t mach_port_mod_refs(struct ipc_space *space, mach_port_name_t name,
+				 mach_port_right_t right, mach_port_delta_t delta)
+{
+	struct ipc_entry *entry;
+	kern_return_t kr;
+
+	if (right >= MACH_PORT_RIGHT_NUMBER)
+		return space ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
+	kr = lookup_lock(space, name, &entry);
+	return kr == KERN_SUCCESS ? ipc_right_delta(space, name, entry, right, delta) : kr;
+}
+
+kern_return_t mach_port_insert_right(struct ipc_space *space, mach_port_name_t name,
+				     struct ipc_port *poly, mach_msg_type_name_t poly_type)
+{
+	if (!space)
+		return KERN_INVALID_TASK;
+	if (!MACH_PORT_VALID(name) || !MACH_MSG_TYPE_PORT_ANY_RIGHT(poly_type))
+		return KERN_INVALID_VALUE;
+	if (!IP_VALID(poly))
+		return KERN_INVALID_CAPABILITY;
+	if (poly_type == MACH_MSG_TYPE_PORT_RECEIVE)
+		ipc_port_end_transit(poly);
+	return ipc_object_copyout_name(space, poly, poly_type, false, name);
+}
+
+kern_return_t mach_port_extract_right(struct ipc_space *space, mach_port_name_t name,
+				      mach_msg_type_name_t disposition, struct ipc_port **poly,
+				      mach_msg_type_name_t *poly_type)
+{
+	kern_return_t kr;
+
+	*poly = IP_NULL;
+	if (!space)
+		return KERN_INVALID_TASK;
+	if (!MACH_MSG_TYPE_PORT_ANY(disposition))
+		return KERN_INVALID_VALUE;
+	kr = ipc_object_copyin(space, name, disposition, poly);
+	if (kr == KERN_SUCCESS)
+		*poly_type = ipc_right_type_taken(disposition);
+	return kr;
+}
+
+/* ---- attributes of a receive right ---- */
+
+kern_return_t mach_port_set_mscount(struct ipc_space *space, mach_port_name_t name,
+				    mach_port_mscount_t mscount)
+{
+	struct ipc_port *port;
+	kern_return_t kr = receive_lock(space, name, &port);
+
+	if (kr == KERN_SUCCESS) {
+		port->ip_mscount = mscount;
+		ip_unlock(port);
+	}
+	return kr;
+}
+
+kern_return_t mach_port_set_seqno(struct ipc_space *space, mach_port_name_t name,
+				  mach_port_seqno_t seqno)
+{
+	struct ipc_port *port;
+	kern_return_t kr = receive_lock(space, name, &port);
+
+	if (kr == KERN_SUCCESS) {
+		port->ip_seqno = seqno;
+		ip_unlock(port);
+	}
+	return kr;
+}
+
+kern_return_t mach_port_get_srights(struct ipc_space *space, mach_port_name_t name,
+				    mach_port_rights_t *srights)
+{
+	struct ipc_port *port;
+	kern_return_t kr = receive_lock(space, name, &port);
+
+	if (kr == KERN_SUCCESS) {
+		*srights = port->ip_srights;
+		ip_unlock(port);
+	}
+	return kr;
+}
+
+kern_return_t mach_port_get_context(struct ipc_space *space, mach_port_name_t name, uint64_t *context)
+{
+	struct ipc_port *port;
+	kern_return_t kr = receive_lock(space, name, &port);
+
+	if (kr == KERN_SUCCESS) {
+		*context = port->ip_context;
+		ip_unlock(port);
+	}
+	return kr;
+}
+
+kern_return_t mach_port_set_context(struct ipc_space *space, mach_port_name_t name, uint64_t context)
+{
+	struct ipc_port *port;
+	kern_return_t kr = receive_lock(space, name, &port);
+
+	if (kr == KERN_SUCCESS) {
+		port->ip_context = context;
+		ip_unlock(port);
+	}
+	return kr;
+}
+
+static void receive_status(const struct ipc_port *port, mach_port_status_t *status)
+{
+	*status = (mach_port_status_t){
+		.mps_pset = port->ip_pset_count,
+		.mps_seqno = port->ip_seqno,
+		.mps_mscount = port->ip_mscount,
+		.mps_qlimit = port->ip_qlimit,
+		.mps_msgcount = port->ip_msgcount,
+		.mps_sorights = port->ip_sorights,
+		.mps_srights = port->ip_srights > 0,
+		.mps_pdrequest = port->ip_pdrequest != IP_NULL,
+		.mps_nsrequest = port->ip_nsrequest != IP_NULL,
+	};
+}
+
+static uint32_t dnrequests(const struct ipc_port *port)
+{
+	uint32_t n = 0;
+
+	LIST_FOR_EACH(l, &port->ip_requests)
+		n++;
+	return n;
+}
+
+kern_return_t mach_port_get_attributes(struct ipc_space *space, mach_port_name_t name,
+				       mach_port_flavor_t flavor, integer_t *info,
+				       mach_msg_type_number_t *count)
+{
+	mach_msg_type_number_t needed = flavor == MACH_PORT_LIMITS_INFO	      ? MACH_PORT_LIMITS_INFO_COUNT
+					: flavor == MACH_PORT_RECEIVE_STATUS  ? MACH_PORT_RECEIVE_STATUS_COUNT
+					: flavor == MACH_PORT_DNREQUESTS_SIZE ? 1
+									      : 0;
+	struct ipc_port *port;
+	kern_return_t kr;
+
+	if (!space)
+		return KERN_INVALID_TASK;
+	if (needed == 0)
+		return KERN_INVALID_VALUE;
+	if (*count < needed)
+		return KERN_FAILURE;
+	kr = receive_lock(space, name, &port);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (flavor == MACH_PORT_LIMITS_INFO)
+		((mach_port_limits_t *)info)->mpl_qlimit = port->ip_qlimit;
+	else if (flavor == MACH_PORT_RECEIVE_STATUS)
+		receive_status(port, (mach_port_status_t *)info);
+	else
+		*info = (integer_t)dnrequests(port);
+	ip_unlock(port);
+	*count = needed;
+	return KERN_SUCCESS;
+}
+
+kern_return_t mach_port_set_attributes(struct ipc_space *space, mach_port_name_t name,
+				       mach_port_flavor_t flavor, const integer_t *info,
+				       mach_msg_type_number_t count)
+{
+	const mach_port_limits_t *limits = (const mach_port_limits_t *)info;
+	struct ipc_port *port;
+	kern_return_t kr;
+
+	if (!space)
+		return KERN_INVALID_TASK;
+	if (flavor != MACH_PORT_LIMITS_INFO)
+		return KERN_INVALID_VALUE;
+	if (count < MACH_PORT_LIMITS_INFO_COUNT)
+		return KERN_FAILURE;
+	if (limits->mpl_qlimit > MACH_PORT_QLIMIT_MAX)
+		return KERN_INVALID_VALUE;
+	kr = receive_lock(space, name, &port);
+	if (kr == KERN_SUCCESS) {
+		port->ip_qlimit = limits->mpl_qlimit;
+		ipc_mqueue_serve_senders(port);
+		ip_unlock(port);
+	}
+	return kr;
+}
+
+/* ---- port sets ---- */
+
+/* Port and set under their names, the port locked, the space locked on success. */
+static kern_return_t member_lock(struct ipc_space *space, mach_port_name_t name,
+				 mach_port_name_t pset_name, struct ipc_port **port,
+				 struct ipc_pset **pset)
+{
+	struct ipc_entry *entry, *pset_entry = NULL;
+	kern_return_t kr = lookup_lock(space, name, &entry);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (!(entry->ie_bits & MACH_PORT_TYPE_RECEIVE)) {
+		kr = KERN_INVALID_RIGHT;
+	} else if (pset_name != MACH_PORT_NULL) {
+		pset_entry = ipc_entry_lookup(space, pset_name);
+		if (!pset_entry)
+			kr = KERN_INVALID_NAME;
+		else if (!(pset_entry->ie_bits & MACH_PORT_TYPE_PORT_SET))
+			kr = KERN_INVALID_RIGHT;
+	}
+	if (kr != KERN_SUCCESS) {
+		is_unlock(space);
+		return kr;
+	}
+	*pset = pset_entry ? (struct ipc_pset *)pset_entry->ie_object : NULL;
+	*port = (struct ipc_port *)entry->ie_object;
+	ip_lock(*port);
+	return KERN_SUCCESS;
+}
+
+kern_return_t mach_port_move_member(struct ipc_space *space, mach_port_name_t member,
+				    mach_port_name_t after)
+{
+	struct ipc_port *port;
+	struct ipc_pset *pset;
+	kern_return_t kr = member_lock(space, member, after, &port, &pset);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (pset && !ipc_pset_find_link(pset, port))
+		kr = ipc_pset_add(pset, port);
+	if (kr == KERN_SUCCESS && ipc_pset_remove_from_all(port, pset) == 0 && !pset)
+		kr = KERN_NOT_IN_SET;
+	ip_unlock(port);
+	is_unlock(space);
+	return kr;
+}
+
+kern_return_t mach_port_insert_member(struct ipc_space *space, mach_port_name_t name,
+				      mach_port_name_t pset_name)
+{
+	struct ipc_port *port;
+	struct ipc_pset *pset;
+	kern_return_t kr;
+
+	if (pset_name == MACH_PORT_NULL)
+		return space ? KERN_INVALID_RIGHT : KERN_INVALID_TASK;
+	kr = member_lock(space, name, pset_name, &port, &pset);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = ipc_pset_add(pset, port);
+	ip_unlock(port);
+	is_unlock(space);
+	return kr;
+}
+
+kern_return_t mach_port_extract_member(struct ipc_space *space, mach_port_name_t name,
+				       mach_port_name_t pset_name)
+{
+	struct ipc_port *port;
+	struct ipc_pset *pset;
+	kern_return_t kr;
+
+	if (pset_name == MACH_PORT_NULL)
+		return space ? KERN_INVALID_RIGHT : KERN_INVALID_TASK;
+	kr = member_lock(space, name, pset_name, &port, &pset);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = ipc_pset_remove(pset, port);
+	ip_unlock(port);
+	is_unlock(space);
+	return kr;
+}
+
+/* Up to max members under name; *count: how many there are. */
+static kern_return_t set_members(struct ipc_space *space, mach_port_name_t name,
+				 mach_port_name_t *members, uint32_t max, uint32_t *count)
+{
+	struct ipc_entry *entry;
+	kern_return_t kr = lookup_lock(space, name, &entry);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (entry->ie_bits & MACH_PORT_TYPE_PORT_SET) {
+		struct ipc_pset *pset = (struct ipc_pset *)entry->ie_object;
+
+		ips_lock(pset);
+		*count = ipc_pset_members(pset, members, max);
+		ips_unlock(pset);
+	} else {
+		kr = KERN_INVALID_RIGHT;
+	}
+	is_unlock(space);
+	return kr;
+}
+
+kern_return_t mach_port_get_set_status(struct ipc_space *space, mach_port_name_t name,
+				       struct vm_map_copy **members, mach_msg_type_number_t *count)
+{
+	uint32_t capacity = 16, found;
+	mach_port_name_t *names;
+	kern_return_t kr;
+
+	for (;; capacity = found + 16) {
+		names = kalloc(capacity * sizeof *names);
+		if (!names)
+			return KERN_RESOURCE_SHORTAGE;
+		kr = set_members(space, name, names, capacity, &found);
+		if (kr != KERN_SUCCESS || found <= capacity)
+			break;
+		kfree(names, capacity * sizeof *names);
+	}
+	if (kr == KERN_SUCCESS) {
+		*count = found;
+		kr = array_copy(names, found, sizeof *names, members);
+	}
+	kfree(names, capacity * sizeof *names);
+	return kr;
+}
+
+/* ---- notifications ---- */
+
+kern_return_t mach_port_request_notification(struct ipc_space *space, mach_port_name_t name,
+					     mach_msg_id_t id, mach_port_mscount_t sync,
+					     struct ipc_port *notify, struct ipc_port **previous)
+{
+	struct ipc_port *port;
+	kern_return_t kr;
+
+	*previous = IP_NULL;
+	if (!space)
+		return KERN_INVALID_TASK;
+	if (notify == IP_DEAD)
+		return KERN_INVALID_CAPABILITY;
+	switch (id) {
+	case MACH_NOTIFY_DEAD_NAME:
+		return ipc_right_dnrequest(space, name, sync != 0, notify, previous);
+	case MACH_NOTIFY_PORT_DESTROYED:
+		if (sync != 0)
+			return KERN_INVALID_VALUE;
+		kr = receive_lock(space, name, &port);
+		if (kr == KERN_SUCCESS)
+			ipc_port_pdrequest(port, notify, previous);
+		return kr;
+	case MACH_NOTIFY_NO_SENDERS:
+		kr = receive_lock(space, name, &port);
+		if (kr == KERN_SUCCESS)
+			ipc_port_nsrequest(port, sync, notify, previous);
+		return kr;
+	default:
+		return KERN_INVALID_VALUE;
+	}
+}
