@@ -40,7 +40,7 @@ struct zone {
 	uint32_t per_slab;   /* [I] objects */
 	struct list partial; /* [z] */
 	struct slab *empty;  /* [z] or NULL */
-	uint64_t in_use;     /* [z] objects */
+	uint64_t in_use;     /* [z] objects, read by anyone */
 	uint64_t pages;      /* [z] frames held */
 };
 
@@ -158,7 +158,7 @@ static void *slab_take_locked(struct zone *z, struct slab *s)
 	}
 	o->magic = 0;
 	s->in_use++;
-	z->in_use++;
+	__atomic_store_n(&z->in_use, z->in_use + 1, __ATOMIC_RELAXED);
 	if (s->in_use == z->per_slab)
 		list_remove(&s->link);
 	return o;
@@ -218,7 +218,7 @@ void zone_free(struct zone *z, void *p)
 	if (s->in_use == z->per_slab)
 		list_add_head(&z->partial, &s->link);
 	s->in_use--;
-	z->in_use--;
+	__atomic_store_n(&z->in_use, z->in_use - 1, __ATOMIC_RELAXED);
 	if (s->in_use == 0) {
 		list_remove(&s->link);
 		if (z->empty == NULL) {

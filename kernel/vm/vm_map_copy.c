@@ -21,6 +21,7 @@
 
 #define PHYSICAL_MAX (4 * PAGE_SIZE)
 #define PREFAULT_PAGES 16U
+#define REPLACE_MIN (8 * PAGE_SIZE) /* from so many bytes on, an overwrite exchanges pages */
 
 struct vm_map_copy {
 	mach_vm_size_t size;  /* bytes, not 0 */
@@ -414,6 +415,59 @@ kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct
 	return kr;
 }
 
+/* May pages of the copy take the place of the plain entry e over [start, end)? */
+static bool replaceable(const struct vm_map_entry *e, uint64_t start, uint64_t end)
+{
+	struct vm_object *o;
+	bool ok;
+
+	if (e == NULL || e->start > start || e->end < end || e->wired_count != 0)
+		return false;
+	o = e->object;
+	if (o == NULL || e->needs_copy)
+		return true;
+	spin_lock(&o->lock);
+	ok = !o->device && o->pager == NULL && (!o->shared || o->references == 1);
+	spin_unlock(&o->lock);
+	return ok;
+}
+
+/*
+ * Overwrite whole pages by putting the copy's entries into the map. Returns the bytes done, from the copy's start on;
+ * the entries of what is left stay in the copy.
+ */
+static mach_vm_size_t overwrite_by_entries(struct vm_map *map, uint64_t addr, struct vm_map_copy *copy)
+{
+	mach_vm_size_t whole = copy->size & ~PAGE_MASK, done = 0;
+	struct vm_map_entry *e, like;
+
+	if (whole < REPLACE_MIN || copy->first != 0 || (addr & PAGE_MASK) != 0)
+		return 0;
+	vm_map_copy_unwire(copy);
+	mutex_lock(&map->lock);
+	e = vm_map_lookup(map, addr);
+	if (replaceable(e, addr, addr + whole) && (e->protection & VM_PROT_WRITE) != 0 &&
+	    vm_map_clip_range(map, addr, addr + whole) == KERN_SUCCESS) {
+		like = *vm_map_lookup(map, addr);
+		LIST_FOR_EACH_SAFE(l, next, &copy->entries) {
+			e = container_of(l, struct vm_map_entry, link);
+			if (e->end > whole || vm_map_clip_range(map, addr + e->start, addr + e->end) != KERN_SUCCESS)
+				break;
+			vm_map_remove_locked(map, addr + e->start, addr + e->end);
+			done = e->end;
+			list_remove(l);
+			e->start += addr;
+			e->end += addr;
+			e->protection = like.protection;
+			e->max_protection = like.max_protection;
+			e->inheritance = like.inheritance;
+			vm_map_tree_insert(map, e);
+		}
+	}
+	mutex_unlock(&map->lock);
+	return done;
+}
+
 kern_return_t vm_map_copy_overwrite(struct vm_map *map, mach_vm_address_t addr, struct vm_map_copy *copy)
 {
 	mach_vm_size_t done = 0, size = vm_map_copy_size(copy);
@@ -428,6 +482,7 @@ kern_return_t vm_map_copy_overwrite(struct vm_map *map, mach_vm_address_t addr, 
 	bounce = vm_page_grab();
 	if (bounce == NULL)
 		return KERN_RESOURCE_SHORTAGE;
+	done = overwrite_by_entries(map, addr, copy);
 	while (kr == KERN_SUCCESS && done < size) {
 		size_t n = size - done < PAGE_SIZE ? size - done : PAGE_SIZE;
 

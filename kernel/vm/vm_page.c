@@ -28,8 +28,14 @@ static struct segment segments[BOOT_MAX_REGIONS]; /* [I] after bootstrap, by add
 static uint32_t segment_count;                    /* [I] after bootstrap */
 static struct spinlock free_lock = SPINLOCK_INIT("vm_page free");
 static struct list free_lists[MAX_ORDER + 1]; /* [f] by order, of queue_link */
-static uint64_t free_count;                   /* [f] frames */
+static uint64_t free_count;                   /* [f] frames, read by anyone */
 static uint64_t total_count;                  /* [I] after bootstrap */
+
+/* Free lock held; read without it. */
+static void free_count_add(int64_t frames)
+{
+	__atomic_store_n(&free_count, free_count + (uint64_t)frames, __ATOMIC_RELAXED);
+}
 
 static struct segment *segment_of(uint64_t phys)
 {
@@ -73,7 +79,7 @@ static struct vm_page *buddy_of(const struct segment *s, struct vm_page *p, unsi
 
 static void block_free_locked(const struct segment *s, struct vm_page *p, unsigned order)
 {
-	free_count += 1UL << order;
+	free_count_add(1L << order);
 	while (order < MAX_ORDER) {
 		struct vm_page *b = buddy_of(s, p, order);
 
@@ -102,7 +108,7 @@ static struct vm_page *block_alloc_locked(unsigned order)
 		have--;
 		block_insert(p + (1UL << have), have);
 	}
-	free_count -= 1UL << order;
+	free_count_add(-(1L << order));
 	return p;
 }
 

@@ -28,7 +28,7 @@ struct vm_page {
 	uint32_t wire_count;       /* [o] */
 	uint8_t order;             /* [f] buddy order while free */
 	uint8_t pmap_bits;         /* [p] referenced, modified: said by mappings that are gone */
-	bool free : 1;             /* [f] */
+	bool free;                 /* [f] a byte of its own: the bits below change under another lock */
 	bool busy : 1;             /* [o] in transit: nobody else may touch it */
 	bool wanted : 1;           /* [o] someone sleeps until it is not busy */
 	bool absent : 1;           /* [o] asked of the pager */

@@ -76,6 +76,7 @@ UNIT: dict[str, list[str]] = {
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],
+    "vm_smp": ["tests/unit/vm/vm_smp_test.c", *VM, *VM_HOST],
     "vm_user": ["kernel/vm/vm_user.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
 }
@@ -84,12 +85,14 @@ UNIT: dict[str, list[str]] = {
 LINK: dict[str, str] = {
     "vm_map": VM_WRAP,
     "vm_model": VM_WRAP,
+    "vm_smp": VM_WRAP,
     "vm_user": VM_WRAP,
 }
 
 # Of them, those that are also built under ThreadSanitizer, as NAME_tsan.
 TSAN: list[str] = [
     "host",
+    "vm_smp",
 ]
 
 # Kernel code on the host sees tests/unit/host/include/machine in place of the machine's headers.
@@ -118,5 +121,6 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
     for name in TSAN:
         objects = [n.build(f"build/tsan/{source.rsplit('.', 1)[0]}.o", "tsan_cc", [source],
                            order_only=generated) for source in UNIT[name]]
-        targets.append(n.build(f"build/tests/unit/{name}_tsan", "tsan_link", objects, libs="-lcmocka"))
+        targets.append(n.build(f"build/tests/unit/{name}_tsan", "tsan_link", objects,
+                               libs=" ".join(["-lcmocka", *filter(None, [LINK.get(name)])])))
     return targets

@@ -27,6 +27,9 @@ struct pmap {
 	struct pv_entry *buckets[BUCKETS];
 };
 
+/* What makes the machine's page tables atomic: user code runs under it as well. Inside object locks. */
+static struct spinlock machine = SPINLOCK_INIT("machine");
+
 static struct pmap kernel;
 struct pmap *kernel_pmap = &kernel;
 uint64_t fake_mappings, fake_pmaps, fake_faults;
@@ -66,7 +69,8 @@ static bool fails(void)
 		fail_seed = fail_seed * 1664525 + 1013904223;
 		f = f || (fail_seed >> 16) % fail_chance == 0;
 	}
-	failed = failed || f;
+	if (f)
+		failed = true;
 	return f;
 }
 
@@ -91,7 +95,9 @@ struct pmap *pmap_create(void)
 {
 	if (fails())
 		return NULL;
+	spin_lock(&machine);
 	fake_pmaps++;
+	spin_unlock(&machine);
 	return calloc(1, sizeof(struct pmap));
 }
 
@@ -99,7 +105,9 @@ void pmap_destroy(struct pmap *p)
 {
 	for (int i = 0; i < BUCKETS; i++)
 		VERIFY(p->buckets[i] == NULL);
+	spin_lock(&machine);
 	fake_pmaps--;
+	spin_unlock(&machine);
 	free(p);
 }
 
@@ -152,7 +160,9 @@ kern_return_t pmap_enter(struct pmap *p, uint64_t va, struct vm_page *page, vm_p
 	VERIFY(page->object->lock.held); /* O4 */
 	if (fails())
 		return KERN_RESOURCE_SHORTAGE;
+	spin_lock(&machine);
 	add(p, va, page->phys, page, prot, wired);
+	spin_unlock(&machine);
 	return KERN_SUCCESS;
 }
 
@@ -161,13 +171,16 @@ kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_
 {
 	if (fails())
 		return KERN_RESOURCE_SHORTAGE;
+	spin_lock(&machine);
 	add(p, va, pa, NULL, prot, false);
+	spin_unlock(&machine);
 	return KERN_SUCCESS;
 }
 
 static void each_in_range(struct pmap *p, uint64_t start, uint64_t end, vm_prot_t prot)
 {
 	VERIFY((start & PAGE_MASK) == 0 && (end & PAGE_MASK) == 0 && start <= end);
+	spin_lock(&machine);
 	for (int i = 0; i < BUCKETS; i++)
 		for (struct pv_entry **at = &p->buckets[i]; *at != NULL;) {
 			if ((*at)->va >= start && (*at)->va < end) {
@@ -179,6 +192,7 @@ static void each_in_range(struct pmap *p, uint64_t start, uint64_t end, vm_prot_
 			}
 			at = &(*at)->hash_next;
 		}
+	spin_unlock(&machine);
 }
 
 void pmap_remove(struct pmap *p, uint64_t start, uint64_t end)
@@ -194,13 +208,12 @@ void pmap_protect(struct pmap *p, uint64_t start, uint64_t end, vm_prot_t prot)
 void pmap_page_protect(struct vm_page *page, vm_prot_t prot)
 {
 	VERIFY(page->object != NULL && page->object->lock.held);
-	if (prot == VM_PROT_NONE) {
-		while (page->pv != NULL)
-			drop(find(page->pv->pmap, page->pv->va));
-		return;
-	}
+	spin_lock(&machine);
+	while (prot == VM_PROT_NONE && page->pv != NULL)
+		drop(find(page->pv->pmap, page->pv->va));
 	for (struct pv_entry *m = page->pv; m != NULL; m = m->next)
 		m->prot &= ~VM_PROT_WRITE;
+	spin_unlock(&machine);
 }
 
 uint64_t pmap_extract(struct pmap *p, uint64_t va)
@@ -212,6 +225,7 @@ uint64_t pmap_extract(struct pmap *p, uint64_t va)
 
 void fake_pmap_forget(struct pmap *p)
 {
+	spin_lock(&machine);
 	for (int i = 0; i < BUCKETS; i++)
 		for (struct pv_entry **at = &p->buckets[i]; *at != NULL;) {
 			if ((*at)->wired)
@@ -219,30 +233,41 @@ void fake_pmap_forget(struct pmap *p)
 			else
 				drop(at);
 		}
+	spin_unlock(&machine);
 }
 
 /* ---- user code ---- */
 
-static kern_return_t user_access(struct vm_map *map, uint64_t va, void *dst, const void *src, size_t n)
+/* One instruction: false if it faults. */
+static bool user_step(struct pmap *p, uint64_t va, void *dst, const void *src, size_t n)
 {
 	vm_prot_t prot = src != NULL ? VM_PROT_WRITE : VM_PROT_READ;
+	struct pv_entry *m;
+	bool ok;
 
-	for (int tries = 0; tries < 3; tries++) {
-		struct pv_entry *m = *find(vm_map_pmap(map), va & ~PAGE_MASK);
+	spin_lock(&machine);
+	m = *find(p, va & ~PAGE_MASK);
+	ok = m != NULL && (m->prot & prot) != 0;
+	if (ok) {
+		char *at = (char *)phys_to_virt(m->phys) + (va & PAGE_MASK);
+
+		VERIFY(m->page == NULL || !m->page->free);
+		memcpy(src != NULL ? at : dst, src != NULL ? src : at, n);
+	} else {
+		fake_faults++;
+	}
+	spin_unlock(&machine);
+	return ok;
+}
+
+static kern_return_t user_access(struct vm_map *map, uint64_t va, void *dst, const void *src, size_t n)
+{
+	for (int tries = 0; tries < 1000; tries++) {
 		kern_return_t kr;
 
-		if (m != NULL && (m->prot & prot) != 0) {
-			char *at = (char *)phys_to_virt(m->phys) + (va & PAGE_MASK);
-
-			VERIFY(m->page == NULL || (!m->page->free && m->page->object != NULL));
-			if (src != NULL)
-				memcpy(at, src, n);
-			else
-				memcpy(dst, at, n);
+		if (user_step(vm_map_pmap(map), va, dst, src, n))
 			return KERN_SUCCESS;
-		}
-		fake_faults++;
-		kr = vm_fault(map, va, prot);
+		kr = vm_fault(map, va, src != NULL ? VM_PROT_WRITE : VM_PROT_READ);
 		if (kr != KERN_SUCCESS)
 			return kr;
 	}

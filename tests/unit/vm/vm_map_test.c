@@ -443,6 +443,14 @@ static void VMAP0012_overwrite_and_kernel_access(void **state)
 	assert_int_equal(vm_map_copy_overwrite(map, a + 39 * PAGE_SIZE, copy), KERN_INVALID_ADDRESS);
 	assert_int_equal(vm_map_copy_overwrite(map, a + 10 * PAGE_SIZE + 3, copy), KERN_SUCCESS);
 	assert_int_equal(get(map, a + 19 * PAGE_SIZE), v);
+	/* Whole pages change hands, the tail's bytes are copied, what lies after them stays. */
+	put(map, a + 39 * PAGE_SIZE + 104, 12);
+	assert_int_equal(vm_map_copyin(map, a, 9 * PAGE_SIZE + 100, false, &copy), KERN_SUCCESS);
+	assert_int_equal(vm_map_copy_overwrite(map, a + 30 * PAGE_SIZE, copy), KERN_SUCCESS);
+	assert_int_equal(vm_map_read_kernel(map, a + 31 * PAGE_SIZE - 10, text, sizeof(text)), KERN_SUCCESS);
+	assert_string_equal(text, "across the border of two pages");
+	assert_int_equal(get(map, a + 39 * PAGE_SIZE + 104), 12);
+	assert_int_equal(get(map, a + 39 * PAGE_SIZE), v);
 	vm_map_deallocate(map);
 }
 
