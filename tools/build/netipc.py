@@ -11,12 +11,20 @@ TOOLS: dict[str, list[str]] = {
     "roce_capture": ["tests/proto/roce_capture.c", "tests/unit/roce/net.c"],
 }
 
+# Test in build/tests -> its source files, beside the transport's.
+TESTS: dict[str, list[str]] = {
+    "fuzz/fuzz_roce": ["tests/fuzz/fuzz_roce.c", "tests/unit/roce/net.c"],
+    "proto/roce_proto": ["tests/proto/roce_proto_test.c"],
+}
+
 
 def emit(n: Writer, generated: list[str]) -> list[str]:
     n.comment("netipc's tools for tests")
     targets = []
-    for name, sources in TOOLS.items():
+    programs = {f"build/tools/{name}": (sources, "") for name, sources in TOOLS.items()}
+    programs |= {f"build/tests/{name}": (sources, "-lcmocka") for name, sources in TESTS.items()}
+    for path, (sources, libs) in programs.items():
         objects = [n.build(f"build/host/{source.rsplit('.', 1)[0]}.o", "host_cc", [source], order_only=generated)
                    for source in [*sources, *unit.ROCE]]
-        targets.append(n.build(f"build/tools/{name}", "host_link", objects))
+        targets.append(n.build(path, "host_link", objects, libs=libs))
     return targets
