@@ -5,6 +5,7 @@
  * kernel_main() runs on the boot CPU's first stack with interrupts off and sets up what needs no thread; it
  * becomes that CPU's idle thread. What may sleep runs in the startup thread.
  */
+#include <device/nic.h>
 #include <ipc/ipc_init.h>
 #include <kern/assert.h>
 #include <kern/bootstrap.h>
@@ -67,7 +68,7 @@ static void startup(void *unused)
 {
 	thread_start_reaper();
 	kworker_init();
-	host_init_devices();
+	nic_probe();
 	machine_start_cpus();
 	kprintf("meshach: %u CPU%s, %lu MiB free\n", cpu_count, cpu_count == 1 ? "" : "s",
 		vm_page_free_count() * PAGE_SIZE >> 20);

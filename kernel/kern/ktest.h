@@ -1,0 +1,2 @@
+#pragma once
+void ktest_run(const char *name);
