@@ -12,7 +12,6 @@
 #include <kern/clock.h>
 #include <kern/host.h>
 #include <kern/ipc_kobject.h>
-#include <kern/ktest.h>
 #include <kern/kworker.h>
 #include <kern/main.h>
 #include <kern/options.h>
@@ -25,6 +24,8 @@
 #include <sched/sched.h>
 #include <vm/vm_map.h>
 #include <vm/vm_page.h>
+
+__attribute__((weak)) void ktest_run(const char *name); /* kern/ktest.c */
 
 static struct thread idle_threads[MAX_CPUS];
 
@@ -72,7 +73,7 @@ static void startup(void *unused)
 	machine_start_cpus();
 	kprintf("meshach: %u CPU%s, %lu MiB free\n", cpu_count, cpu_count == 1 ? "" : "s",
 		vm_page_free_count() * PAGE_SIZE >> 20);
-	if (boot_options.test[0] != '\0')
+	if (boot_options.test[0] != '\0' && ktest_run != NULL)
 		ktest_run(boot_options.test);
 	bootstrap_start();
 }

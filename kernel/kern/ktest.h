@@ -1,2 +1,0 @@
-#pragma once
-void ktest_run(const char *name);
