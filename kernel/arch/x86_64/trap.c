@@ -139,7 +139,11 @@ static void user_page_fault(struct trap_frame *frame, uint64_t va)
 
 	if (frame->error & FAULT_RESERVED_BIT)
 		panic_trap(frame, "a page table entry for 0x%lx has reserved bits set", va);
-	kr = resolve_fault(va, frame->error);
+	/*
+	 * The processor itself reading a table (or an emulator an IRET's stack) with supervisor's rights: no
+	 * mapping of a user's page would let it go on.
+	 */
+	kr = (frame->error & FAULT_USER) ? resolve_fault(va, frame->error) : KERN_PROTECTION_FAILURE;
 	if (kr == KERN_SUCCESS || kr == KERN_ABORTED)
 		return;
 	cpu_irq_enable();

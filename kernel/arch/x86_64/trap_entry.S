@@ -122,14 +122,7 @@ trap_common:
 	jnz trap_return_user
 	jmp trap_return_kernel
 	.size trap_common, . - trap_common
-
-	/* trap_return(frame): to user mode through a frame at the top of the current kernel stack. */
-	.global trap_return
-	.type trap_return, @function
-trap_return:
-	movq %rdi, %rsp
-	jmp trap_return_user
-	.size trap_return, . - trap_return
+	/* falls through */
 
 	/* %rsp at the user's frame, interrupts off, ASTs looked at. */
 	.global trap_return_user
@@ -140,6 +133,14 @@ trap_return_user:
 	swapgs
 	iretq
 	.size trap_return_user, . - trap_return_user
+
+	/* trap_return(frame): to user mode through a frame at the top of the current kernel stack. */
+	.global trap_return
+	.type trap_return, @function
+trap_return:
+	movq %rdi, %rsp
+	jmp trap_return_user
+	.size trap_return, . - trap_return
 
 	.type trap_return_kernel, @function
 trap_return_kernel:
