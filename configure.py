@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 sys.dont_write_bytecode = True
 
-from tools.build import cluster, front, kernel, mig, netipc, unit  # noqa: E402
+from tools.build import cluster, front, kernel, mig, netipc, unit, user  # noqa: E402
 from tools.build.ninja import Writer  # noqa: E402
 
 
@@ -35,7 +35,7 @@ def ninja_text() -> str:
             implicit=["configure.py", *sorted(f"tools/build/{p.name}" for p in (ROOT / "tools/build").glob("*.py"))])
     generated = mig.emit(n)
     targets = kernel.emit(n, generated) + cluster.emit(n, generated) + unit.emit(n, generated)
-    targets += mig.emit_tests(n, generated) + netipc.emit(n, generated)
+    targets += mig.emit_tests(n, generated) + netipc.emit(n, generated) + user.emit(n, generated)
     n.comment("for editors")
     n.rule("compdb", "ninja -t compdb > $out", "COMPDB")
     targets.append(n.build("compile_commands.json", "compdb", implicit=["build.ninja"]))

@@ -56,7 +56,9 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
     for defs in mig.INTERFACES:
         renamed = " ".join(f"-D{name}=_kernelrpc_{name}" for name in SHORTCUTS.get(Path(defs).stem, []))
         _, _, user, server, table = mig.program_files(defs)
-        objects += [compiled(user, renamed), compiled(server), compiled(table)]
+        objects += [compiled(server), compiled(table)]
+        if defs != "mach/notify.defs":  # only kernels send notifications, and <mach/notify.h> is its forms
+            objects.append(compiled(user, renamed))
     library = n.build("build/libmach.a", "node_ar", objects)
     targets = [library]
     for name, sources in PROGRAMS.items():
