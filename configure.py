@@ -34,8 +34,14 @@ def ninja_text() -> str:
     n.build("build.ninja", "configure",
             implicit=["configure.py", *sorted(f"tools/build/{p.name}" for p in (ROOT / "tools/build").glob("*.py"))])
     generated = mig.emit(n)
-    targets = kernel.emit(n, generated) + cluster.emit(n, generated) + unit.emit(n, generated)
-    targets += mig.emit_tests(n, generated) + netipc.emit(n, generated) + user.emit(n, generated)
+    # One a line, so that changes merge.
+    targets = kernel.emit(n, generated)
+    targets += cluster.emit(n, generated)
+    targets += unit.emit(n, generated)
+    targets += mig.emit_tests(n, generated)
+    targets += netipc.emit(n, generated)
+    targets += user.emit(n, generated)
+    targets += cluster.emit_tests(n, generated)
     n.comment("for editors")
     n.rule("compdb", "ninja -t compdb > $out", "COMPDB")
     targets.append(n.build("compile_commands.json", "compdb", implicit=["build.ninja"]))

@@ -58,7 +58,7 @@ static int run_probe(const char *kernel)
 	}
 	for (int i = 0; pid > 0 && i < PROBE_SECONDS * 50; i++) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 		nanosleep(&nap, NULL);
 	}
 	if (pid > 0) {
@@ -114,6 +114,9 @@ static bool kvm_works(const struct options *o, char *why, size_t size)
 	if (status == -1)
 		snprintf(why, size, "/dev/kvm is there, but a guest did not run in %d s",
 			 PROBE_SECONDS);
+	else if (status > 128)
+		snprintf(why, size, "/dev/kvm is there, but QEMU died of signal %d with it",
+			 status - 128);
 	else if (status != STATUS_KERNEL_STOPPED)
 		snprintf(why, size, "/dev/kvm is there, but a guest did not run (status %d)",
 			 status);

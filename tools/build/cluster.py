@@ -56,3 +56,13 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
     n.rule("copy", "cp $in $out", "COPY $out")
     targets.append(n.build("build/boot.ipxe", "copy", ["boot/ipxe/boot.ipxe"]))
     return targets
+
+
+def emit_tests(n: Writer, generated: list[str]) -> list[str]:
+    """After unit.emit, whose rules these use."""
+    n.comment("tests of the cluster's programs")
+    flags = "-D_GNU_SOURCE -Icluster -Icluster/switch"
+    sources = [f"cluster/switch/{name}.c" for name in ("capture", "dhcp", "fault", "netboot", "switch", "tftp")]
+    objects = [n.build(f"build/host/{source.rsplit('.', 1)[0]}.o", "host_cc", [source], flags=flags)
+               for source in ["tests/fuzz/switch_fuzz.c", *sources]]
+    return [n.build("build/tests/fuzz/switch_fuzz", "host_link", objects)]
