@@ -78,7 +78,8 @@ def prepare() -> tuple[Path, Path]:
 
 def guest(name: str, fabric: Fabric, port: int, words: list[str], files: tuple[Path, Path]) -> Guest:
     options = f"console=ttyS0 quiet panic=-1 bench.address=10.77.1.{port} bench.mtu={fabric.mtu} bench.run={','.join(words)}"
-    return Guest(name, fabric.folder, [*fabric.guest(port), "-kernel", str(files[0]), "-initrd", str(files[1]), "-append", options])
+    return Guest(name, fabric.folder, [*fabric.guest(port), "-kernel", str(files[0]), "-initrd", str(files[1]), "-append", options],
+                 number=port)
 
 
 def measure(fabric: Fabric, first_port: int, net_count: int, local_count: int) -> list[dict[str, object]]:

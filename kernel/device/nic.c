@@ -19,6 +19,8 @@
 
 static struct list nics = LIST_INIT(nics); /* written at boot only */
 
+#define NIC_IDLE_VAIN_MAX 6 /* at most 2^6 - 1 occasions are left out */
+
 static struct nic *idle_nic; /* the one that idle CPUs poll; written once */
 
 static void poll_later(struct timer *timer);
@@ -118,9 +120,21 @@ void nic_interrupts(struct nic *n, bool on)
 		nic_poll(n);
 }
 
-void nic_idle_begin(void)
+bool nic_idle_begin(void)
 {
+	const struct nic_counters *c = &idle_nic->counters;
+	struct nic_idle *idle = &idle_nic->idle;
+
+	if (c->rx_frames + c->tx_frames == idle->seen)
+		return false;
+	if (idle->skip > 0) {
+		idle->skip--;
+		idle->seen = c->rx_frames + c->tx_frames;
+		return false;
+	}
+	idle->received = c->rx_frames;
 	nic_interrupts(idle_nic, false);
+	return true;
 }
 
 bool nic_idle_poll(void)
@@ -130,8 +144,17 @@ bool nic_idle_poll(void)
 
 bool nic_idle_end(void)
 {
-	uint64_t before = idle_nic->counters.polls;
+	const struct nic_counters *c = &idle_nic->counters;
+	struct nic_idle *idle = &idle_nic->idle;
+	uint64_t before = c->polls;
 
+	if (c->rx_frames != idle->received) {
+		idle->vain = 0;
+	} else {
+		idle->vain += idle->vain < NIC_IDLE_VAIN_MAX;
+		idle->skip = (1u << idle->vain) - 1;
+	}
 	nic_interrupts(idle_nic, true);
-	return idle_nic->counters.polls != before;
+	idle->seen = c->rx_frames + c->tx_frames;
+	return c->polls != before;
 }

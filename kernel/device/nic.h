@@ -75,6 +75,14 @@ struct nic_counters {
 
 struct nic;
 
+/* What nic_idle_begin() goes by. */
+struct nic_idle {
+	uint64_t seen;     /* frames both ways when the last idle poll ended */
+	uint64_t received; /* when the current one began */
+	uint32_t vain;     /* idle polls in a row in which nothing came */
+	uint32_t skip;     /* occasions still to be left out */
+};
+
 struct nic_ops {
 	kern_return_t (*open)(struct nic *n);
 	enum nic_sent (*transmit)(struct nic *n, const struct nic_piece *pieces, uint32_t count,
@@ -102,6 +110,7 @@ struct nic {
 	_Atomic uint32_t again;        /* [a] someone wants to look while another polls */
 	_Atomic uint32_t quiet;        /* [a] nesting of nic_interrupts(off) */
 	struct timer later;            /* polls again after a flood used up the budgets */
+	struct nic_idle idle;          /* whether idle polling pays; guesses, so races do not matter */
 	struct nic_counters counters;  /* statistics: torn reads are fine */
 };
 
@@ -155,10 +164,15 @@ uint32_t nic_poll(struct nic *n);
 void nic_interrupts(struct nic *n, bool on);
 
 /*
- * The scheduler's hooks (D7), registered by the first nic_open(): a CPU with nothing to run calls begin, then
- * poll again and again for sched_poll_ns at most, then end before it runs something or halts. The card's
- * interrupts are off in between. Interrupts of the CPU are off. poll and end return true if anything was taken in.
+ * The scheduler's hooks (D7), registered by the first nic_open(): a CPU with nothing to run calls begin, and if it
+ * returns true, poll again and again for sched_poll_ns at most, then end before it runs something or halts. The
+ * card's interrupts are off in between. Interrupts of the CPU are off. poll and end return true if anything
+ * was taken in.
+ *
+ * Polling is worth it while a conversation is going on (a frame went or came since the last time) and answers
+ * come within the time that is polled. Each time that none did, the next 1, 3, 7 ... 63 occasions are left out: the
+ * virtual machine's own frame mover may need the CPU that we would spin on.
  */
-void nic_idle_begin(void);
+bool nic_idle_begin(void);
 bool nic_idle_poll(void);
 bool nic_idle_end(void);

@@ -32,7 +32,7 @@ struct run_queue {
 };
 
 static struct run_queue run_queues[MAX_CPUS];
-static void (*idle_begin)(void);
+static bool (*idle_begin)(void);
 static bool (*idle_poll)(void);
 static bool (*idle_end)(void);
 uint64_t sched_poll_ns = SCHED_POLL_NS_DEFAULT;
@@ -51,7 +51,7 @@ void sched_init_cpu(void)
 	this_cpu()->sched = rq;
 }
 
-void sched_idle_poll_register(void (*begin)(void), bool (*poll)(void), bool (*end)(void))
+void sched_idle_poll_register(bool (*begin)(void), bool (*poll)(void), bool (*end)(void))
 {
 	idle_begin = begin;
 	idle_end = end;
@@ -263,8 +263,8 @@ static void interrupt_window(void)
 }
 
 /*
- * Nothing is queued here and the current thread has blocked: poll the devices for a moment (D7). Returns a thread to
- * run, perhaps the caller, or NULL when the moment is over.
+ * Nothing is queued here, and the current thread has blocked or is the idle thread: poll the devices for a moment
+ * (D7), if they find it worth it. Returns a thread to run, perhaps the caller, or NULL when the moment is over.
  */
 static struct thread *poll_for_work(struct run_queue *rq)
 {
@@ -272,10 +272,9 @@ static struct thread *poll_for_work(struct run_queue *rq)
 	uint64_t until;
 	struct thread *t;
 
-	if (idle_poll == NULL || sched_poll_ns == 0)
+	if (idle_poll == NULL || sched_poll_ns == 0 || !idle_begin())
 		return NULL;
 	atomic_store(&rq->idle, true);
-	idle_begin();
 	until = clock_now_ns() + sched_poll_ns;
 	do {
 		if (idle_poll())
@@ -406,12 +405,15 @@ void sched_idle_loop(void)
 		next = queue_pick(rq, 0);
 		if (next == NULL && cpu_count > 1)
 			next = queue_steal(cpu->id);
+		if (next == NULL)
+			next = poll_for_work(rq);
 		if (next != NULL) {
 			atomic_store(&rq->idle, false);
 			leave_cpu(next);
 			cpu_irq_pop();
 			continue;
 		}
+		atomic_store(&rq->idle, true);
 		cpu_irq_pop();
 		if (rq->queued == 0)
 			cpu_wait_for_interrupt();

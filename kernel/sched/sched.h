@@ -34,11 +34,11 @@ void sched_init_cpu(void);
 _Noreturn void sched_idle_loop(void);
 
 /*
- * Register the device poll, called with interrupts off on a CPU with nothing to run: begin, then poll again
- * and again, then end before the CPU runs something or halts. poll and end return true if they
- * found work. At most one; the network's, which keeps its interrupts off from begin to end.
+ * Register the device poll, called with interrupts off on a CPU with nothing to run: begin (false: not worth it
+ * now), then poll again and again, then end before the CPU runs something or halts. poll and end
+ * return true if they found work. At most one; the network's, which keeps its interrupts off from begin to end.
  */
-void sched_idle_poll_register(void (*begin)(void), bool (*poll)(void), bool (*end)(void));
+void sched_idle_poll_register(bool (*begin)(void), bool (*poll)(void), bool (*end)(void));
 
 /* Give up the CPU to another runnable thread of at least its priority; false: there was none. */
 bool sched_yield(void);

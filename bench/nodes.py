@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is measured on our own nodes: floors inside the kernel, and rows by bench/programs/ipc_perf on a cluster."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .fabric import Fabric, Failed, Guest, results
+
+KERNEL = "build/meshach.elf"
+MESHACH = "build/meshach"
+PROGRAM = "build/programs/ipc_perf"
+SECONDS = 120
+
+
+def kernel_test(name: str, folder: Path, test: str, more: list[str], cpus: int = 1, number: int = 0) -> Guest:
+    """A node that runs one of the kernel's own measurements instead of programs."""
+    return Guest(name, folder, [*more, "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", KERNEL,
+                                "-append", f"test={test}"], cpus, number)
+
+
+def frame_echo(fabric: Fabric, first_port: int) -> list[dict[str, object]]:
+    with kernel_test("echo-server", fabric.folder, "bench-echo-server", fabric.guest(first_port), number=1) as server:
+        server.wait("BENCH-SERVING", 30)
+        with kernel_test("echo-client", fabric.folder, "bench-echo", fabric.guest(first_port + 1),
+                         number=2) as client:
+            return results(client.wait("BENCH-DONE", SECONDS))
+
+
+def ipi(fabric: Fabric) -> list[dict[str, object]]:
+    with kernel_test("ipi", fabric.folder, "bench-ipi", ["-m", "64"], cpus=2) as node:
+        return results(node.wait("BENCH-DONE", SECONDS))
+
+
+class Cluster:
+    """Nodes booted by `meshach up`, with the bench's program in their archive; taken down on exit."""
+
+    def __init__(self, fabric: str, nodes: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="meshach-bench-"))
+        self.arguments = ["--nodes", str(nodes), "--fabric", fabric, "--accel", "tcg", "--add", PROGRAM]
+        self.servers: list[subprocess.Popen[str]] = []
+
+    def meshach(self, *words: str) -> list[str]:
+        return [MESHACH, words[0], "--dir", str(self.folder), *words[1:]]
+
+    def __enter__(self) -> Cluster:
+        done = subprocess.run(self.meshach("up", *self.arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            self.__exit__()
+            raise Failed("the cluster did not boot: " + " / ".join(done.stdout.strip().splitlines()[-4:]))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self.servers:
+            server.kill()
+            server.wait()
+        subprocess.run(self.meshach("down"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, node: int, *words: str) -> list[dict[str, object]]:
+        """Run the program on a node to its end; its measurements."""
+        try:
+            done = subprocess.run(self.meshach("run", "--on", str(node), "ipc_perf", *words), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"ipc_perf {' '.join(words)} on node {node} did not end within {SECONDS} s") from None
+        lines = done.stdout.splitlines()
+        if done.returncode or "BENCH-DONE" not in lines:
+            raise Failed(f"ipc_perf {' '.join(words)} on node {node}: status {done.returncode}: " + " / ".join(lines[-3:]))
+        return results(lines)
+
+    def start(self, node: int, *words: str) -> None:
+        """Start a server on a node, and wait until it says that it serves."""
+        server = subprocess.Popen(self.meshach("run", "--on", str(node), "ipc_perf", *words), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.servers.append(server)
+        assert server.stdout is not None
+        line = server.stdout.readline().strip()
+        if line != "BENCH-SERVING":
+            raise Failed(f"ipc_perf {' '.join(words)} on node {node} did not start: {line}")
+
+
+def program_floors(cluster: Cluster, count: int) -> list[dict[str, object]]:
+    cluster.start(1, "yield", "bench.yield")
+    return cluster.run(1, "floors", "bench.yield", str(count))
+
+
+def rows(cluster: Cluster, local_count: int, remote_count: int) -> list[dict[str, object]]:
+    found = cluster.run(1, "same", str(local_count))
+    cluster.start(1, "serve", "bench.local")
+    found += cluster.run(1, "rows", "bench.local", "local", str(local_count))
+    cluster.start(2, "serve", "bench.remote")
+    return found + cluster.run(1, "rows", "bench.remote", "remote", str(remote_count))
