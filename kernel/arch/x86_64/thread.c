@@ -113,6 +113,7 @@ void machine_user_entry(void *unused)
 	/* On this stack, below the frame that trap_return() uses up. */
 	cpu_irq_disable();
 	self->machine.user = true;
+	fpu_switch(self, self); /* its first switch found no user thread */
 	pmap_activate(self->task->map->pmap);
 	load_bases(cpu_arch(this_cpu()), self);
 	trap_leave(self->machine.frame);
