@@ -26,8 +26,8 @@
 #define SLAB_ORDER_MAX 3U
 #define SLAB_MAGIC 0x51ab51abU
 #define FREE_MAGIC 0xf4eef4eef4eef4eeULL
-#define POISON 0xdb
-#define POISON_BYTES 64U
+#define POISON 0xdbdbdbdbdbdbdbdbULL
+#define POISON_BYTES 64U /* of a free object are poisoned, the first 16 are its free_object */
 #define KALLOC_MAX (1UL << 20)
 
 struct zone {
@@ -38,6 +38,7 @@ struct zone {
 	uint32_t order;      /* [I] of its slabs */
 	uint32_t first;      /* [I] offset of a slab's first object */
 	uint32_t per_slab;   /* [I] objects */
+	uint32_t poison_words; /* [I] of 8 bytes */
 	struct list partial; /* [z] */
 	struct slab *empty;  /* [z] or NULL */
 	uint64_t in_use;     /* [z] objects, read by anyone */
@@ -95,6 +96,7 @@ struct zone *zone_create(const char *name, size_t size, size_t align)
 	z->order = order;
 	z->per_slab = slab_objects(order, z->first, z->stride);
 	VERIFY(z->per_slab != 0);
+	z->poison_words = (uint32_t)(z->stride < POISON_BYTES ? z->stride : POISON_BYTES) / 8;
 	list_init(&z->partial);
 	z->empty = NULL;
 	z->in_use = z->pages = 0;
@@ -129,19 +131,13 @@ static struct slab *slab_grab(struct zone *z)
 
 static void object_check(const struct zone *z, const struct free_object *o)
 {
-	const uint8_t *b = (const uint8_t *)o;
-	size_t end = z->stride < POISON_BYTES ? z->stride : POISON_BYTES;
-
 	if (o->magic != (FREE_MAGIC ^ (uintptr_t)o))
 		panic("zone %s: object %p was written to after its free", z->name, (const void *)o);
 #ifdef MESHACH_DEBUG
-	for (size_t i = sizeof(*o); i < end; i++)
-		if (b[i] != POISON)
-			panic("zone %s: byte %zu of object %p was written to after its free",
-			      z->name, i, (const void *)o);
-#else
-	(void)b;
-	(void)end;
+	for (size_t i = sizeof(*o) / 8; i < z->poison_words; i++)
+		if (((const uint64_t *)o)[i] != POISON)
+			panic("zone %s: bytes from %zu on of object %p were written to after its free",
+			      z->name, i * 8, (const void *)o);
 #endif
 }
 
@@ -209,7 +205,8 @@ void zone_free(struct zone *z, void *p)
 	if (o->magic == (FREE_MAGIC ^ (uintptr_t)o))
 		panic("zone %s: object %p freed twice", z->name, p);
 #ifdef MESHACH_DEBUG
-	memset(o + 1, POISON, (z->stride < POISON_BYTES ? z->stride : POISON_BYTES) - sizeof(*o));
+	for (size_t i = sizeof(*o) / 8; i < z->poison_words; i++)
+		((uint64_t *)p)[i] = POISON;
 #endif
 	o->magic = FREE_MAGIC ^ (uintptr_t)o;
 	spin_lock(&z->lock);

@@ -95,6 +95,7 @@ SOURCES: list[str] = [
     "kernel/personality/linux_time.c",
     "kernel/sched/mutex.c",
     "kernel/sched/sched.c",
+    "kernel/vm/ktest_vm.c",
     "kernel/vm/vm_fault.c",
     "kernel/vm/vm_map.c",
     "kernel/vm/vm_map_access.c",
