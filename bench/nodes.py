@@ -23,16 +23,16 @@ def kernel_test(name: str, folder: Path, test: str, more: list[str], cpus: int =
 
 
 def frame_echo(fabric: Fabric, first_port: int) -> list[dict[str, object]]:
-    with kernel_test("echo-server", fabric.folder, "bench-echo-server", fabric.guest(first_port), number=1) as server:
+    with kernel_test("echo-server", fabric.folder, "bench_echo_server", fabric.guest(first_port), number=1) as server:
         server.wait("BENCH-SERVING", 30)
-        with kernel_test("echo-client", fabric.folder, "bench-echo", fabric.guest(first_port + 1),
+        with kernel_test("echo-client", fabric.folder, "bench_echo", fabric.guest(first_port + 1),
                          number=2) as client:
-            return results(client.wait("BENCH-DONE", SECONDS))
+            return results(client.wait("1..", SECONDS))
 
 
 def ipi(fabric: Fabric) -> list[dict[str, object]]:
-    with kernel_test("ipi", fabric.folder, "bench-ipi", ["-m", "64"], cpus=2) as node:
-        return results(node.wait("BENCH-DONE", SECONDS))
+    with kernel_test("ipi", fabric.folder, "bench_ipi", ["-m", "64"], cpus=2) as node:
+        return results(node.wait("1..", SECONDS))
 
 
 class Cluster:

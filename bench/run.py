@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 sys.dont_write_bytecode = True
 
-from bench import linux, report  # noqa: E402
+from bench import linux, nodes, report  # noqa: E402
 from bench.fabric import Fabric, Failed, cpu_name  # noqa: E402
 
-PARTS = ["peers"]
+PARTS = ["floors", "peers"]
 
 
 def say(text: str) -> None:
@@ -34,6 +34,9 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
     findings = report.Findings(time.strftime("%Y-%m-%d"), cpu_name(), arguments.fabric, arguments.mtu)
     parts = arguments.parts or PARTS
     with Fabric(arguments.fabric, 2, arguments.mtu) as fabric:
+        if "floors" in parts:
+            say("floors: two nodes echo raw frames, two CPUs interrupt each other ...")
+            findings.floors = nodes.ipi(fabric) + nodes.frame_echo(fabric, 1)
         if "peers" in parts:
             say("Linux peers: two Debian guests on the same fabric, then one alone ...")
             findings.peers = linux.measure(fabric, 1, arguments.count, 5 * arguments.count)

@@ -2,19 +2,20 @@
 /*
  * frame_echo.c - raw frame round trips between two nodes, sleeping and polling.
  *
- * Interface: frame_echo.h.
+ * The floor under every remote call: no protocol. One node answers (boot option test=bench_echo_server), the
+ * other measures (test=bench_echo); nothing else uses the card in these boots.
  * The server answers in the card's callback: no thread runs there. The client's thread sends, blocks, and is
  * woken by the callback, as a thread in a remote call is. A request carries the wait policy, which the server
  * takes over, so that both ends always wait alike.
  */
 
 #include <base/string.h>
-#include <bench/frame_echo.h>
 #include <bench/sample.h>
 #include <device/nic.h>
 #include <kern/assert.h>
 #include <kern/clock.h>
 #include <kern/kalloc.h>
+#include <kern/ktest.h>
 #include <kern/printf.h>
 #include <kern/thread.h>
 #include <sched/sched.h>
@@ -103,7 +104,8 @@ static void set_up(bool server)
 		panic("bench: the network card does not open");
 }
 
-void bench_echo_server(void)
+/* Answer echo requests from now on. */
+KTEST_APART(bench_echo_server)
 {
 	set_up(true);
 	kprintf("BENCH-SERVING\n");
@@ -144,7 +146,8 @@ static void measure(const char *name, struct sample *s, uint32_t *number, uint32
 	sample_print(s, name, 1);
 }
 
-void bench_echo_client(void)
+/* Measure with each wait policy; panics if no server answers. */
+KTEST_APART(bench_echo)
 {
 	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	uint32_t number = 0, usual = (uint32_t)(sched_poll_ns / 1000), tries = 0;
@@ -166,5 +169,6 @@ void bench_echo_client(void)
 	c = &echo->nic->counters;
 	kprintf("bench: %lu frames in, %lu out, %lu bells, %lu interrupts, %lu polls (%lu empty), %lu bad\n",
 		c->rx_frames, c->tx_frames, c->bells, c->interrupts, c->polls, c->polls_empty, c->rx_bad);
+	ktest_ok(c->rx_bad == 0, "the card reported no impossible frame");
 	kfree(s, sizeof *s);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ipi.c - inter-processor interrupts: sent here until counted there.
+ * ipi.c - inter-processor interrupts: sent here until counted there. Boot option test=bench_ipi, two CPUs.
  *
  * The other CPU counts every interrupt (struct cpu.interrupts); this one sends and watches the count. First the
  * other CPU runs a thread that does nothing, then it is idle: waking a halted CPU is what design D7 avoids.
  */
-#include <bench/ipi.h>
 #include <bench/sample.h>
 #include <kern/assert.h>
 #include <kern/clock.h>
 #include <kern/kalloc.h>
+#include <kern/ktest.h>
 #include <kern/thread.h>
 #include <machine/cpu.h>
 #include <sched/sched.h>
@@ -56,7 +56,7 @@ static void measure(const char *name, struct sample *s, uint32_t target)
 	sample_print(s, name, 1);
 }
 
-void bench_ipi(void)
+KTEST_APART(bench_ipi)
 {
 	struct sample *s = kalloc(sizeof *s);
 	uint64_t start = clock_now_ns(), usual = sched_poll_ns;
@@ -81,5 +81,6 @@ void bench_ipi(void)
 	pause_ns(SETTLE_NS);
 	measure("ipi to a halted cpu", s, target);
 	sched_poll_ns = usual;
+	ktest_ok(true, "CPU %u took every interrupt", target);
 	kfree(s, sizeof *s);
 }

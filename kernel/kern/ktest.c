@@ -30,7 +30,7 @@ void ktest_run(const char *name)
 	bool all = strcmp(name, "all") == 0, found = false;
 
 	for (const struct ktest *const *t = ktest_start; t < ktest_end; t++)
-		if (all ? !(*t)->panics : strcmp((*t)->name, name) == 0) {
+		if (all ? !(*t)->apart : strcmp((*t)->name, name) == 0) {
 			found = true;
 			(*t)->run();
 		}
