@@ -5,4 +5,5 @@
 #define MAX_CPUS 16
 #define KERNEL_STACK_BYTES (16 * 1024)
 #define TASK_NAME_MAX 32
+#define RESERVED_PAGES 512 /* the last free frames are the kernel's: no user memory is made of them */
 #define MIN_MEMORY_BYTES (24UL << 20) /* less than this stops the boot with a sentence */

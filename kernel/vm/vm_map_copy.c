@@ -137,7 +137,7 @@ static kern_return_t append_physical(struct vm_map_copy *c, const struct source 
 		return KERN_RESOURCE_SHORTAGE;
 	list_add_tail(&c->entries, &e->link);
 	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-		struct vm_page *p = vm_page_grab();
+		struct vm_page *p = s->map != NULL ? vm_page_grab_user() : vm_page_grab();
 		kern_return_t kr;
 
 		if (p == NULL)

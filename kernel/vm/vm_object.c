@@ -15,6 +15,7 @@
 
 #define BUCKETS_MAX (1UL << 17) /* a 1 MiB table */
 #define BUCKETS_GROW 8U
+#define PAGES_PER_TURN 64U /* freed under one hold of a lock */
 
 static struct zone *object_zone;
 
@@ -107,11 +108,25 @@ void vm_object_page_move_locked(struct vm_object *to, struct vm_page *page, uint
 	page->wire_count = wired;
 }
 
+/* Nobody can find o any more; interrupts get their turn every so many pages. */
+static void free_all_pages_locked(struct vm_object *o)
+{
+	struct vm_page *p;
+	unsigned n = 0;
+
+	while ((p = list_first(&o->pages, struct vm_page, object_link)) != NULL) {
+		vm_object_page_free_locked(o, p);
+		if (++n % PAGES_PER_TURN == 0) {
+			spin_unlock(&o->lock);
+			spin_lock(&o->lock);
+		}
+	}
+}
+
 void vm_object_deallocate(struct vm_object *o)
 {
 	while (o != NULL) {
 		struct vm_object *shadow;
-		struct vm_page *p;
 
 		spin_lock(&o->lock);
 		VERIFY(o->references != 0);
@@ -120,8 +135,7 @@ void vm_object_deallocate(struct vm_object *o)
 			return;
 		}
 		KASSERT(o->paging_in_progress == 0 && list_empty(&o->page_wait.threads)); /* O5 */
-		while ((p = list_first(&o->pages, struct vm_page, object_link)) != NULL)
-			vm_object_page_free_locked(o, p);
+		free_all_pages_locked(o);
 		shadow = o->shadow;
 		spin_unlock(&o->lock);
 		buckets_free(o);

@@ -158,11 +158,12 @@ static kern_return_t zero_fill(struct walk *w, uint64_t offset, enum vm_access a
 		answer(r, NULL, NULL);
 		return KERN_SUCCESS;
 	}
-	p = vm_page_grab_zeroed();
+	p = vm_page_grab_user();
 	if (p == NULL) {
 		spin_unlock(&w->top->lock);
 		return KERN_RESOURCE_SHORTAGE;
 	}
+	memset(vm_page_virt(p), 0, PAGE_SIZE);
 	vm_object_page_insert_locked(w->top, p, offset);
 	answer(r, w->top, p);
 	return KERN_SUCCESS;
@@ -171,7 +172,7 @@ static kern_return_t zero_fill(struct walk *w, uint64_t offset, enum vm_access a
 /* Copy the page found below up into the top, which will be written. */
 static kern_return_t copy_up(struct walk *w, uint64_t offset, struct vm_resolved *r)
 {
-	struct vm_page *p = vm_page_grab();
+	struct vm_page *p = vm_page_grab_user();
 
 	if (p == NULL) {
 		walk_unlock(w);
@@ -304,7 +305,7 @@ kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64
 		}
 		if (r.page == NULL)
 			continue;
-		p = vm_page_grab();
+		p = vm_page_grab_user();
 		if (p != NULL)
 			memcpy(vm_page_virt(p), vm_page_virt(r.page), PAGE_SIZE);
 		spin_unlock(&r.object->lock);

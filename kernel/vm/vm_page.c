@@ -15,6 +15,7 @@
 #include <vm/vm_page.h>
 
 #include <base/string.h>
+#include <kern/limits.h>
 #include <machine/boot.h>
 
 #define MAX_ORDER 10U
@@ -196,6 +197,11 @@ struct vm_page *vm_page_grab_contiguous(unsigned order)
 struct vm_page *vm_page_grab(void)
 {
 	return vm_page_grab_contiguous(0);
+}
+
+struct vm_page *vm_page_grab_user(void)
+{
+	return vm_page_free_count() > RESERVED_PAGES ? vm_page_grab() : NULL;
 }
 
 struct vm_page *vm_page_grab_zeroed(void)

@@ -43,6 +43,8 @@ void vm_page_bootstrap(void);
 /* One frame, not zeroed, wire_count 1, no object; NULL if none. Any context; never sleeps. */
 struct vm_page *vm_page_grab(void);
 struct vm_page *vm_page_grab_zeroed(void);
+/* As vm_page_grab, for a user's memory: NULL while not more than RESERVED_PAGES are free. */
+struct vm_page *vm_page_grab_user(void);
 /* 2^order contiguous frames (order <= 10), as the first one's vm_page. */
 struct vm_page *vm_page_grab_contiguous(unsigned order);
 void vm_page_release(struct vm_page *p);                         /* of vm_page_grab */

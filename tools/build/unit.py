@@ -43,7 +43,7 @@ VM: list[str] = [
 
 # VM's allocations, which fake_pmap.c makes fail on demand.
 VM_WRAP = "-Wl," + ",".join(f"--wrap={name}" for name in (
-    "kalloc", "kalloc_zeroed", "vm_page_grab", "vm_page_grab_zeroed", "zone_alloc", "zone_alloc_zeroed"))
+    "kalloc", "kalloc_zeroed", "vm_page_grab", "vm_page_grab_user", "vm_page_grab_zeroed", "zone_alloc", "zone_alloc_zeroed"))
 
 # netipc's transport: portable, the same files as in the kernel.
 ROCE: list[str] = [

@@ -87,6 +87,7 @@ WRAP(void *, zone_alloc_zeroed, (struct zone * z), (z))
 WRAP(void *, kalloc, (size_t n), (n))
 WRAP(void *, kalloc_zeroed, (size_t n), (n))
 WRAP(struct vm_page *, vm_page_grab, (void), ())
+WRAP(struct vm_page *, vm_page_grab_user, (void), ())
 WRAP(struct vm_page *, vm_page_grab_zeroed, (void), ())
 
 /* ---- pmap ---- */

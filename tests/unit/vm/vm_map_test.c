@@ -6,6 +6,7 @@
 #include <host/host.h>
 #include <host/test.h>
 #include <kern/kalloc.h>
+#include <kern/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -625,6 +626,27 @@ static void VMAP0016_every_allocation_may_fail(void **state)
 	assert_true(n > 100);
 }
 
+static void VMAP0017_a_hog_leaves_the_kernel_its_reserve(void **state)
+{
+	struct vm_map *map = new_map();
+	uint64_t a = allocate(map, 0, 1UL << 40), n = 0, v = 1;
+	struct vm_map_copy *copy;
+	kern_return_t kr;
+
+	while ((kr = user_write(map, a + n * PAGE_SIZE, &v, 8)) == KERN_SUCCESS)
+		n++;
+	assert_int_equal(kr, KERN_RESOURCE_SHORTAGE);
+	assert_true(vm_page_free_count() >= RESERVED_PAGES - 10);
+	assert_int_equal(vm_map_copyin(map, a, 8, false, &copy), KERN_RESOURCE_SHORTAGE);
+	assert_int_equal(vm_map_wire(map, a, 1UL << 30, VM_PROT_READ), KERN_RESOURCE_SHORTAGE);
+	copy = vm_map_copy_from_kernel(&v, sizeof(v));
+	assert_non_null(copy);
+	vm_map_copy_discard(copy);
+	assert_int_equal(vm_map_remove(map, a, 64 * PAGE_SIZE), KERN_SUCCESS);
+	put(map, a + n * PAGE_SIZE, 3);
+	vm_map_deallocate(map);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, nothing_left)
@@ -645,6 +667,7 @@ int main(void)
 		TEST(VMAP0014_remap_shares_or_copies),
 		TEST(VMAP0015_a_busy_page_is_waited_for),
 		TEST(VMAP0016_every_allocation_may_fail),
+		TEST(VMAP0017_a_hog_leaves_the_kernel_its_reserve),
 	};
 
 	arena_init();
