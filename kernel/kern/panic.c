@@ -67,6 +67,6 @@ void panic_trap(const struct trap_frame *frame, const char *format, ...)
 	panic_print(format, ap);
 	va_end(ap);
 	machine_print_frame(frame);
-	machine_backtrace(frame->rip, frame->rbp);
+	machine_backtrace_trap(frame);
 	machine_exit(1);
 }

@@ -24,3 +24,4 @@ _Noreturn void machine_halt(void);
 void machine_print_frame(const struct trap_frame *frame);
 void machine_print_registers(void);
 void machine_backtrace(uint64_t rip, uint64_t frame_pointer);
+void machine_backtrace_trap(const struct trap_frame *frame);

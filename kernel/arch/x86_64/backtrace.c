@@ -41,10 +41,8 @@ static bool made_by_trap(uint64_t rip)
 				strcmp(name, "trap_ist_kernel") == 0);
 }
 
-void machine_backtrace(uint64_t rip, uint64_t rbp)
+static void walk(uint64_t rbp)
 {
-	kprintf("backtrace:\n");
-	print_location(rip);
 	for (int i = 0; i < MAX_FRAMES && readable(rbp, 16); i++) {
 		const uint64_t *frame = (const uint64_t *)rbp;
 		uint64_t next = frame[0];
@@ -68,6 +66,25 @@ void machine_backtrace(uint64_t rip, uint64_t rbp)
 		}
 		rbp = next;
 	}
+}
+
+void machine_backtrace(uint64_t rip, uint64_t rbp)
+{
+	kprintf("backtrace:\n");
+	print_location(rip);
+	walk(rbp);
+}
+
+void machine_backtrace_trap(const struct trap_frame *frame)
+{
+	uint64_t offset;
+
+	kprintf("backtrace:\n");
+	print_location(frame->rip);
+	/* A jump to where no function is: who called left its address on the stack, and no frame is below it. */
+	if (symbol_of(frame->rip, &offset) == NULL && readable(frame->rsp, 8))
+		print_location(*(const uint64_t *)frame->rsp - 1);
+	walk(frame->rbp);
 }
 
 static void print_control_registers(void)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boots the kernel in QEMU for a test and judges what it prints.
+
+topic(NAME) boots `test=NAME` (a KTEST of the kernel) and reports each of its TAP lines as a case of ours. A line
+that begins WARN:, PANIC: or LOCK-ORDER: fails a test that does not ask for it, and so does a wrong exit status
+or an overrun of the time limit.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from report import check  # noqa: E402
+
+KERNEL = "build/meshach.elf"
+GOOD = 1       # QEMU's status after machine_exit(0)
+PANICKED = 3   # after a panic
+STOPPED = 5    # after boot_stop()
+BAD_LINE = re.compile(r"^(WARN|PANIC|LOCK-ORDER):", re.MULTILINE)
+CASE = re.compile(r"^(not )?ok \d+ - (.*)$", re.MULTILINE)
+PLAN = re.compile(r"^1\.\.(\d+)$", re.MULTILINE)
+
+
+@dataclass
+class Boot:
+    """One boot: QEMU's exit status (-1: it ran over its time) and the console."""
+
+    status: int
+    text: str
+
+    def bad_lines(self) -> list[str]:
+        return [line for line in self.text.splitlines() if BAD_LINE.match(line)]
+
+
+def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 128, archive: str | None = None,
+         seconds: float = 90, more: tuple[str, ...] = ()) -> Boot:
+    """Boot build/meshach.elf with a command line; no network, console captured."""
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", str(cpus), "-m", str(memory), "-nodefaults",
+               "-display", "none", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+               "-kernel", KERNEL, "-append", options, *more]
+    if archive is not None:
+        command += ["-initrd", archive]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              timeout=seconds, check=False)
+        status, raw = done.returncode, done.stdout
+    except subprocess.TimeoutExpired as late:
+        status, raw = -1, late.stdout or b""
+    return Boot(status, raw.decode(errors="replace").replace("\r", ""))
+
+
+def topic(name: str, *, cpus: int = 1, cpu: str = "max", **how: object) -> None:
+    """Run the kernel's test of that name; its cases become ours."""
+    result = boot(f"test={name}", cpus=cpus, cpu=cpu, **how)  # type: ignore[arg-type]
+    where = f"{cpu}, {cpus} CPU{'s' if cpus > 1 else ''}"
+    cases = CASE.findall(result.text)
+    for bad, text in cases:
+        check(not bad, f"{text} [{where}]", "" if not bad else result.text[-2000:])
+    plan = PLAN.search(result.text)
+    whole = plan is not None and int(plan.group(1)) == len(cases) and result.status == GOOD
+    check(whole and not result.bad_lines(), f"{name} ran to its end and the kernel complained of nothing [{where}]",
+          f"status {result.status}\n{result.text[-3000:]}")
+
+
+def panics(name: str, sentence: str, *functions: str) -> None:
+    """The test of that name panics: with this sentence, a backtrace through these functions, and a failure."""
+    result = boot(f"test={name}")
+    check(f"PANIC: {sentence}" in result.text, f"{name}: the panic says '{sentence}'", result.text[-3000:])
+    calls = re.findall(r"^  [0-9a-f]{16} (\w+)[\w.]*\+0x[0-9a-f]+$", result.text.partition("backtrace:")[2], re.MULTILINE)
+    remaining = iter(calls)
+    check(bool(calls) and all(any(f == c for c in remaining) for f in functions),
+          f"{name}: the backtrace passes {', '.join(functions)}", f"{calls}\n{result.text[-3000:]}")
+    check(re.search(r"^cr0 [0-9a-f]{16} cr2 ", result.text, re.MULTILINE) is not None, f"{name}: registers are shown",
+          result.text[-3000:])
+    check(result.status == PANICKED and len(result.bad_lines()) == 1, f"{name}: QEMU ends with status {PANICKED}",
+          f"status {result.status}\n{result.text[-3000:]}")
