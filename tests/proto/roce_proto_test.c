@@ -38,13 +38,17 @@ static struct {
 	struct np_qp_params local;
 	struct frame out[64];
 	uint32_t out_count, out_read;
+	bool full; /* the driver has no room */
 } t;
 
 static enum roce_sent output(void *ctx, const struct np_sge *pieces, uint32_t count, uint32_t flags,
 			     uint64_t cookie)
 {
-	struct frame *f = &t.out[t.out_count++];
+	struct frame *f = &t.out[t.out_count];
 
+	if (t.full)
+		return ROCE_SENT_NO_ROOM;
+	t.out_count++;
 	assert_in_range(t.out_count, 1, 64);
 	f->length = 0;
 	for (uint32_t i = 0; i < count; f->length += pieces[i++].length) {
@@ -489,6 +493,12 @@ static void a_send_is_acknowledged_when_asked_or_late(void **state)
 	expect_nothing();
 	pass(MS);
 	expect_aeth(PEER_PSN + 2, 0x1f, 3);
+	/* Asked for, it covers what was not asked for: nothing follows late. */
+	feed_packet(WIRE_SEND_ONLY, PEER_PSN + 3, false, NULL, 0, "d", 1);
+	feed_packet(WIRE_SEND_ONLY, PEER_PSN + 4, true, NULL, 0, "e", 1);
+	expect_received("d", 1);
+	expect_received("e", 1);
+	expect_aeth(PEER_PSN + 4, 0x1f, 5);
 	pass(100 * MS);
 	expect_nothing();
 }
@@ -721,6 +731,50 @@ static void reads_are_answered_in_order_and_again_from_the_middle(void **state)
 	expect_aeth(PEER_PSN + 5, 0x62, 3);
 }
 
+static void room(void)
+{
+	t.full = false;
+	roce_room(t.roce);
+	roce_run(t.roce, t.now);
+}
+
+/* ROCE0223 */
+static void what_waits_for_room_is_superseded_or_settled(void **state)
+{
+	static uint8_t region[3 * MTU];
+	struct reth r;
+	uint32_t rkey;
+
+	t.p->ops->register_region(t.p, t.qp, &(struct np_sge){ region, sizeof(region) }, 1,
+				  NP_ACCESS_REMOTE_READ, &rkey);
+	/* A READ waits; the peer asks again for its second half: only that is sent. */
+	t.full = true;
+	r = reth(0, rkey, 3 * MTU);
+	feed_packet(WIRE_READ_REQUEST, PEER_PSN, false, &r, 16, NULL, 0);
+	r = reth(MTU, rkey, 2 * MTU);
+	feed_packet(WIRE_READ_REQUEST, PEER_PSN + 1, false, &r, 16, NULL, 0);
+	room();
+	expect(WIRE_READ_FIRST, PEER_PSN + 1, 0);
+	expect(WIRE_READ_LAST, PEER_PSN + 2, 0);
+	expect_nothing();
+	/* A NAK waits; what it asks for comes meanwhile: an ACK instead. */
+	t.full = true;
+	feed_packet(WIRE_SEND_ONLY, PEER_PSN + 4, false, NULL, 0, "b", 1);
+	feed_packet(WIRE_SEND_ONLY, PEER_PSN + 3, false, NULL, 0, "a", 1);
+	room();
+	expect_received("a", 1);
+	expect_aeth(PEER_PSN + 3, 0x1f, 2);
+	expect_nothing();
+	/* A fatal NAK waits; nothing after it is looked at. */
+	t.full = true;
+	feed_packet(WIRE_SEND_LAST, PEER_PSN + 4, false, NULL, 0, "x", 1);
+	feed_packet(WIRE_SEND_ONLY, PEER_PSN + 4, true, NULL, 0, "b", 1);
+	room();
+	expect_aeth(PEER_PSN + 4, 0x61, 2);
+	expect_event(NP_EV_QP_ERROR, &(struct np_event){ 0 });
+	expect_no_event();
+}
+
 /* ---- requester ---- */
 
 /* ROCE0214 */
@@ -951,6 +1005,7 @@ int main(void)
 		CASE(writes_land_where_they_may),
 		CASE(writes_that_may_not_be_change_nothing),
 		CASE(reads_are_answered_in_order_and_again_from_the_middle),
+		CASE(what_waits_for_room_is_superseded_or_settled),
 		CASE(a_small_send_is_one_packet_that_asks_nothing),
 		CASE(half_a_window_asks_and_a_full_one_waits),
 		CASE(a_sequence_nak_goes_back_to_what_it_says),

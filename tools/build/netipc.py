@@ -14,6 +14,7 @@ TOOLS: dict[str, list[str]] = {
 # Test in build/tests -> its source files, beside the transport's.
 TESTS: dict[str, list[str]] = {
     "fuzz/fuzz_roce": ["tests/fuzz/fuzz_roce.c", "tests/unit/roce/net.c"],
+    "hosted/link_dgram": ["netipc/hosted/link_dgram.c", "tests/unit/hosted/link_dgram_test.c"],
     "proto/roce_proto": ["tests/proto/roce_proto_test.c"],
 }
 
