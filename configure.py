@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 sys.dont_write_bytecode = True
 
-from tools.build import cluster, front, kernel, mig, netipc, unit, user  # noqa: E402
+from tools.build import bench, cluster, front, kernel, mig, netipc, unit, user  # noqa: E402
 from tools.build.ninja import Writer  # noqa: E402
 
 
@@ -41,6 +41,7 @@ def ninja_text() -> str:
     targets += mig.emit_tests(n, generated)
     targets += netipc.emit(n, generated)
     targets += user.emit(n, generated)
+    targets += bench.emit(n, "build/libmach.a", generated)
     targets += cluster.emit_tests(n, generated)
     n.comment("for editors")
     n.rule("compdb", "ninja -t compdb > $out", "COMPDB")

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from . import linux
 from .fabric import Fabric, Failed, Guest, results
 
 KERNEL = "build/meshach.elf"
@@ -84,14 +85,17 @@ class Cluster:
             raise Failed(f"ipc_perf {' '.join(words)} on node {node} did not start: {line}")
 
 
-def program_floors(cluster: Cluster, count: int) -> list[dict[str, object]]:
-    cluster.start(1, "yield", "bench.yield")
-    return cluster.run(1, "floors", "bench.yield", str(count))
+def local(fabric: Fabric, port: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """(rows, floors) of one node whose first program is ipc_perf."""
+    archive = fabric.folder / "ipc_perf.cpio"
+    archive.write_bytes(linux.newc([("ipc_perf", 0o100755, Path(PROGRAM).read_bytes())]))
+    with Guest("local", fabric.folder, [*fabric.guest(port), "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+                                        "-kernel", KERNEL, "-initrd", str(archive), "-append", "init=ipc_perf exit=1"],
+               number=port) as node:
+        found = results(node.wait("BENCH-DONE", SECONDS))
+    return [row for row in found if "placement" in row], [row for row in found if "placement" not in row]
 
 
-def rows(cluster: Cluster, local_count: int, remote_count: int) -> list[dict[str, object]]:
-    found = cluster.run(1, "same", str(local_count))
-    cluster.start(1, "serve", "bench.local")
-    found += cluster.run(1, "rows", "bench.local", "local", str(local_count))
+def remote(cluster: Cluster, count: int) -> list[dict[str, object]]:
     cluster.start(2, "serve", "bench.remote")
-    return found + cluster.run(1, "rows", "bench.remote", "remote", str(remote_count))
+    return cluster.run(1, "remote", "bench.remote", str(count))

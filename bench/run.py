@@ -4,7 +4,7 @@
 
   bench/run.py [PART]... [--json FILE] [--svg FILE] [--fabric dgram|vhost] [--mtu N] [--count N]
 
-PART: floors, peers; without one, all. Prints a table and the ratios to the targets; the plot goes to
+PART: floors, ipc, peers; without one, all. Prints a table and the ratios to the targets; the plot goes to
 build/bench/FABRIC.svg.
 """
 
@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 from bench import linux, nodes, report  # noqa: E402
 from bench.fabric import Fabric, Failed, cpu_name  # noqa: E402
 
-PARTS = ["floors", "peers"]
+PARTS = ["floors", "ipc", "peers"]
 
 
 def say(text: str) -> None:
@@ -34,9 +34,12 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
     findings = report.Findings(time.strftime("%Y-%m-%d"), cpu_name(), arguments.fabric, arguments.mtu)
     parts = arguments.parts or PARTS
     with Fabric(arguments.fabric, 2, arguments.mtu) as fabric:
+        if "floors" in parts or "ipc" in parts:
+            say("one node: calls between its tasks, traps and switches ...")
+            findings.rows, findings.floors = nodes.local(fabric, 1)
         if "floors" in parts:
-            say("floors: two nodes echo raw frames, two CPUs interrupt each other ...")
-            findings.floors = nodes.ipi(fabric) + nodes.frame_echo(fabric, 1)
+            say("floors: two CPUs interrupt each other, two nodes echo raw frames ...")
+            findings.floors += nodes.ipi(fabric) + nodes.frame_echo(fabric, 1)
         if "peers" in parts:
             say("Linux peers: two Debian guests on the same fabric, then one alone ...")
             findings.peers = linux.measure(fabric, 1, arguments.count, 5 * arguments.count)

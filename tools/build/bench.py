@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The bench's program for our nodes; what it measures is in bench/programs."""
+
+from __future__ import annotations
+
+from . import mig
+from .ninja import Writer
+
+PROGRAM = "build/programs/ipc_perf"
+FLAGS = "-Ibench/programs"
+
+
+def emit(n: Writer, library: str, generated: list[str]) -> list[str]:
+    """After user.emit, whose rules it uses. library: libmach.a."""
+    n.comment("the bench's program")
+    header, sheader, user, server, table = (f"build/gen/bench/ipc_perf{end}" for end in
+                                            (".h", "_server.h", "_user.c", "_server.c", "_table.c"))
+    n.build([header, sheader, user, server, table], "mig", ["bench/programs/ipc_perf.defs"], implicit=mig.tool(),
+            header=header, sheader=sheader, user=user, server=server, table=table, out_first=header,
+            header_name="'<bench/ipc_perf.h>'", sheader_name="'<bench/ipc_perf_server.h>'", flags="")
+    objects = [n.build(f"build/node/bench/{source.rsplit('/', 1)[1].removesuffix('.c')}.o", "node_cc", [source],
+                       order_only=[*generated, header, sheader], flags=FLAGS)
+               for source in ("bench/programs/ipc_perf.c", user, server, table)]
+    return [n.build(PROGRAM, "node_link", [*objects, library])]
