@@ -17,13 +17,30 @@ _Atomic uint64_t ipc_notify_lost;
 
 #define NOTIFY_SIZE(type) ((mach_msg_size_t)(sizeof(type) - sizeof(mach_msg_trailer_t)))
 
-/* A kmsg for notify, whose right it takes; NULL without memory or receiver: the right is dropped. */
+static bool is_dead(struct ipc_port *port)
+{
+	bool dead;
+
+	ip_lock(port);
+	dead = !ip_active(port);
+	ip_unlock(port);
+	return dead;
+}
+
+/*
+ * A kmsg for notify, whose right it takes; NULL without memory or receiver: the right is dropped. A dead
+ * port gets none: the destruction of the unsendable message would make the next one, for ever.
+ */
 static struct ipc_kmsg *notification(struct ipc_port *notify, mach_msg_id_t id, mach_msg_size_t size)
 {
 	struct ipc_kmsg *kmsg;
 
 	if (!IP_VALID(notify))
 		return NULL;
+	if (is_dead(notify)) {
+		ipc_port_release_sonce(notify);
+		return NULL;
+	}
 	kmsg = ipc_kmsg_alloc(size);
 	if (!kmsg) {
 		atomic_fetch_add_explicit(&ipc_notify_lost, 1, memory_order_relaxed);
