@@ -17,6 +17,7 @@ struct mach_spawn {
 	mach_port_t stdio;       /* TASK_STDIO_PORT */
 	mach_port_t exit;        /* TASK_EXIT_PORT; MACH_PORT_NULL: none */
 	mach_port_t bootstrap;   /* TASK_BOOTSTRAP_PORT */
+	mach_port_t host;        /* TASK_HOST_PORT */
 };
 
 /*

@@ -21,7 +21,7 @@
 #define ADDRESS_LIMIT (1ull << 46)
 #define PIE_BASE 0x0000550000000000ull
 #define STACK_BYTES (1ull << 20)
-#define STACK_TOP 0x00007fffffffe000ull
+#define STACK_TOP 0x00007ffffffef000ull /* a page below the end of user addresses */
 #define STACK_ROOM (128u * 1024) /* of arguments, environment and vectors */
 #define VECTOR_MAX 1024u         /* of arguments plus environment */
 #define RANDOM_BYTES 16u
@@ -167,6 +167,8 @@ static kern_return_t set_ports(mach_port_t task, const struct mach_spawn *what)
 		result = task_set_special_port(task, TASK_EXIT_PORT, what->exit);
 	if (result == KERN_SUCCESS && what->bootstrap != MACH_PORT_NULL)
 		result = task_set_special_port(task, TASK_BOOTSTRAP_PORT, what->bootstrap);
+	if (result == KERN_SUCCESS && what->host != MACH_PORT_NULL)
+		result = task_set_special_port(task, TASK_HOST_PORT, what->host);
 	return result;
 }
 

@@ -55,6 +55,13 @@ ROUNDTRIP: list[str] = [
     "tests/unit/mig/roundtrip_test.c",
 ]
 
+# The servers' own data structures, in a program's form too.
+SERVERS: list[str] = [
+    "servers/bootstrap/start_list.c",
+    "servers/name/name_table.c",
+    "tests/unit/servers/tables_test.c",
+]
+
 USER_TEST_CFLAGS = ("-std=gnu17 -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Werror -Wno-unused-parameter "
                     "-Iinclude -Ilib -Ibuild/gen -Itests/unit/mig -fsanitize=address,undefined "
                     "-fno-sanitize-recover=all")
@@ -127,4 +134,7 @@ def emit_tests(n: Writer, generated: list[str]) -> list[str]:
             sheader_name="'<test/sample_server.h>'", flags="")
     objects = [n.build(f"build/host/user/{source.removeprefix('build/').rsplit('.', 1)[0]}.o", "mig_test_cc", [source],
                        order_only=[*generated, files[0]]) for source in [*ROUNDTRIP, *files[2:]]]
-    return [n.build("build/tests/unit/mig_roundtrip", "host_link", objects, libs="-lcmocka")]
+    tests = [n.build("build/tests/unit/mig_roundtrip", "host_link", objects, libs="-lcmocka")]
+    objects = [n.build(f"build/host/user/{source.rsplit('.', 1)[0]}.o", "mig_test_cc", [source], order_only=generated)
+               for source in SERVERS]
+    return [*tests, n.build("build/tests/unit/servers", "host_link", objects, libs="-lcmocka")]

@@ -34,7 +34,19 @@ SHORTCUTS: dict[str, list[str]] = {
 
 # Program -> its source files.
 PROGRAMS: dict[str, list[str]] = {
+    "bootstrap": ["kernel/kern/archive.c", "servers/bootstrap/bootstrap.c", "servers/bootstrap/start_list.c"],
+    "hello": ["examples/hello/hello.c"],
+    "name": ["servers/name/name.c", "servers/name/name_table.c"],
+    "runner": ["servers/runner/runner.c"],
 }
+
+# Example -> (its .defs, {program -> source files}).
+EXAMPLES: dict[str, tuple[str, dict[str, list[str]]]] = {
+    "counter": ("examples/counter/counter.defs", {"counter": ["examples/counter/client.c"],
+                                                  "counter-server": ["examples/counter/server.c"]}),
+}
+
+MANIFEST = "boot/image/manifest"
 
 CFLAGS = ("-std=gnu17 -O2 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections -Wall -Wextra -Werror "
           "-Wno-unused-parameter -Iinclude -Ibuild/gen -Ilib -Ikernel")
@@ -61,6 +73,36 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
             objects.append(compiled(user, renamed))
     library = n.build("build/libmach.a", "node_ar", objects)
     targets = [library]
+    n.rule("node_strip", "strip -o $out $in", "STRIP $out")
+
+    def program(name: str, parts: list[str]) -> None:
+        linked = n.build(f"build/programs/{name}", "node_link", [*parts, library])
+        targets.append(n.build(f"build/stripped/{name}", "node_strip", [linked]))
+
     for name, sources in PROGRAMS.items():
-        targets.append(n.build(f"build/programs/{name}", "node_link", [*map(compiled, sources), library]))
+        program(name, [compiled(source) for source in sources])
+    for name, (defs, programs) in EXAMPLES.items():
+        stem = f"build/gen/examples/{name}"
+        made = [f"{stem}{end}" for end in (".h", "_server.h", "_user.c", "_server.c", "_table.c")]
+        n.build(made, "mig", [defs], implicit=mig.tool(), header=made[0], sheader=made[1], user=made[2],
+                server=made[3], table=made[4], out_first=made[0], header_name=f"'\"{name}.h\"'",
+                sheader_name=f"'\"{name}_server.h\"'", flags="")
+        flags = "-Ibuild/gen/examples"
+
+        def example_object(source: str) -> str:
+            out = f"build/node/{source.removeprefix('build/').rsplit('.', 1)[0]}.o"
+            return n.build(out, "node_cc", [source], order_only=[*generated, made[0]], flags=flags)
+
+        stubs = [example_object(source) for source in made[2:]]
+        for program_name, sources in programs.items():
+            program(program_name, [*map(example_object, sources), *stubs])
+    targets.append(archive(n))
     return targets
+
+
+def archive(n: Writer) -> str:
+    n.comment("the boot archive")
+    n.rule("archive", "boot/image/archive.py -o $out $in", "ARCHIVE $out")
+    lines = [line.split("#")[0].split() for line in Path(MANIFEST).read_text().splitlines()]
+    files = [words[1] for words in lines if words]
+    return n.build("build/boot.cpio", "archive", [MANIFEST], implicit=["boot/image/archive.py", *files])

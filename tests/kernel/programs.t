@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Description: programs of the boot archive run: the kernel starts the first task, that starts the others by messages,
+and they find each other by name.
+
+Timeout: 300
+"""
+
+import subprocess
+import tempfile
+
+from runner import GOOD, Boot, boot
+from report import check, done
+
+
+FAILED = 3  # QEMU's status after machine_exit(1): what the first task said
+
+
+def archive(folder: str, start: str, *more: str) -> str:
+    with open(f"{folder}/start", "w") as f:
+        f.write(start)
+    subprocess.run(["boot/image/archive.py", "-o", f"{folder}/test.cpio", "-a", "build/boot.cpio",
+                    f"etc/start={folder}/start", *more], check=True)
+    return f"{folder}/test.cpio"
+
+
+def expect(name: str, result: Boot, status: int, *sentences: str) -> None:
+    said = all(sentence in result.text for sentence in sentences)
+    check(said and result.status == status and not result.bad_lines(), name, f"status {result.status}\n{result.text}")
+
+
+def unmodified_program(folder: str) -> None:
+    """A static musl program that knows nothing of Mach."""
+    with open(f"{folder}/plain.c", "w") as f:
+        f.write('#include <stdio.h>\nint main(int argc, char **argv) { printf("plain %d %s\\n", argc, argv[0]); return 0; }\n')
+    subprocess.run(["musl-gcc", "-static", f"{folder}/plain.c", "-o", f"{folder}/plain"], check=True)
+    image = archive(folder, "", f"bin/plain={folder}/plain")
+    expect("PRG0002 an unmodified static musl program prints", boot("init=bin/plain exit=1", archive=image), GOOD,
+           "plain 1 bin/plain")
+
+
+with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
+    expect("PRG0001 the first task calls the kernel by message", boot("init=bin/hello exit=1", archive="build/boot.cpio"),
+           GOOD, "Hello from node 0.0.0.0: 1 CPUs")
+    unmodified_program(temporary)
+    expect("PRG0003 the bootstrap server starts a program and ends with it",
+           boot("exit=1", archive=archive(temporary, "all last bin/hello\n")), GOOD, "Hello from node")
+    counters = "first server servers/name\nall server servers/runner\nall once bin/counter-server\nall last bin/counter 5 1000\n"
+    expect("PRG0004 a client finds a server by its name and calls it 1000 times",
+           boot("exit=1", archive=archive(temporary, counters)), GOOD, "counter: 5000\n")
+    expect("PRG0005 the same on two processors", boot("exit=1", cpus=2, archive=archive(temporary, counters)), GOOD,
+           "counter: 5000\n")
+    expect("PRG0006 a bad line of etc/start is named", boot("exit=1", archive=archive(temporary, "all now bin/hello\n")),
+           FAILED, "etc/start:1: WHERE HOW PATH")
+    expect("PRG0007 a file that is not there is named", boot("exit=1", archive=archive(
+        temporary, "all once bin/none\nall last bin/hello\n")), GOOD, "the boot archive has no file 'bin/none'")
+done()
