@@ -186,7 +186,7 @@ static void copy_costs(void)
 				break;
 			(void)vm_map_remove(map, b, sizes[s]);
 		}
-		ktest_ok(n == 500, "VMKT0011 500 copies of %u bytes", sizes[s]);
+		ktest_ok(n == 500, "VMKT%04u 500 copies of %u bytes", 11 + s, sizes[s]);
 		print_cost("copyin, copyout, remove of that", t, 500);
 	}
 	vm_map_deallocate(map);
@@ -277,7 +277,7 @@ KTEST(vm_smp)
 	frames = free_frames();
 	smp.map = vm_map_create();
 	ktest_ok(vm_map_allocate(smp.map, &a, 8 * PAGE_SIZE, VM_FLAGS_FIXED) == KERN_SUCCESS,
-		 "VMKT0012 memory for %u threads on %u CPUs", WORKERS, cpu_count);
+		 "VMKT0015 memory for %u threads on %u CPUs", WORKERS, cpu_count);
 	smp.left = WORKERS;
 	for (uintptr_t i = 0; i < WORKERS; i++)
 		thread_deallocate(kernel_thread_start("vm ktest", 64, smp_worker, (void *)i));
@@ -287,7 +287,7 @@ KTEST(vm_smp)
 	else
 		spin_unlock(&smp.lock);
 	vm_map_deallocate(smp.map);
-	ktest_ok(smp.wrong == 0, "VMKT0013 %u rounds of faults, forks and copies at the same time", ROUNDS);
-	ktest_ok(vm_object_count() == objects, "VMKT0014 leave no object");
+	ktest_ok(smp.wrong == 0, "VMKT0016 %u rounds of faults, forks and copies at the same time", ROUNDS);
+	ktest_ok(vm_object_count() == objects, "VMKT0017 leave no object");
 	kprintf("# frames free: %lu, then %lu (threads' stacks are given back later)\n", frames, free_frames());
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Boots the kernel in QEMU for a test and judges what it prints.
 
-topic(NAME) boots `test=NAME` (a KTEST of the kernel) and reports each of its TAP lines as a case of ours. A line
-that begins WARN:, PANIC: or LOCK-ORDER: fails a test that does not ask for it, and so does a wrong exit status
-or an overrun of the time limit.
+topic(NAME) boots `test=NAME` (a KTEST of the kernel) and reports each of its TAP lines as a case of ours;
+program(NAME) does so with a program for nodes. A line that begins WARN:, PANIC: or LOCK-ORDER: fails a test that does not
+ask for it, and so does a wrong exit status or an overrun of the time limit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +55,8 @@ def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 12
     return Boot(status, raw.decode(errors="replace").replace("\r", ""))
 
 
-def topic(name: str, *, cpus: int = 1, cpu: str = "max", **how: object) -> None:
-    """Run the kernel's test of that name; its cases become ours."""
-    result = boot(f"test={name}", cpus=cpus, cpu=cpu, **how)  # type: ignore[arg-type]
-    where = f"{cpu}, {cpus} CPU{'s' if cpus > 1 else ''}"
+def judge(name: str, result: Boot, where: str) -> None:
+    """The TAP cases of a boot become ours, and it must have run to its end."""
     cases = CASE.findall(result.text)
     for bad, text in cases:
         check(not bad, f"{text} [{where}]", "" if not bad else result.text[-2000:])
@@ -65,6 +64,23 @@ def topic(name: str, *, cpus: int = 1, cpu: str = "max", **how: object) -> None:
     whole = plan is not None and int(plan.group(1)) == len(cases) and result.status == GOOD
     check(whole and not result.bad_lines(), f"{name} ran to its end and the kernel complained of nothing [{where}]",
           f"status {result.status}\n{result.text[-3000:]}")
+
+
+def topic(name: str, *, cpus: int = 1, cpu: str = "max", **how: object) -> None:
+    """Run the kernel's test of that name."""
+    result = boot(f"test={name}", cpus=cpus, cpu=cpu, **how)  # type: ignore[arg-type]
+    judge(name, result, f"{cpu}, {cpus} CPU{'s' if cpus > 1 else ''}")
+
+
+def program(name: str, *, cpus: int = 1, **how: object) -> None:
+    """Run build/programs/NAME as the first and only task; it prints TAP and exits 0 if all is well."""
+    with tempfile.TemporaryDirectory(prefix="meshach-k-") as folder:
+        archive = f"{folder}/archive.cpio"
+        with open(archive, "wb") as f:
+            subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=name.encode(), stdout=f, check=True,
+                           cwd="build/programs")
+        result = boot(f"init={name} exit=1", cpus=cpus, archive=archive, **how)  # type: ignore[arg-type]
+    judge(name, result, f"{cpus} CPU{'s' if cpus > 1 else ''}")
 
 
 def panics(name: str, sentence: str, *functions: str) -> None:

@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Description: memory on the real page tables: faults, copies, several CPUs in one map, a program's view; nothing lost."""
+
+from runner import program, topic
+from report import done
+
+topic("vm")
+topic("vm", cpu="qemu64", memory=32)
+topic("vm_smp", cpus=1)
+topic("vm_smp", cpus=4)
+program("tests/vm_calls")
+program("tests/vm_calls", cpus=2, memory=64)
+done()
