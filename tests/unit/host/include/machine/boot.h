@@ -17,3 +17,6 @@ struct boot_info {
 };
 
 extern struct boot_info boot_info;
+
+/* Unpredictable bits; a program that links kern/host.c defines it. */
+uint64_t machine_random64(void);
