@@ -97,8 +97,7 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
         stubs = [example_object(source) for source in made[2:]]
         for program_name, sources in programs.items():
             program(program_name, [*map(example_object, sources), *stubs])
-    targets.append(archive(n))
-    return targets
+    return [*targets, archive(n), sdk(n, library, generated)]
 
 
 def archive(n: Writer) -> str:
@@ -107,3 +106,12 @@ def archive(n: Writer) -> str:
     lines = [line.split("#")[0].split() for line in Path(MANIFEST).read_text().splitlines()]
     files = [words[1] for words in lines if words]
     return n.build("build/boot.cpio", "archive", [MANIFEST], implicit=["boot/image/archive.py", *files])
+
+
+def sdk(n: Writer, library: str, generated: list[str]) -> str:
+    n.comment("the SDK")
+    headers = sorted(str(path) for folder in ("mach", "servers") for path in Path("include", folder).rglob("*.h"))
+    defs = sorted(str(path) for path in Path("include/idl").rglob("*.defs"))
+    n.rule("sdk", "tools/sdk/assemble.py build/sdk $library", "SDK")
+    return n.build("build/sdk/bin/meshach-cc", "sdk", ["tools/sdk/meshach-cc"], library=library,
+                   implicit=["tools/sdk/assemble.py", library, *headers, *defs, *generated, *mig.tool()])
