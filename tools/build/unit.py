@@ -16,6 +16,29 @@ HOST: list[str] = [
     "tests/unit/host/wait.c",
 ]
 
+# All of ipc but the network glue, over doubled tasks and memory; and what its tests share.
+IPC: list[str] = [
+    "kernel/ipc/ipc_entry.c",
+    "kernel/ipc/ipc_init.c",
+    "kernel/ipc/ipc_kmsg.c",
+    "kernel/ipc/ipc_kmsg_copyin.c",
+    "kernel/ipc/ipc_kmsg_copyout.c",
+    "kernel/ipc/ipc_mqueue.c",
+    "kernel/ipc/ipc_notify.c",
+    "kernel/ipc/ipc_object.c",
+    "kernel/ipc/ipc_port.c",
+    "kernel/ipc/ipc_pset.c",
+    "kernel/ipc/ipc_right.c",
+    "kernel/ipc/ipc_space.c",
+    "kernel/ipc/ipc_tt.c",
+    "kernel/ipc/mach_msg.c",
+    "kernel/ipc/mach_port.c",
+    "kernel/ipc/mach_port_trap.c",
+    "tests/unit/host/task.c",
+    "tests/unit/ipc/fixture.c",
+    *HOST,
+]
+
 # The doubles for VM's tests: the real page allocator and zones run on an arena.
 VM_HOST: list[str] = [
     "kernel/kern/kalloc.c",
@@ -72,6 +95,8 @@ UNIT: dict[str, list[str]] = {
     "crc32": ["lib/base/crc32.c", "tests/unit/base/crc32_test.c"],
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
+    "ipc_msg": ["tests/unit/ipc/msg_test.c", *IPC],
+    "ipc_right": ["tests/unit/ipc/right_test.c", *IPC],
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
