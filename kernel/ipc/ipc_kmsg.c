@@ -128,7 +128,10 @@ static void kmsg_dispose(struct ipc_kmsg *kmsg)
 {
 	mach_msg_bits_t bits = kmsg->ikm_header->msgh_bits;
 
-	ipc_port_release_right(kmsg->ikm_remote_port, MACH_MSGH_BITS_REMOTE(bits));
+	if (kmsg->ikm_arrived && MACH_MSGH_BITS_REMOTE(bits) == MACH_MSG_TYPE_PORT_SEND_ONCE)
+		ipc_port_release_sonce(kmsg->ikm_remote_port); /* it did not die unused */
+	else
+		ipc_port_release_right(kmsg->ikm_remote_port, MACH_MSGH_BITS_REMOTE(bits));
 	ipc_port_release_right(kmsg->ikm_local_port, MACH_MSGH_BITS_LOCAL(bits));
 	ipc_kmsg_clean_body(kmsg);
 	ipc_kmsg_free(kmsg);

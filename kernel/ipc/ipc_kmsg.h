@@ -30,7 +30,8 @@ struct ipc_kmsg {
 	uint32_t ikm_capacity;           /* bytes at ikm_header, trailer included */
 	bool ikm_from_net;               /* the glue wants to hear when it leaves the queue */
 	bool ikm_for_kernel;             /* in a thread's deferred list: deliver, do not destroy */
-	uint16_t ikm_net_flags;          /* the glue's own */
+	bool ikm_arrived;                /* at a kernel object: its destination right is used up */
+	uint8_t ikm_net_flags;           /* the glue's own */
 	uint64_t ikm_net;                /* the glue's own */
 	mach_msg_header_t ikm_header[];  /* 8-byte aligned */
 };

@@ -30,8 +30,10 @@ static uint64_t deadline_of(mach_msg_option_t option, mach_msg_option_t timeout_
 /* The call on a kernel object is made here, and its reply sent on; the requester may have ended. */
 static void call_kernel(struct ipc_kmsg *request)
 {
-	struct ipc_kmsg *reply = ipc_kobject_server(request);
+	struct ipc_kmsg *reply;
 
+	request->ikm_arrived = true;
+	reply = ipc_kobject_server(request);
 	if (reply)
 		(void)mach_msg_send_from_kernel(reply);
 }

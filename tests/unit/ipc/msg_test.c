@@ -227,7 +227,7 @@ static void IPC0106_a_message_too_large_is_destroyed_unless_the_receiver_asked_t
 			 MACH_RCV_TOO_LARGE);
 	assert_int_equal(m.h.msgh_size, MSG_SIZE);
 	assert_int_equal(m.h.msgh_local_port, port);
-	assert_int_equal(m.h.msgh_id, 0xeeeeeeee);
+	assert_int_equal((uint32_t)m.h.msgh_id, 0xeeeeeeee);
 	memset(&m, 0xee, sizeof m);
 	assert_int_equal(mach_msg_trap((uintptr_t)&m, MACH_RCV_MSG | MACH_RCV_LARGE, 0, 0, port, 0, NONE),
 			 MACH_RCV_TOO_LARGE);
@@ -360,7 +360,8 @@ static void IPC0111_a_full_queue_refuses_and_the_message_comes_back(void **state
 			 MACH_SEND_TIMED_OUT);
 	/* pseudo-received: as moved rights, ready to be sent again */
 	assert_int_equal(m.h.msgh_bits, MACH_MSGH_BITS(MOVE_SEND, MOVE_SEND));
-	assert_int_equal(m.h.msgh_remote_port, b);
+	assert_int_equal(type_of(b), 0); /* a right that was moved comes back under a new name */
+	b = m.h.msgh_remote_port;
 	assert_int_equal(m.h.msgh_local_port, reply);
 	assert_int_equal(refs(b, SEND), 1);
 	assert_int_equal(type_of(reply), MACH_PORT_TYPE_SEND_RECEIVE);
