@@ -133,9 +133,19 @@ PENDING: list[str] = [
 CFLAGS = (
     "-std=c17 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only "
     "-fno-omit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing "
-    "-Wall -Wextra -Werror -Wno-unused-parameter -DMESHACH_KERNEL -DMESHACH_DEBUG "
+    "-Wall -Wextra -Werror -Wno-unused-parameter -DMESHACH_KERNEL "
     "-Ikernel -Ikernel/arch/x86_64/include -Iinclude -Ilib -Inetipc/include -Inetipc -Ibuild/gen"
 )
+
+# Two kernels of the same sources: what runs and is measured, inlined across files (docs/why/2026-11-20-two-kernels.md), and what the
+# tests boot, with KASSERT and without that.
+VARIANTS: dict[str, str] = {
+    "": "-flto=2",
+    "debug/": "-DMESHACH_DEBUG",
+}
+
+# The compiler makes calls to these itself, after it has seen whole programs.
+NOT_LTO: set[str] = {"kernel/kern/string.c"}
 
 
 def object_name(source: str) -> str:
@@ -144,27 +154,36 @@ def object_name(source: str) -> str:
     return f"{stem}_{kind}" if kind == "S" else stem
 
 
+def emit_variant(n: Writer, generated: list[str], variant: str, flags: str) -> list[str]:
+    """The kernel build/VARIANTmeshach.elf; returns its targets."""
+    out = f"build/{variant}kernel"
+
+    def compiled(sources: list[str]) -> list[str]:
+        return [n.build(f"{out}/{object_name(source)}.o", "kernel_cc", [source], order_only=generated,
+                        flags="" if source in NOT_LTO or source.endswith(".S") else flags) for source in sources]
+
+    objects, pending = compiled([*SOURCES, *mig.kernel_sources()]), compiled(PENDING)
+    whole = n.build(f"{out}/whole.o", "kernel_whole", objects, flags=flags)
+    # Twice: the first link's symbols become a table for backtraces in the second.
+    script = ["kernel/arch/x86_64/kernel.ld"]
+    first = n.build(f"{out}/first.elf64", "kernel_link", [whole], implicit=script)
+    table = n.build(f"{out}/ksyms.S", "kernel_symbols", [first], implicit=["tools/ksyms.py"])
+    symbols = n.build(f"{out}/ksyms.o", "kernel_cc", [table])
+    elf = n.build(f"build/{variant}meshach.elf64", "kernel_link", [whole, symbols], implicit=script)
+    return [n.build(f"build/{variant}meshach.elf", "kernel_elf32", [elf]), *pending]
+
+
 def emit(n: Writer, generated: list[str]) -> list[str]:
     """Returns the default targets. generated: headers made by mig, built before any source."""
     n.comment("kernel")
     n.variable("kernel_cflags", CFLAGS)
-    n.rule("kernel_cc", "gcc $kernel_cflags -MMD -MF $out.d -c $in -o $out", "CC $in",
+    n.rule("kernel_cc", "gcc $kernel_cflags $flags -MMD -MF $out.d -c $in -o $out", "CC $in",
            depfile="$out.d", deps="gcc")
+    n.rule("kernel_whole", "gcc $kernel_cflags $flags -Wno-maybe-uninitialized -r -flinker-output=nolto-rel -nostdlib "
+           "$in -o $out", "WHOLE $out")
     n.rule("kernel_link", "gcc -nostdlib -static -no-pie -Wl,-T,kernel/arch/x86_64/kernel.ld "
-           "-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments $in -o $out", "LINK $out")
+           "-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments $in -o $out",
+           "LINK $out")
     n.rule("kernel_symbols", "tools/ksyms.py $in $out", "KSYMS $out")
     n.rule("kernel_elf32", "objcopy -O elf32-i386 $in $out", "ELF32 $out")
-    def compiled(sources: list[str]) -> list[str]:
-        return [n.build(f"build/kernel/{object_name(source)}.o", "kernel_cc", [source],
-                        order_only=generated) for source in sources]
-
-    objects, pending = compiled([*SOURCES, *mig.kernel_sources()]), compiled(PENDING)
-    if not objects:
-        return pending
-    # Twice: the first link's symbols become a table for backtraces in the second.
-    script = ["kernel/arch/x86_64/kernel.ld"]
-    first = n.build("build/kernel/first.elf64", "kernel_link", objects, implicit=script)
-    table = n.build("build/kernel/ksyms.S", "kernel_symbols", [first], implicit=["tools/ksyms.py"])
-    symbols = n.build("build/kernel/ksyms.o", "kernel_cc", [table])
-    elf = n.build("build/meshach.elf64", "kernel_link", [*objects, symbols], implicit=script)
-    return [n.build("build/meshach.elf", "kernel_elf32", [elf]), *pending]
+    return [target for variant, flags in VARIANTS.items() for target in emit_variant(n, generated, variant, flags)]
