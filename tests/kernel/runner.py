@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from report import check  # noqa: E402
 
-KERNEL = "build/meshach.elf"
+KERNEL = "build/debug/meshach.elf"
 GOOD = 1       # QEMU's status after machine_exit(0)
 PANICKED = 3   # after a panic
 STOPPED = 5    # after boot_stop()
@@ -40,7 +40,7 @@ class Boot:
 
 def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 128, archive: str | None = None,
          seconds: float = 90, more: tuple[str, ...] = ()) -> Boot:
-    """Boot build/meshach.elf with a command line; no network, console captured."""
+    """Boot build/debug/meshach.elf with a command line; no network, console captured."""
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", str(cpus), "-m", str(memory), "-nodefaults",
                "-display", "none", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-kernel", KERNEL, "-append", options, *more]
