@@ -39,6 +39,7 @@ PROGRAMS: dict[str, list[str]] = {
     "name": ["servers/name/name.c", "servers/name/name_table.c"],
     "runner": ["servers/runner/runner.c"],
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
+    "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],
 }
 
 # Example -> (its .defs, {program -> source files}).
