@@ -9,7 +9,7 @@ Timeout: 300
 import subprocess
 import tempfile
 
-from runner import GOOD, Boot, boot
+from runner import CASE, GOOD, PLAN, Boot, boot
 from report import check, done
 
 
@@ -39,6 +39,18 @@ def unmodified_program(folder: str) -> None:
            "plain 1 bin/plain")
 
 
+def program(name: str, folder: str, cpus: int) -> None:
+    """A test program of tests/programs, run by the bootstrap server: its cases become ours."""
+    servers = "first server servers/name\nall server servers/runner\nall last bin/test\n"
+    result = boot("exit=1", cpus=cpus, archive=archive(folder, servers, f"bin/test=build/stripped/{name}"))
+    cases = CASE.findall(result.text)
+    for bad, text in cases:
+        check(not bad, f"{text} [{cpus} CPU]", "" if not bad else result.text)
+    plan = PLAN.search(result.text)
+    check(plan is not None and int(plan.group(1)) == len(cases) and result.status == GOOD and not result.bad_lines(),
+          f"{name} ran to its end [{cpus} CPU]", f"status {result.status}\n{result.text[-3000:]}")
+
+
 with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
     expect("PRG0001 the first task calls the kernel by message", boot("init=bin/hello exit=1", archive="build/boot.cpio"),
            GOOD, "Hello from node 0.0.0.0: 1 CPUs")
@@ -54,4 +66,6 @@ with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
            FAILED, "etc/start:1: WHERE HOW PATH")
     expect("PRG0007 a file that is not there is named", boot("exit=1", archive=archive(
         temporary, "all once bin/none\nall last bin/hello\n")), GOOD, "the boot archive has no file 'bin/none'")
+    for cpus in (1, 2):
+        program("test-servers", temporary, cpus)
 done()

@@ -38,6 +38,7 @@ PROGRAMS: dict[str, list[str]] = {
     "hello": ["examples/hello/hello.c"],
     "name": ["servers/name/name.c", "servers/name/name_table.c"],
     "runner": ["servers/runner/runner.c"],
+    "test-servers": ["tests/programs/servers_live.c"],
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
     "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],
 }
