@@ -9,6 +9,7 @@ from .ninja import Writer
 # Program in build/tools -> its source files, beside the transport's. With sanitizers.
 TOOLS: dict[str, list[str]] = {
     "roce_capture": ["tests/proto/roce_capture.c", "tests/unit/roce/net.c"],
+    "roce_side": ["netipc/hosted/link_dgram.c", "tests/system/rxe/roce_side.c"],
 }
 
 # Test in build/tests -> its source files, beside the transport's.

@@ -15,9 +15,12 @@ WANTED: dict[str, dict[str, str]] = {
         "qemu-system-x86": "the nodes are its virtual machines",
     },
     "test": {
+        "busybox-static": "the user land of the Linux guest that talks RoCEv2 with us",
         "gdb": "reads the kernel's symbols in the debugging tests",
+        "ibverbs-providers": "rxe, Linux's RoCEv2, as a real peer of our transport",
         "libcmocka-dev": "unit tests",
         "libdpdk-dev": "the vhost fabric's switch",
+        "libibverbs-dev": "the program that drives rxe",
         "perl": "prove, which runs the tests",
         "pkg-config": "finds DPDK",
         "tshark": "reads captures of the fabric",
