@@ -21,8 +21,8 @@
 #define ANSWER_BYTES (1u << 18)
 #define LAST_LINES 12u /* of a node's log, shown when it did not boot */
 
-/* What the node's log says when it is up: the bootstrap server has started all others. */
-#define READY_TEXT "bootstrap: ready"
+/* What the node's log says when it is up: its runner is known to the cluster's name server. */
+#define READY_TEXT "runner: ready"
 
 struct options {
 	char directory[PATH_BYTES]; /* the cluster's state */

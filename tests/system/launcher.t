@@ -51,7 +51,7 @@ for name in ("meshach-switch", "meshach-switch-vhost"):
     os.symlink(ROOT / "build" / name, f"{image}/{name}")
 with open(f"{image}/boot.cpio", "wb") as f:
     f.write(newc("one", b"1") + newc("TRAILER!!!", b"", 0))
-make_kernel(r"\nbootstrap: ready\n")
+make_kernel(r"\nrunner: ready\n")
 c = Cluster(image)
 
 r = c.meshach("status")
@@ -82,7 +82,7 @@ check(all(os.path.exists(n["log"]) for n in s["nodes"]), "LAU0010 status says wh
 r = c.meshach("up")
 check(r.returncode == 1 and "already" in r.stderr, "LAU0011 a second cluster in the same place is refused", r.stderr)
 r = c.meshach("console", "2")
-check("bootstrap: ready" in r.stdout and r.returncode == 0, "LAU0012 console shows what the node said", r.stdout)
+check("runner: ready" in r.stdout and r.returncode == 0, "LAU0012 console shows what the node said", r.stdout)
 check("error" not in c.meshach("kill", "2").stderr and c.status()["nodes"][1]["state"] == "ended", "LAU0013 kill ends a node")
 check("not running" in c.meshach("kill", "2").stderr, "LAU0014 a dead node cannot be killed again")
 c.meshach("start", "2")

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run.c - `meshach run --on NODE PROGRAM [ARGUMENT]...`: this process becomes a node of the cluster
+ * (cluster/hosted) and has the node's runner run a program of this host's.
+ *
+ * The program's bytes go in messages; its output comes to a port of ours (console.defs), its end to
+ * another (task_exit.defs). One thread serves these ports; the first waits for the end, for Ctrl-C,
+ * and for the cluster's or the node's death.
+ */
+#include <mach/mach.h>
+#include <mach/notify_server.h>
+#include <servers/bootstrap_names.h>
+#include <servers/console_server.h>
+#include <servers/limits.h>
+#include <servers/runner.h>
+#include <servers/task_exit_server.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hosted.h"
+#include "json.h"
+#include "meshach.h"
+
+#define REQUEST_MAX 4096u
+#define MARK_ID 1 /* no interface has it */
+#define LOOK_UP_TRIES 100
+#define LOOK_UP_PAUSE_US 100000
+
+enum end { END_EXITED = 'e', END_NODE_DIED = 'd' };
+
+static struct {
+	const struct options *o;
+	mach_port_t set, stdio, exit, notify, session;
+	int ends[2];       /* the server thread tells the first how it ended */
+	int status;        /* wait(2)'s */
+	bool exited;       /* and the mark is still to be sent; the server thread's */
+	FILE *captured[3]; /* --json: what the program wrote on streams 1 and 2 */
+	char *text[3];
+	size_t size[3];
+} run;
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+	interrupted = 1;
+}
+
+static void tell(enum end end)
+{
+	char byte = (char)end;
+
+	(void)!write(run.ends[1], &byte, 1);
+}
+
+static kern_return_t take_output(mach_port_t console, natural_t stream, char *data,
+				 mach_msg_type_number_t size)
+{
+	FILE *out = stream == 2 ? stderr : stdout;
+
+	if (run.captured[1] != NULL)
+		out = run.captured[stream == 2 ? 2 : 1];
+	fwrite(data, 1, size, out);
+	fflush(out);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t take_exit(mach_port_t port, uint64_t id, int status)
+{
+	run.status = status;
+	run.exited = true;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t take_dead_name(mach_port_t notify, mach_port_name_t name)
+{
+	tell(END_NODE_DIED);
+	return KERN_SUCCESS;
+}
+
+static const struct console_ops console_calls = {.console_write = take_output};
+static const struct task_exit_ops exit_calls = {.task_exited = take_exit};
+static const struct notify_ops notify_calls = {.mach_notify_dead_name = take_dead_name};
+
+static boolean_t calls(mach_msg_header_t *in, mach_msg_header_t *out)
+{
+	return console_demux(&console_calls, in, out) || task_exit_demux(&exit_calls, in, out) ||
+	       notify_demux(&notify_calls, in, out);
+}
+
+/*
+ * What the program wrote before its end may still be queued at another port than its end was: a
+ * mark behind it tells when all is taken. While the queue is full there is more to come, and
+ * another try.
+ */
+static void send_mark(void)
+{
+	mach_msg_header_t mark = {
+		.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0),
+		.msgh_size = sizeof(mark),
+		.msgh_remote_port = run.stdio,
+		.msgh_id = MARK_ID,
+	};
+
+	if (mach_msg(&mark, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof(mark), 0, MACH_PORT_NULL, 0,
+		     MACH_PORT_NULL) == MACH_MSG_SUCCESS)
+		run.exited = false;
+}
+
+static boolean_t take_mark(const mach_msg_header_t *in, mach_msg_header_t *out)
+{
+	mig_reply_error_t *reply = (mig_reply_error_t *)out;
+
+	if (in->msgh_id != MARK_ID)
+		return FALSE;
+	*reply = (mig_reply_error_t){.RetCode = MIG_NO_REPLY};
+	tell(END_EXITED);
+	return TRUE;
+}
+
+static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
+{
+	boolean_t known = take_mark(in, out) || calls(in, out);
+
+	if (run.exited)
+		send_mark();
+	return known;
+}
+
+static void *serve(void *unused)
+{
+	(void)mach_msg_server(demux, REQUEST_MAX, run.set, MACH_MSG_OPTION_NONE);
+	return NULL;
+}
+
+static void must(kern_return_t result, const char *what)
+{
+	if (result != KERN_SUCCESS)
+		die("node %u: %s: %s", run.o->on, what, mach_error_string(result));
+}
+
+static mach_port_t new_port(void)
+{
+	mach_port_t port;
+
+	must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port), "making a port");
+	must(mach_port_move_member(mach_task_self(), port, run.set), "serving a port");
+	must(mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND),
+	     "making a right");
+	return port;
+}
+
+/* Take a port of the switch and join the cluster there. Returns the connection that keeps the port.
+ */
+static int join(const struct options *o)
+{
+	char answer[2048], error[256];
+	struct hosted_link link = {.mtu = 9000};
+	int64_t address = 0, netmask = 0;
+	const char *wrong;
+	int fd = control_connect(o, "switch");
+
+	if (fd < 0)
+		die("no cluster is up in %s (meshach up starts one)", o->directory);
+	if (!control_ask(fd, "attach", answer, sizeof(answer)))
+		die("the switch does not answer");
+	if (json_get_string(answer, "error", error, sizeof(error)))
+		die("the switch: %s", error);
+	if (!json_get_string(answer, "local", link.local, sizeof(link.local)) ||
+	    !json_get_string(answer, "remote", link.remote, sizeof(link.remote)) ||
+	    !json_get_number(answer, "address", &address) ||
+	    !json_get_number(answer, "netmask", &netmask))
+		die("the switch gave no port");
+	link.address = (uint32_t)address;
+	link.netmask = (uint32_t)netmask;
+	if ((wrong = hosted_join(&link)) != NULL)
+		die("joining the cluster: %s", wrong);
+	return fd;
+}
+
+static mach_port_t find_runner(uint32_t node)
+{
+	char name[NAME_STRING_MAX];
+	mach_port_t runner;
+	kern_return_t result = KERN_FAILURE;
+
+	snprintf(name, sizeof(name), "runner/%u", node);
+	for (int i = 0; i < LOOK_UP_TRIES && !interrupted; i++) {
+		result = bootstrap_look_up(MACH_PORT_NULL, name, &runner);
+		if (result == KERN_SUCCESS)
+			return runner;
+		if (result != KERN_INVALID_NAME)
+			break;
+		usleep(LOOK_UP_PAUSE_US);
+	}
+	if (interrupted)
+		exit(130);
+	if (result == KERN_INVALID_NAME)
+		die("there is no node %u, or it is not up", node);
+	die("the name server does not answer: %s", mach_error_string(result));
+}
+
+static char *read_program(const char *path, size_t *size)
+{
+	struct stat status;
+	FILE *file = fopen(path, "re");
+	char *bytes;
+
+	if (file == NULL)
+		die("%s: %s", path, strerror(errno));
+	if (fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+		die("%s is no program", path);
+	bytes = malloc((size_t)status.st_size);
+	if (bytes == NULL)
+		die("out of memory");
+	*size = fread(bytes, 1, (size_t)status.st_size, file);
+	fclose(file);
+	if (*size != (size_t)status.st_size)
+		die("%s cannot be read whole", path);
+	return bytes;
+}
+
+static void send_program(mach_port_t session, const char *bytes, size_t size)
+{
+	for (size_t at = 0; at < size && !interrupted; at += RUN_DATA_MAX) {
+		size_t part = size - at < RUN_DATA_MAX ? size - at : RUN_DATA_MAX;
+
+		must(run_data(session, at, (const uint8_t *)bytes + at,
+			      (mach_msg_type_number_t)part),
+		     "sending the program");
+	}
+}
+
+static void start_program(mach_port_t session)
+{
+	char arguments[RUN_STRINGS_MAX];
+	size_t used = 0;
+	kern_return_t result;
+
+	for (int i = 0; i < run.o->rest_count; i++) {
+		size_t length = strlen(run.o->rest[i]) + 1;
+
+		if (used + length > sizeof(arguments))
+			die("the arguments are longer than %zu bytes", sizeof(arguments));
+		memcpy(arguments + used, run.o->rest[i], length);
+		used += length;
+	}
+	result = run_start(session, arguments, (mach_msg_type_number_t)used, "", 0, run.stdio,
+			   run.exit);
+	if (result == KERN_FAILURE)
+		die("%s is no static x86-64 program (meshach-cc makes one)", run.o->rest[0]);
+	must(result, "starting the program");
+}
+
+/* Wait for the program's end; returns the exit status. */
+static int wait_for_end(int switch_fd)
+{
+	for (;;) {
+		struct pollfd fds[2] = {{.fd = run.ends[0], .events = POLLIN},
+					{.fd = switch_fd, .events = POLLIN}};
+		char end;
+
+		if (poll(fds, 2, 200) <= 0 && !interrupted)
+			continue;
+		if (interrupted) {
+			(void)run_kill(run.session);
+			return 130;
+		}
+		if (fds[0].revents != 0 && read(run.ends[0], &end, 1) == 1) {
+			if (end == END_NODE_DIED)
+				die("node %u died", run.o->on);
+			if (WIFSIGNALED(run.status))
+				complain("the program was ended by signal %d",
+					 WTERMSIG(run.status));
+			return WIFSIGNALED(run.status) ? 128 + WTERMSIG(run.status)
+						       : WEXITSTATUS(run.status);
+		}
+		if (fds[1].revents != 0)
+			die("the cluster went down");
+	}
+}
+
+static void print_json(int status)
+{
+	for (int i = 1; i <= 2; i++)
+		fclose(run.captured[i]);
+	printf("{\"node\": %u, \"status\": %d, \"stdout\": ", run.o->on, status);
+	json_string(stdout, run.text[1]);
+	fputs(", \"stderr\": ", stdout);
+	json_string(stdout, run.text[2]);
+	puts("}");
+}
+
+static void open_ports(void)
+{
+	pthread_t server;
+
+	must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &run.set),
+	     "making a port set");
+	run.stdio = new_port();
+	run.exit = new_port();
+	run.notify = new_port();
+	if (pipe(run.ends) != 0 || pthread_create(&server, NULL, serve, NULL) != 0)
+		die("cannot start: %s", strerror(errno));
+}
+
+int command_run(const struct options *o)
+{
+	struct sigaction action = {.sa_handler = on_interrupt};
+	mach_port_t runner, previous = MACH_PORT_NULL;
+	int switch_fd, status;
+	size_t size;
+	char *bytes;
+
+	run.o = o;
+	if (o->on == 0 || o->rest_count == 0)
+		die("run wants --on NODE and a program");
+	bytes = read_program(o->rest[0], &size);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	for (int i = 1; i <= 2 && o->json; i++)
+		run.captured[i] = open_memstream(&run.text[i], &run.size[i]);
+	switch_fd = join(o);
+	open_ports();
+	runner = find_runner(o->on);
+	must(run_begin(runner, basename(o->rest[0]), size, &run.session), "the runner");
+	must(mach_port_request_notification(mach_task_self(), run.session, MACH_NOTIFY_DEAD_NAME, 0,
+					    run.notify, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous),
+	     "watching the node");
+	send_program(run.session, bytes, size);
+	free(bytes);
+	if (!interrupted)
+		start_program(run.session);
+	status = wait_for_end(switch_fd);
+	(void)mach_port_deallocate(mach_task_self(), run.session);
+	hosted_leave();
+	if (o->json)
+		print_json(status);
+	return status;
+}
