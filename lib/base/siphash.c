@@ -3,12 +3,12 @@
 #include <base/siphash.h>
 #include <base/string.h>
 
-static inline uint64_t rotate(uint64_t x, int bits)
+static inline uint64_t rotate(uint64_t x, unsigned by)
 {
-	return x << bits | x >> (64 - bits);
+	return (x << by) | (x >> (64 - by));
 }
 
-static inline void rounds(uint64_t v[4], int count)
+static inline void rounds(uint64_t v[4], unsigned count)
 {
 	while (count-- > 0) {
 		v[0] += v[1];
@@ -24,25 +24,59 @@ static inline void rounds(uint64_t v[4], int count)
 	}
 }
 
+static inline void word(struct siphash *h, uint64_t w)
+{
+	h->v[3] ^= w;
+	rounds(h->v, 2);
+	h->v[0] ^= w;
+}
+
+void siphash_start(struct siphash *h, const struct siphash_key *key)
+{
+	h->v[0] = key->k[0] ^ 0x736f6d6570736575u;
+	h->v[1] = key->k[1] ^ 0x646f72616e646f6du;
+	h->v[2] = key->k[0] ^ 0x6c7967656e657261u;
+	h->v[3] = key->k[1] ^ 0x7465646279746573u;
+	h->partial = h->length = 0;
+}
+
+void siphash_add(struct siphash *h, const void *bytes, size_t n)
+{
+	const uint8_t *at = bytes;
+
+	while (n > 0) {
+		if (h->length % 8 == 0 && n >= 8) {
+			uint64_t w;
+
+			memcpy(&w, at, 8);
+			word(h, w);
+			h->length += 8;
+			at += 8;
+			n -= 8;
+			continue;
+		}
+		h->partial |= (uint64_t)*at++ << (8 * (h->length % 8));
+		n--;
+		if (++h->length % 8 == 0) {
+			word(h, h->partial);
+			h->partial = 0;
+		}
+	}
+}
+
+uint64_t siphash_end(struct siphash *h)
+{
+	word(h, h->partial | h->length << 56);
+	h->v[2] ^= 0xff;
+	rounds(h->v, 4);
+	return h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3];
+}
+
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t n)
 {
-	uint64_t v[4] = { key->k[0] ^ 0x736f6d6570736575u, key->k[1] ^ 0x646f72616e646f6du,
-			  key->k[0] ^ 0x6c7967656e657261u, key->k[1] ^ 0x7465646279746573u };
-	const uint8_t *at = bytes;
-	uint64_t word, last = (uint64_t)n << 56;
+	struct siphash h;
 
-	for (size_t left = n; left >= 8; left -= 8, at += 8) {
-		memcpy(&word, at, 8);
-		v[3] ^= word;
-		rounds(v, 2);
-		v[0] ^= word;
-	}
-	for (size_t i = 0; i < n % 8; i++)
-		last |= (uint64_t)at[i] << (8 * i);
-	v[3] ^= last;
-	rounds(v, 2);
-	v[0] ^= last;
-	v[2] ^= 0xff;
-	rounds(v, 4);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	siphash_start(&h, key);
+	siphash_add(&h, bytes, n);
+	return siphash_end(&h);
 }

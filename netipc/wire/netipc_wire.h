@@ -32,7 +32,7 @@
 	X(REGISTER, 7)     /* nw_ref: the sender was given a send right by a third node */             \
 	X(REGISTERED, 8)   /* nw_ref: answer; code NW_OK or NW_DEAD or NW_BAD_RIGHT */                 \
 	X(UNREGISTER, 9)   /* nw_ref: the sender holds no send right any more; count */                \
-	X(UNREGISTERED, 10) /* nw_ref: answer: it was taken off the holder list; count */              \
+	X(UNREGISTERED, 10) /* nw_ref: answer: off the holder list, or NW_STALE; count */              \
 	X(ONCE_REGISTER, 11) /* nw_ref: the sender was given a send-once right by a third node */      \
 	X(ONCE_REGISTERED, 12) /* nw_ref: answer */                                                    \
 	X(ONCE_DESTROY, 13) /* nw_ref: a send-once right died unused */                                \
@@ -65,6 +65,7 @@ enum nw_code {
 	NW_PULL_FAILED = 6,  /* its memory could not be read */
 	NW_DEAD = 7,         /* REGISTERED: the port is dead */
 	NW_MOVED_AWAY = 8,   /* reserved for moves */
+	NW_STALE = 10,       /* UNREGISTERED: the home has given more rights than count */
 	NW_NOMEM_PAGING_ONLY = 9, /* reserved (design N11): only paging-class messages are taken */
 };
 
@@ -230,11 +231,16 @@ struct nw_connect {
 	uint32_t seen;       /* the receiver's generation that it is connected to; 0: none */
 	uint32_t qpn;
 	uint32_t psn;
-	uint32_t mtu;
+	uint16_t mtu;
+	uint16_t flags;      /* enum nw_connect_flags */
 	uint32_t window;     /* numbered records that may be outstanding at first */
 	uint64_t expected;   /* the number of the record that the sender expects next */
 	uint32_t bulk_qpn, bulk_psn; /* room for the second queue pair; zeros */
 	uint8_t authenticator[32];
+};
+
+enum nw_connect_flags {
+	NW_CONNECT_ASKING = 1, /* not connected yet: please answer */
 };
 
 enum nw_member_state {

@@ -8,6 +8,7 @@ from .ninja import Writer
 
 # Program in build/tools -> its source files, beside the transport's. With sanitizers.
 TOOLS: dict[str, list[str]] = {
+    "netipc_sim": ["tests/sim/main.c", *unit.SIM, *(s for s in unit.NETIPC if s not in unit.ROCE)],
     "roce_capture": ["tests/proto/roce_capture.c", "tests/unit/roce/net.c"],
     "roce_side": ["netipc/hosted/link_dgram.c", "tests/system/rxe/roce_side.c"],
 }

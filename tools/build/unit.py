@@ -88,6 +88,27 @@ ROCE: list[str] = [
     "netipc/roce/timer.c",
 ]
 
+# The engine above it, and the simulator of clusters that drives it in tests.
+NETIPC: list[str] = [
+    "lib/base/siphash.c",
+    "netipc/engine/bulk.c",
+    "netipc/engine/connect.c",
+    "netipc/engine/engine.c",
+    "netipc/engine/export.c",
+    "netipc/engine/member.c",
+    "netipc/engine/proxy.c",
+    "netipc/engine/receive.c",
+    "netipc/engine/send.c",
+    "netipc/engine/stream.c",
+]
+
+SIM: list[str] = [
+    "netipc/provider/fake/fake_net.c",
+    "netipc/provider/fake/fake_qp.c",
+    "tests/sim/netipc_sim.c",
+    "tests/sim/sim_fake.c",
+]
+
 # Test name -> its source files (tests/unit mirrors the source tree). Each is one cmocka program.
 UNIT: dict[str, list[str]] = {
     "boot_input": ["kernel/kern/archive.c", "kernel/kern/options.c", "lib/base/elf.c",
@@ -97,7 +118,9 @@ UNIT: dict[str, list[str]] = {
     "host": ["tests/unit/host/smoke_test.c", *HOST],
     "ipc_msg": ["tests/unit/ipc/msg_test.c", *IPC],
     "ipc_right": ["tests/unit/ipc/right_test.c", *IPC],
+    "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *NETIPC],
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
+    "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],

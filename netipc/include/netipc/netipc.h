@@ -10,7 +10,9 @@
  *
  * The caller (the glue) owns ports; the engine knows them by cookies:
  *   an EXPORT is a local port that other nodes hold rights to. The glue keeps one pointer per port (a
- *   slot, NULL at first) which the engine fills when it makes the export and clears when it drops it.
+ *   slot, NULL at first) which the engine fills when it makes the export and clears when it drops it;
+ *   a reference on the port goes with it, taken by the glue when it sees the slot filled and given up at
+ *   NETIPC_UP_EXPORT_GONE.
  *   a PROXY stands for a port whose home is another node: one per port, with the glue's cookie once the
  *   glue has given it one (netipc_proxy_attach), without it as soon as the glue has let go.
  *
@@ -35,7 +37,7 @@ struct netipc_delivery;
 struct netipc_config {
 	struct provider *provider;
 	np_addr_t self;           /* this node's IPv4 address */
-	uint64_t incarnation;     /* of this boot: never the same twice; not 0 */
+	uint64_t incarnation;     /* of this boot: greater than that of any boot before; not 0 */
 	uint64_t cluster;         /* nodes of another number are not heard */
 	uint64_t key[2];          /* the cluster's, for MACs */
 	bool keyed;
@@ -161,13 +163,14 @@ enum netipc_right_kind netipc_delivery_right(const struct netipc_delivery *d, ui
 /*
  * Purpose: take the message and its rights (right_count entries of rights are filled in; the glue
  *   attaches proxies that have no cookie before it drops the shard lock). With something to pull, local
- *   lists where the bytes go (stays valid until NETIPC_UP_PULLED, which follows); else the delivery
- *   is over and its pointers are dead.
+ *   lists where the bytes go (stays valid until NETIPC_UP_PULLED, which follows with cookie). What
+ *   the offer pointed at is dead on return.
  * Returns NETIPC_OK; NETIPC_DEAD (sender or port died meanwhile) and NETIPC_NO_MEMORY (the sender is
  *   told): the delivery is over, the glue frees what it made ready.
  */
 int netipc_deliver_accept(struct netipc *e, struct netipc_delivery *d, struct netipc_right_in *rights,
-			  const struct np_sge *local, uint32_t local_count, uint64_t now_ns);
+			  const struct np_sge *local, uint32_t local_count, void *cookie,
+			  uint64_t now_ns);
 /* The queue is full. NETIPC_OK: over; the home owes a slot. NETIPC_RETRY: offer it to the port again. */
 int netipc_deliver_full(struct netipc *e, struct netipc_delivery *d, uint64_t now_ns);
 
@@ -185,7 +188,9 @@ void netipc_slot_freed(struct netipc *e, struct netipc_export *x, uint64_t now_n
 
 /* The cookie of a proxy; NULL: the glue has none. */
 void *netipc_proxy_cookie(const struct netipc_proxy *p);
-void netipc_proxy_attach(struct netipc_proxy *p, void *cookie);
+void netipc_proxy_attach(struct netipc *e, struct netipc_proxy *p, void *cookie);
+/* The glue has no send right of it any more (it may have send-once rights). */
+void netipc_proxy_no_sends(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns);
 /* The glue has no right of it any more and forgets it (p is dead for the caller). */
 void netipc_proxy_detach(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns);
 /* A send-once right of it died unused: its home sends the notification. */
@@ -224,12 +229,13 @@ enum netipc_sent {
 enum netipc_upcall_kind {
 	NETIPC_UP_NONE = 0,
 	NETIPC_UP_DELIVER,     /* deliver: settle it with netipc_deliver_*() */
-	NETIPC_UP_PULLED,      /* delivery, cookie of _accept's local list; status */
+	NETIPC_UP_PULLED,      /* the cookie of netipc_deliver_accept(); status: all bytes are there, or not */
 	NETIPC_UP_SENT,        /* cookie, sent, rights_moved, pulling */
 	NETIPC_UP_RELEASED,    /* cookie: the bytes of an accepted message are read (or its reader died) */
 	NETIPC_UP_NO_SENDERS,  /* port: the last other node that held send rights has let go */
 	NETIPC_UP_ONCE_LOST,   /* port: a send-once right that was abroad died unused */
-	NETIPC_UP_PROXY_DEAD,  /* proxy with this cookie is dead and detached: its rights are dead names */
+	NETIPC_UP_EXPORT_GONE, /* port: its export was dropped; nothing more of that export follows */
+	NETIPC_UP_PROXY_DEAD,  /* the proxy with this cookie is dead: the glue detaches it */
 	NETIPC_UP_NODE_UP,     /* node, incarnation */
 	NETIPC_UP_NODE_DOWN,   /* node, incarnation: certified dead, or left */
 	NETIPC_UP_NAME_SERVER, /* the name server became known or changed */
@@ -241,7 +247,6 @@ struct netipc_upcall {
 	enum netipc_upcall_kind kind;
 	void *cookie;           /* of a message or a port or a proxy */
 	struct netipc_deliver deliver;
-	struct netipc_delivery *delivery;
 	enum netipc_sent sent;
 	bool rights_moved;
 	bool pulling;

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * export.c - the home side of rights: which nodes hold send rights to our ports, where our send-once rights
+ * are, and whose messages wait for a slot.
+ *
+ * References: an export lives while it has holders, send-once rights abroad, waiting messages, open
+ * deliveries, or is the name server. A holder entry counts the rights given (granted); it goes when the
+ * holder says it received as many and keeps none (docs/wire.md, Rights). While an export lives, the glue
+ * holds a reference on its port, which it gives up at EXPORT_GONE.
+ */
+#include "engine/engine.h"
+
+/* ---- identity ---- */
+
+void export_uid(const struct netipc *e, const struct netipc_export *x, struct nw_uid *uid)
+{
+	*uid = (struct nw_uid){ .incarnation = e->incarnation, .serial = x->serial, .node = e->c.self };
+}
+
+uint64_t export_check(const struct netipc *e, const struct nw_uid *uid, uint64_t once_id)
+{
+	struct siphash s;
+
+	siphash_start(&s, &e->secret);
+	siphash_add(&s, uid, sizeof(*uid));
+	siphash_add(&s, &once_id, sizeof(once_id));
+	return siphash_end(&s);
+}
+
+struct netipc_export *export_find(struct netipc *e, const struct nw_uid *uid)
+{
+	struct netipc_export *x;
+
+	if (uid->node != e->c.self || uid->incarnation != e->incarnation)
+		return NULL;
+	x = e->export_hash[uid->serial & e->hash_mask];
+	while (x != NULL && x->serial != uid->serial)
+		x = x->hash_next;
+	return x;
+}
+
+/* The export of a port, made if there is none; the caller knows that the pool has one. */
+struct netipc_export *export_get(struct netipc *e, void *port, struct netipc_export **slot)
+{
+	struct netipc_export *x = *slot;
+
+	if (x != NULL)
+		return x;
+	x = pool_get(&e->export_pool);
+	memset(x, 0, sizeof(*x));
+	list_init(&x->link);
+	list_init(&x->holders);
+	list_init(&x->onces);
+	list_init(&x->waiting);
+	x->serial = e->next_serial++;
+	x->port = port;
+	x->slot = slot;
+	x->hash_next = e->export_hash[x->serial & e->hash_mask];
+	e->export_hash[x->serial & e->hash_mask] = x;
+	*slot = x;
+	return x;
+}
+
+static void export_unhash(struct netipc *e, struct netipc_export *x)
+{
+	struct netipc_export **at = &e->export_hash[x->serial & e->hash_mask];
+
+	while (*at != NULL && *at != x)
+		at = &(*at)->hash_next;
+	if (*at == x)
+		*at = x->hash_next;
+}
+
+/* Drop it if nothing needs it; the struct goes when EXPORT_GONE is fetched. */
+void export_try_drop(struct netipc *e, struct netipc_export *x)
+{
+	if (x->gone || !list_empty(&x->holders) || !list_empty(&x->onces) || !list_empty(&x->waiting) ||
+	    x->deliveries > 0 || x->name_server || x->no_senders.queued || x->once_lost.queued)
+		return;
+	if (!x->dead)
+		export_unhash(e, x);
+	if (x->slot != NULL)
+		*x->slot = NULL;
+	x->slot = NULL;
+	x->gone = true;
+	list_remove(&x->link);
+	upcall_add(e, &x->gone_up, NETIPC_UP_EXPORT_GONE);
+}
+
+/* ---- holders ---- */
+
+struct holder *holder_find(struct netipc_export *x, struct peer *p)
+{
+	LIST_FOR_EACH(l, &x->holders) {
+		struct holder *h = container_of(l, struct holder, link);
+
+		if (h->peer == p)
+			return h;
+	}
+	return NULL;
+}
+
+bool netipc_export_has_senders(const struct netipc_export *x)
+{
+	return !list_empty(&x->holders);
+}
+
+/* One more right of x is p's. False: no memory. */
+bool holder_grant(struct netipc *e, struct netipc_export *x, struct peer *p)
+{
+	struct holder *h = holder_find(x, p);
+
+	if (h == NULL) {
+		h = pool_get(&e->holder_pool);
+		if (h == NULL)
+			return false;
+		*h = (struct holder){ .x = x, .peer = p };
+		list_init(&h->link);
+		list_init(&h->peer_link);
+		list_add_tail(&x->holders, &h->link);
+		list_add_tail(&p->holders, &h->peer_link);
+	}
+	h->granted++;
+	upcall_cancel(&x->no_senders); /* it was not yet told, and is not true any more */
+	return true;
+}
+
+void holder_remove(struct netipc *e, struct holder *h)
+{
+	struct netipc_export *x = h->x;
+
+	list_remove(&h->link);
+	list_remove(&h->peer_link);
+	pool_put(&e->holder_pool, h);
+	if (x->dead)
+		return;
+	if (list_empty(&x->holders))
+		upcall_add(e, &x->no_senders, NETIPC_UP_NO_SENDERS);
+	export_try_drop(e, x);
+}
+
+static void holder_release(struct netipc *e, struct holder *h)
+{
+	uint64_t count = h->release_at;
+	struct netipc_export *x = h->x;
+	struct peer *p = h->peer;
+	struct nw_uid uid;
+
+	export_uid(e, x, &uid);
+	holder_remove(e, h);
+	(void)stream_ref(e, p, NW_UNREGISTERED, &uid, 0, 0, count, NW_OK, 0);
+}
+
+/* A right that was given came back with its message: p never had it. */
+void holder_ungrant(struct netipc *e, struct netipc_export *x, struct peer *p)
+{
+	struct holder *h = holder_find(x, p);
+
+	if (h == NULL)
+		return;
+	if (--h->granted == 0)
+		holder_remove(e, h);
+	else if (h->granted == h->release_at)
+		holder_release(e, h);
+}
+
+/* ---- send-once rights abroad ---- */
+
+struct once *once_find(struct netipc *e, uint64_t id)
+{
+	struct once *o = e->once_hash[id & e->hash_mask];
+
+	while (o != NULL && o->id != id)
+		o = o->hash_next;
+	return o;
+}
+
+struct once *once_make(struct netipc *e, struct netipc_export *x, struct peer *p)
+{
+	struct once *o = pool_get(&e->once_pool);
+
+	*o = (struct once){ .x = x, .peer = p, .id = e->next_once++ };
+	list_init(&o->link);
+	list_init(&o->peer_link);
+	list_add_tail(&x->onces, &o->link);
+	list_add_tail(&p->onces, &o->peer_link);
+	o->hash_next = e->once_hash[o->id & e->hash_mask];
+	e->once_hash[o->id & e->hash_mask] = o;
+	return o;
+}
+
+/* It is used, home, or lost: in the last case the port gets a notification. */
+void once_end(struct netipc *e, struct once *o, bool lost)
+{
+	struct once **at = &e->once_hash[o->id & e->hash_mask];
+	struct netipc_export *x = o->x;
+
+	while (*at != o)
+		at = &(*at)->hash_next;
+	*at = o->hash_next;
+	list_remove(&o->link);
+	list_remove(&o->peer_link);
+	pool_put(&e->once_pool, o);
+	if (x->dead)
+		return;
+	if (lost) {
+		x->lost++;
+		upcall_add(e, &x->once_lost, NETIPC_UP_ONCE_LOST);
+	}
+	export_try_drop(e, x);
+}
+
+/* ---- messages that wait for a slot ---- */
+
+static void resend_send(struct netipc *e, struct waiting *w, bool tentative)
+{
+	w->granted = true;
+	w->tentative = tentative;
+	stream_verdict(e, w->peer, NW_RESEND, w->number, NW_OK);
+}
+
+/* Of each peer only the first may be granted: its messages must not overtake each other. */
+static bool may_grant(const struct netipc_export *x, const struct waiting *w)
+{
+	LIST_FOR_EACH(l, &x->waiting) {
+		const struct waiting *other = container_of(l, struct waiting, link);
+
+		if (other->peer == w->peer)
+			return other == w && !w->granted;
+	}
+	return false;
+}
+
+/* A slot is free: the first that waits, and may, gets it. */
+void waiting_grant(struct netipc *e, struct netipc_export *x)
+{
+	if (list_empty(&x->waiting))
+		return;
+	LIST_FOR_EACH(l, &x->waiting) {
+		struct waiting *w = container_of(l, struct waiting, link);
+
+		if (may_grant(x, w)) {
+			resend_send(e, w, false);
+			return;
+		}
+	}
+	x->spare++;
+}
+
+/*
+ * An entry of peer is gone: its next may come, with a slot that was left over, or, if the port was never
+ * asked about it, to be tried.
+ */
+static void waiting_follow(struct netipc *e, struct netipc_export *x, struct peer *peer)
+{
+	if (list_empty(&x->waiting))
+		x->spare = 0;
+	LIST_FOR_EACH(l, &x->waiting) {
+		struct waiting *w = container_of(l, struct waiting, link);
+
+		if (w->peer != peer || !may_grant(x, w))
+			continue;
+		if (x->spare > 0 || w->behind)
+			resend_send(e, w, true);
+		x->spare -= x->spare > 0;
+		return;
+	}
+}
+
+void waiting_end(struct netipc *e, struct waiting *w, bool pass_slot)
+{
+	struct netipc_export *x = w->x;
+	struct peer *peer = w->peer;
+	bool kept = w->granted && !w->tentative;
+
+	list_remove(&w->link);
+	list_remove(&w->peer_link);
+	pool_put(&e->waiting_pool, w);
+	if (x->dead)
+		return;
+	if (kept && pass_slot)
+		waiting_grant(e, x);
+	if (!peer_gone(peer))
+		waiting_follow(e, x, peer);
+	export_try_drop(e, x);
+}
+
+/* ---- a port's death ---- */
+
+static bool tell_dead(struct netipc *e, struct netipc_export *x, struct peer *p)
+{
+	struct nw_uid uid;
+
+	export_uid(e, x, &uid);
+	return peer_gone(p) || stream_ref(e, p, NW_PORT_DEAD, &uid, 0, 0, 0, NW_DEAD, 0);
+}
+
+/* Tell the holders, as far as there are records; the rest later. */
+void export_pump_dead(struct netipc *e, struct netipc_export *x)
+{
+	while (!list_empty(&x->holders)) {
+		struct holder *h = list_first(&x->holders, struct holder, link);
+
+		if (!tell_dead(e, x, h->peer))
+			goto later;
+		holder_remove(e, h);
+	}
+	while (!list_empty(&x->onces)) {
+		struct once *o = list_first(&x->onces, struct once, link);
+
+		if (!tell_dead(e, x, o->peer))
+			goto later;
+		once_end(e, o, false);
+	}
+	export_try_drop(e, x);
+	return;
+later:
+	list_remove(&x->link);
+	list_add_tail(&e->deferred_exports, &x->link);
+}
+
+void netipc_export_destroyed(struct netipc *e, struct netipc_export *x, uint64_t now_ns)
+{
+	e->now = now_ns;
+	if (x->dead || x->gone)
+		return;
+	if (x == e->own_name_server)
+		e->own_name_server = NULL;
+	x->name_server = false;
+	export_unhash(e, x);
+	x->dead = true;
+	if (x->slot != NULL)
+		*x->slot = NULL;
+	x->slot = NULL;
+	upcall_cancel(&x->no_senders);
+	upcall_cancel(&x->once_lost);
+	/* An open delivery keeps its entry's peer in mind; forget the entry. */
+	for (uint32_t i = 0; x->deliveries > 0 && i < e->peer_total; i++) {
+		struct peer *p = &e->peer_array[i];
+
+		if (!peer_gone(p) && p->current && p->current->x == x)
+			p->current->granted = NULL;
+	}
+	while (!list_empty(&x->waiting)) {
+		struct waiting *w = list_first(&x->waiting, struct waiting, link);
+
+		stream_verdict(e, w->peer, NW_REFUSED, w->number, NW_INVALID_DEST);
+		waiting_end(e, w, false);
+	}
+	export_pump_dead(e, x);
+	engine_flush(e);
+}
+
+/* This node goes on as another incarnation: all that others had of it is void. */
+void export_fence(struct netipc *e)
+{
+	for (uint32_t i = 0; i <= e->hash_mask; i++)
+		for (struct netipc_export *x = e->export_hash[i], *next; x != NULL; x = next) {
+			next = x->hash_next;
+			if (x->name_server) /* it gets a new uid by its new incarnation, and goes on */
+				continue;
+			export_try_drop(e, x);
+		}
+}
+
+/* ---- records from holders ---- */
+
+static void register_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
+{
+	struct netipc_export *x = export_find(e, &ref->uid);
+	uint32_t code = NW_OK;
+
+	if (ref->check != export_check(e, &ref->uid, 0) || ref->uid.node != e->c.self) {
+		code = NW_BAD_RIGHT;
+		e->stats.bad_right++;
+	} else if (x == NULL) {
+		code = NW_DEAD;
+	} else if (!holder_grant(e, x, p)) {
+		code = NW_NO_MEMORY;
+	}
+	(void)stream_ref(e, p, NW_REGISTERED, &ref->uid, 0, 0, 0, code, 0);
+}
+
+static void unregister_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
+{
+	struct netipc_export *x = export_find(e, &ref->uid);
+	struct holder *h = x ? holder_find(x, p) : NULL;
+
+	if (h == NULL)
+		return;
+	h->release_at = ref->count;
+	if (h->granted == ref->count)
+		holder_release(e, h);
+	else
+		(void)stream_ref(e, p, NW_UNREGISTERED, &ref->uid, 0, 0, ref->count, NW_STALE, 0);
+}
+
+static void once_register_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
+{
+	struct netipc_export *x = export_find(e, &ref->uid);
+	struct once *o = once_find(e, ref->once_id);
+	uint32_t code = NW_OK;
+
+	if (ref->check != export_check(e, &ref->uid, ref->once_id)) {
+		code = NW_BAD_RIGHT;
+		e->stats.bad_right++;
+	} else if (x == NULL || o == NULL || o->x != x) {
+		code = NW_DEAD;
+	} else if (ref->hop > o->hop) { /* else it has gone on from there already */
+		o->hop = (uint16_t)ref->hop;
+		o->peer = p;
+		list_remove(&o->peer_link);
+		list_add_tail(&p->onces, &o->peer_link);
+	}
+	(void)stream_ref(e, p, NW_ONCE_REGISTERED, &ref->uid, 0, ref->once_id, 0, code, 0);
+}
+
+void export_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct nw_ref *ref)
+{
+	struct once *o;
+
+	switch (type) {
+	case NW_REGISTER:
+		register_in(e, p, ref);
+		break;
+	case NW_UNREGISTER:
+		unregister_in(e, p, ref);
+		break;
+	case NW_ONCE_REGISTER:
+		once_register_in(e, p, ref);
+		break;
+	case NW_ONCE_DESTROY:
+		o = once_find(e, ref->once_id);
+		if (o != NULL && o->peer == p)
+			once_end(e, o, true);
+		break;
+	}
+}
+
+/* ---- the name server ---- */
+
+int netipc_set_name_server(struct netipc *e, void *port, struct netipc_export **slot, uint64_t now_ns)
+{
+	struct netipc_export *old = e->own_name_server;
+
+	e->now = now_ns;
+	if (port != NULL && *slot == NULL && pool_left(&e->export_pool) == 0)
+		return NETIPC_NO_MEMORY;
+	e->own_name_server = port ? export_get(e, port, slot) : NULL;
+	if (e->own_name_server != NULL)
+		e->own_name_server->name_server = true;
+	if (old != NULL && old != e->own_name_server) {
+		old->name_server = false;
+		export_try_drop(e, old);
+	}
+	e->hellos = 0;
+	e->hello_ns = now_ns;
+	timer_at(e, now_ns);
+	upcall_add(e, &e->name_server_up, NETIPC_UP_NAME_SERVER);
+	return NETIPC_OK;
+}

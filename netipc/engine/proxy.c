@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * proxy.c - the holder side of rights: proxies for ports of other nodes, send-once rights held, rights in
+ * transit to third nodes, registrations that a giver waits for.
+ *
+ * A proxy is live while its home lists this node (or will, when the stream gets there). The last local use
+ * gone, UNREGISTER tells the count received, one at a time; the struct stays until UNREGISTERED (E6), because
+ * a right may be on its way meanwhile. A right given to a third node pins the proxy until TRANSIT_DONE.
+ */
+#include "engine/engine.h"
+
+static uint32_t uid_hash(const struct netipc *e, const struct nw_uid *uid)
+{
+	uint64_t z = uid->serial * 0x9e3779b97f4a7c15u ^ uid->incarnation ^ uid->node;
+
+	return (uint32_t)(z ^ (z >> 32)) & e->hash_mask;
+}
+
+struct netipc_proxy *proxy_find(struct netipc *e, const struct nw_uid *uid)
+{
+	struct netipc_proxy *p = e->proxy_hash[uid_hash(e, uid)];
+
+	while (p != NULL && (p->uid.serial != uid->serial || p->uid.node != uid->node ||
+			     p->uid.incarnation != uid->incarnation))
+		p = p->hash_next;
+	return p;
+}
+
+/* The proxy of that port, made if there is none; NULL: the pool is used up. */
+struct netipc_proxy *proxy_get(struct netipc *e, const struct nw_uid *uid, struct peer *home)
+{
+	struct netipc_proxy *p = proxy_find(e, uid);
+	uint32_t hash = uid_hash(e, uid);
+
+	if (p != NULL)
+		return p;
+	p = pool_get(&e->proxy_pool);
+	if (p == NULL)
+		return NULL;
+	memset(p, 0, sizeof(*p));
+	list_init(&p->link);
+	list_init(&p->onces);
+	list_init(&p->pendings);
+	list_init(&p->deferred);
+	p->uid = *uid;
+	p->uid.zero = 0;
+	p->home = home;
+	list_add_tail(&home->proxies, &p->link);
+	p->hash_next = e->proxy_hash[hash];
+	e->proxy_hash[hash] = p;
+	return p;
+}
+
+static void proxy_free(struct netipc *e, struct netipc_proxy *p)
+{
+	struct netipc_proxy **at = &e->proxy_hash[uid_hash(e, &p->uid)];
+
+	while (*at != p)
+		at = &(*at)->hash_next;
+	*at = p->hash_next;
+	upcall_cancel(&p->dead_up);
+	list_remove(&p->link);
+	list_remove(&p->deferred);
+	pool_put(&e->proxy_pool, p);
+}
+
+/* The glue is given p; until it attaches or detaches, p stays. */
+void proxy_offer(struct netipc_proxy *p)
+{
+	if (p->cookie != NULL || p->offered)
+		return;
+	p->offered = true;
+	p->pins++;
+}
+
+static void drop_held(struct netipc *e, struct netipc_proxy *p)
+{
+	LIST_FOR_EACH_SAFE(l, next, &p->onces) {
+		struct once_ref *o = container_of(l, struct once_ref, link);
+
+		if (o->state == ONCE_HELD)
+			once_ref_free(e, o);
+	}
+}
+
+/* After any change: does p's home have to be told, can p go? */
+void proxy_settle(struct netipc *e, struct netipc_proxy *p)
+{
+	if (p->dead)
+		drop_held(e, p);
+	if (p->pins > 0)
+		return;
+	if (!p->dead && !(p->cookie != NULL && p->sends) && p->received > 0 && !p->unregistering &&
+	    p->received != p->stale_at) {
+		list_remove(&p->deferred);
+		if (!stream_ref(e, p->home, NW_UNREGISTER, &p->uid, p->check, 0, p->received, NW_OK, 0)) {
+			list_add_tail(&e->deferred_proxies, &p->deferred);
+			return;
+		}
+		p->live = false;
+		p->unregistering = true;
+	}
+	if (p->cookie == NULL && list_empty(&p->onces) && list_empty(&p->pendings) &&
+	    (p->dead || (p->received == 0 && p->registers == p->registered)))
+		proxy_free(e, p);
+}
+
+void proxy_unpin(struct netipc *e, struct netipc_proxy *p)
+{
+	p->pins--;
+	proxy_settle(e, p);
+}
+
+/* ---- pendings: TRANSIT_DONE owed ---- */
+
+void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit)
+{
+	struct record *r;
+
+	if (transit == 0 || peer_gone(giver))
+		return;
+	r = stream_control(e, giver, NW_TRANSIT_DONE, sizeof(struct nw_transit));
+	if (r != NULL)
+		((struct nw_transit *)r->data)->transit = transit;
+}
+
+static void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit,
+			uint64_t tag, uint64_t once_id)
+{
+	struct pending *w = pool_get(&e->pending_pool);
+
+	*w = (struct pending){ .giver = giver, .proxy = p, .transit = transit, .tag = tag,
+			       .once_id = once_id };
+	list_init(&w->link);
+	list_init(&w->giver_link);
+	list_add_tail(&p->pendings, &w->link);
+	list_add_tail(&giver->pendings, &w->giver_link);
+}
+
+static void pending_free(struct netipc *e, struct pending *w)
+{
+	list_remove(&w->link);
+	list_remove(&w->giver_link);
+	pool_put(&e->pending_pool, w);
+}
+
+/* The giver has died. */
+void pending_drop(struct netipc *e, struct pending *w)
+{
+	struct netipc_proxy *p = w->proxy;
+
+	pending_free(e, w);
+	proxy_settle(e, p);
+}
+
+/* once_id 0: all registrations up to tag are answered. */
+static void pending_done(struct netipc *e, struct netipc_proxy *p, uint64_t tag, uint64_t once_id)
+{
+	LIST_FOR_EACH_SAFE(l, next, &p->pendings) {
+		struct pending *w = container_of(l, struct pending, link);
+
+		if (w->once_id != once_id || w->tag > tag)
+			continue;
+		transit_done_send(e, w->giver, w->transit);
+		pending_free(e, w);
+	}
+}
+
+/* ---- rights that arrive ---- */
+
+void proxy_from_home(struct netipc *e, struct netipc_proxy *p)
+{
+	(void)e;
+	p->received++;
+	p->live = true;
+}
+
+/* Get on the home's list without having been given the right by it. */
+void proxy_register(struct netipc *e, struct netipc_proxy *p)
+{
+	if (p->live ||
+	    !stream_ref(e, p->home, NW_REGISTER, &p->uid, p->check, 0, 0, NW_OK, 0))
+		return;
+	p->received++;
+	p->registers++;
+	p->live = true;
+}
+
+void proxy_from_third(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit)
+{
+	if (p->live && p->registers == p->registered) {
+		transit_done_send(e, giver, transit);
+		return;
+	}
+	proxy_register(e, p);
+	pending_add(e, p, giver, transit, p->registers, 0);
+}
+
+struct once_ref *proxy_add_once(struct netipc *e, struct netipc_proxy *p, const struct nw_right *r)
+{
+	struct once_ref *o = pool_get(&e->once_ref_pool);
+
+	*o = (struct once_ref){ .proxy = p, .state = ONCE_HELD, .id = r->once_id, .check = r->check,
+				.hop = r->hop };
+	list_init(&o->link);
+	list_add_tail(&p->onces, &o->link);
+	return o;
+}
+
+void proxy_once_from_third(struct netipc *e, struct netipc_proxy *p, const struct nw_right *r,
+			   struct peer *giver)
+{
+	(void)proxy_add_once(e, p, r);
+	(void)stream_ref(e, p->home, NW_ONCE_REGISTER, &p->uid, r->check, r->once_id, 0, NW_OK, r->hop);
+	pending_add(e, p, giver, r->transit, 0, r->once_id);
+}
+
+struct once_ref *proxy_held_once(struct netipc_proxy *p)
+{
+	LIST_FOR_EACH(l, &p->onces) {
+		struct once_ref *o = container_of(l, struct once_ref, link);
+
+		if (o->state == ONCE_HELD)
+			return o;
+	}
+	return NULL;
+}
+
+void once_ref_free(struct netipc *e, struct once_ref *o)
+{
+	list_remove(&o->link);
+	pool_put(&e->once_ref_pool, o);
+}
+
+static void once_ref_destroy(struct netipc *e, struct netipc_proxy *p, struct once_ref *o)
+{
+	if (!p->dead)
+		(void)stream_ref(e, p->home, NW_ONCE_DESTROY, &p->uid, o->check, o->id, 0, NW_OK, o->hop);
+	once_ref_free(e, o);
+}
+
+/* ---- rights in transit to a third node ---- */
+
+struct transit *transit_make(struct netipc *e, struct peer *to, struct netipc_proxy *p, struct once_ref *o)
+{
+	struct transit *t = pool_get(&e->transit_pool);
+
+	*t = (struct transit){ .peer = to, .proxy = p, .once = o, .id = e->next_transit++ };
+	list_init(&t->link);
+	list_add_tail(&to->transits, &t->link);
+	return t;
+}
+
+struct transit *transit_find(struct peer *p, uint64_t id)
+{
+	LIST_FOR_EACH(l, &p->transits) {
+		struct transit *t = container_of(l, struct transit, link);
+
+		if (t->id == id)
+			return t;
+	}
+	return NULL;
+}
+
+/* Arrived and registered, or never left. */
+void transit_end(struct netipc *e, struct transit *t)
+{
+	struct netipc_proxy *p = t->proxy;
+
+	if (t->once != NULL)
+		once_ref_free(e, t->once);
+	list_remove(&t->link);
+	pool_put(&e->transit_pool, t);
+	proxy_unpin(e, p);
+}
+
+/* The receiver died, and nobody it may have passed the right to can still appear. */
+void transit_lost(struct netipc *e, struct transit *t)
+{
+	if (t->once != NULL) {
+		once_ref_destroy(e, t->proxy, t->once);
+		t->once = NULL;
+	}
+	transit_end(e, t);
+}
+
+/* ---- death of the port ---- */
+
+void proxy_die(struct netipc *e, struct netipc_proxy *p)
+{
+	if (p->dead)
+		return;
+	p->dead = true;
+	p->live = false;
+	list_remove(&p->link);
+	list_remove(&p->deferred);
+	p->home = NULL;
+	while (!list_empty(&p->pendings)) {
+		struct pending *w = list_first(&p->pendings, struct pending, link);
+
+		transit_done_send(e, w->giver, w->transit);
+		pending_free(e, w);
+	}
+	if (p->cookie != NULL)
+		upcall_add(e, &p->dead_up, NETIPC_UP_PROXY_DEAD);
+	proxy_settle(e, p);
+}
+
+/* ---- records from the home ---- */
+
+void proxy_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struct nw_ref *ref)
+{
+	struct netipc_proxy *p = proxy_find(e, &ref->uid);
+
+	if (p == NULL || p->dead || p->home != from)
+		return;
+	switch (type) {
+	case NW_REGISTERED:
+		if (p->registered < p->registers)
+			p->registered++;
+		if (ref->code != NW_OK) {
+			proxy_die(e, p);
+			return;
+		}
+		pending_done(e, p, p->registered, 0);
+		break;
+	case NW_UNREGISTERED:
+		if (ref->code == NW_STALE) {
+			p->stale_at = ref->count; /* a right is on its way here, or comes to nothing */
+			p->unregistering = false;
+			break;
+		}
+		/* It may answer what was stale before: then the one under way will be. */
+		if (p->stale_at != ref->count)
+			p->unregistering = false;
+		p->stale_at = 0;
+		p->received -= ref->count < p->received ? ref->count : p->received;
+		break;
+	case NW_ONCE_REGISTERED:
+		pending_done(e, p, 0, ref->once_id);
+		break;
+	case NW_PORT_DEAD:
+		proxy_die(e, p);
+		return;
+	}
+	proxy_settle(e, p);
+}
+
+/* ---- the glue's calls ---- */
+
+void *netipc_proxy_cookie(const struct netipc_proxy *p)
+{
+	return p->cookie;
+}
+
+void netipc_proxy_attach(struct netipc *e, struct netipc_proxy *p, void *cookie)
+{
+	p->cookie = cookie;
+	if (p->offered) {
+		p->offered = false;
+		p->pins--;
+	}
+	if (p->dead)
+		upcall_add(e, &p->dead_up, NETIPC_UP_PROXY_DEAD);
+}
+
+void netipc_proxy_no_sends(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns)
+{
+	e->now = now_ns;
+	p->sends = false;
+	proxy_settle(e, p);
+	engine_flush(e);
+}
+
+void netipc_proxy_detach(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns)
+{
+	e->now = now_ns;
+	p->cookie = NULL;
+	p->sends = false;
+	upcall_cancel(&p->dead_up);
+	if (p->offered) {
+		p->offered = false;
+		p->pins--;
+	}
+	for (struct once_ref *o; (o = proxy_held_once(p)) != NULL;)
+		once_ref_destroy(e, p, o);
+	proxy_settle(e, p);
+	engine_flush(e);
+}
+
+void netipc_proxy_destroy_once(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns)
+{
+	struct once_ref *o = proxy_held_once(p);
+
+	e->now = now_ns;
+	if (o != NULL)
+		once_ref_destroy(e, p, o);
+	engine_flush(e);
+}
+
+np_addr_t netipc_proxy_home(const struct netipc_proxy *p)
+{
+	return p->home ? p->home->addr : 0;
+}
+
+int netipc_name_server(struct netipc *e, struct netipc_right_in *right, uint64_t now_ns)
+{
+	struct nw_right *ns = &e->name_server;
+	struct netipc_proxy *p;
+	struct peer *home;
+
+	e->now = now_ns;
+	*right = (struct netipc_right_in){ .kind = NETIPC_RIGHT_NULL };
+	if (e->own_name_server != NULL) {
+		right->kind = NETIPC_RIGHT_SEND;
+		right->port = e->own_name_server->port;
+		return NETIPC_OK;
+	}
+	home = ns->kind == NW_RIGHT_SEND ? peer_want(e, ns->home_node, ns->home_incarnation) : NULL;
+	if (home == NULL)
+		return NETIPC_OK;
+	p = proxy_get(e, &ns->uid, home);
+	if (p == NULL)
+		return NETIPC_NO_MEMORY;
+	if (p->dead)
+		return NETIPC_DEAD;
+	p->check = ns->check;
+	proxy_register(e, p);
+	proxy_offer(p);
+	p->sends = true;
+	right->kind = NETIPC_RIGHT_SEND;
+	right->proxy = p;
+	engine_flush(e);
+	return NETIPC_OK;
+}

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * send.c - messages that leave, from netipc_send() to the one NETIPC_UP_SENT.
+ *
+ *   QUEUED -> POSTED -> (accepted) -> EXPOSED -> SETTLED      EXPOSED only if bytes are to be pulled
+ *     ^         | FULL
+ *     | RESEND  v
+ *     +------ PARKED -> (retracted, refused) -> SETTLED        a death settles any of them
+ *
+ * The rights of a message are in its wire form (m->r.data), from which they are taken back if it comes to
+ * nothing. Decode: everything that can fail is checked before the first right is touched, but for
+ * send-once rights of a proxy, which are undone.
+ */
+#include "engine/engine.h"
+
+bool netipc_fits(uint32_t body_size, uint32_t right_count, uint32_t ool_count, uint64_t ool_size)
+{
+	uint64_t fixed = sizeof(struct nw_message) + right_count * sizeof(struct nw_right) +
+			 ool_count * sizeof(uint64_t) + ((body_size + 7u) & ~7u);
+
+	return ool_size <= NP_SEND_MAX && fixed + ool_size <= NP_SEND_MAX;
+}
+
+static struct nw_right *message_rights(struct netipc_message *m)
+{
+	return (struct nw_right *)(m->r.data + sizeof(struct nw_message));
+}
+
+static bool is_own(const struct netipc *e, const struct nw_right *r)
+{
+	return r->home_node == e->c.self && r->home_incarnation == e->incarnation;
+}
+
+static struct once_ref *once_ref_of(struct netipc_proxy *p, uint64_t id)
+{
+	LIST_FOR_EACH(l, &p->onces) {
+		struct once_ref *o = container_of(l, struct once_ref, link);
+
+		if (o->id == id)
+			return o;
+	}
+	return NULL;
+}
+
+/* ---- rights: given at send, moved or taken back at the end ---- */
+
+static void give_local(struct netipc *e, struct peer *to, const struct netipc_right_out *in,
+		       struct nw_right *r)
+{
+	struct netipc_export *x = export_get(e, in->port, in->slot);
+
+	export_uid(e, x, &r->uid);
+	r->home_node = e->c.self;
+	r->home_incarnation = e->incarnation;
+	if (in->kind == NETIPC_RIGHT_SEND) {
+		r->kind = NW_RIGHT_SEND;
+		holder_grant(e, x, to);
+	} else {
+		r->kind = NW_RIGHT_SEND_ONCE;
+		r->once_id = once_make(e, x, to)->id;
+	}
+	r->check = export_check(e, &r->uid, r->once_id);
+}
+
+static int give_proxy(struct netipc *e, struct peer *to, const struct netipc_right_out *in,
+		      struct nw_right *r)
+{
+	struct netipc_proxy *p = in->proxy;
+	struct once_ref *o = NULL;
+
+	if (p->dead) {
+		r->kind = NW_RIGHT_DEAD;
+		return NETIPC_OK;
+	}
+	r->uid = p->uid;
+	r->home_node = p->home->addr;
+	r->home_incarnation = p->home->incarnation;
+	r->kind = NW_RIGHT_SEND;
+	r->check = p->check;
+	if (in->kind == NETIPC_RIGHT_SEND_ONCE) {
+		o = proxy_held_once(p);
+		if (o == NULL) {
+			r->kind = NW_RIGHT_NULL; /* nothing to undo */
+			return NETIPC_NO_RIGHT;
+		}
+		o->state = ONCE_MOVING;
+		r->kind = NW_RIGHT_SEND_ONCE;
+		r->once_id = o->id;
+		r->check = o->check;
+		r->hop = (uint16_t)(o->hop + 1);
+	}
+	p->pins++;
+	if (p->home != to)
+		r->transit = transit_make(e, to, p, o)->id;
+	return NETIPC_OK;
+}
+
+/* The message came to nothing: the rights are as they were before it. */
+static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *rights, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct nw_right *r = &rights[i];
+		struct netipc_export *x;
+		struct netipc_proxy *p;
+		struct once_ref *ref;
+		struct transit *t;
+		struct once *o;
+
+		if (r->kind != NW_RIGHT_SEND && r->kind != NW_RIGHT_SEND_ONCE)
+			continue;
+		if (is_own(e, r)) {
+			x = export_find(e, &r->uid);
+			o = r->kind == NW_RIGHT_SEND_ONCE ? once_find(e, r->once_id) : NULL;
+			if (o != NULL && o->peer == to)
+				once_end(e, o, false);
+			else if (x != NULL && r->kind == NW_RIGHT_SEND)
+				holder_ungrant(e, x, to);
+			continue;
+		}
+		p = proxy_find(e, &r->uid);
+		if (p == NULL)
+			continue;
+		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_ref_of(p, r->once_id) : NULL;
+		if (ref != NULL)
+			ref->state = ONCE_HELD;
+		t = r->transit ? transit_find(to, r->transit) : NULL;
+		if (t != NULL) {
+			t->once = NULL;
+			transit_end(e, t);
+		} else {
+			proxy_unpin(e, p);
+		}
+	}
+}
+
+/* The message was taken (or nobody can know that it was not): the rights are the receiver's. */
+static void rights_move(struct netipc *e, struct peer *to, struct nw_right *rights, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct nw_right *r = &rights[i];
+		struct netipc_proxy *p;
+		struct once_ref *ref;
+
+		if ((r->kind != NW_RIGHT_SEND && r->kind != NW_RIGHT_SEND_ONCE) || is_own(e, r) ||
+		    r->transit != 0)
+			continue; /* ours are listed; a transit ends with its TRANSIT_DONE */
+		p = proxy_find(e, &r->uid);
+		if (p == NULL)
+			continue;
+		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_ref_of(p, r->once_id) : NULL;
+		if (ref != NULL)
+			once_ref_free(e, ref);
+		proxy_unpin(e, p);
+	}
+	(void)to;
+}
+
+/* ---- sending ---- */
+
+static int send_check(struct netipc *e, const struct netipc_send *s, uint64_t body, uint64_t ool,
+		      bool fits)
+{
+	bool once = (s->flags & NETIPC_SEND_ONCE) != 0;
+
+	if (s->to->dead)
+		return NETIPC_DEAD;
+	if (body > NW_BODY_MAX || s->right_count > NW_RIGHTS_MAX || s->ool_count > NW_OOL_MAX ||
+	    ool > NW_PULL_MAX - NW_BODY_MAX || ((!fits || ool > 0) && s->pull == NULL))
+		return NETIPC_TOO_LARGE;
+	for (uint32_t i = 0; i < s->right_count; i++)
+		if (s->rights[i].kind == NETIPC_RIGHT_RECEIVE)
+			return NETIPC_UNSUPPORTED;
+	if (once && proxy_held_once(s->to) == NULL)
+		return NETIPC_NO_RIGHT;
+	if (pool_left(&e->export_pool) < s->right_count || pool_left(&e->holder_pool) < s->right_count ||
+	    pool_left(&e->once_pool) < s->right_count || pool_left(&e->transit_pool) < s->right_count)
+		return NETIPC_NO_MEMORY;
+	/* Replies go into the reserve: they end calls and free what calls hold. */
+	if (e->left || pool_left(&e->message_pool) == 0 ||
+	    (!once && (pool_left(&e->message_pool) <= e->message_pool.total / 4 ||
+		       pool_left(&e->record_pool) <= e->record_pool.total / 2))) {
+		e->room_wanted = true;
+		return NETIPC_AGAIN;
+	}
+	return NETIPC_OK;
+}
+
+static uint8_t *message_room(struct netipc *e, struct netipc_message *m, uint32_t length, bool once)
+{
+	struct large_buffer *b;
+
+	m->large = NULL;
+	if (length <= SMALL_MESSAGE_BYTES)
+		return m->bytes;
+	if (!once && pool_left(&e->large_pool) <= e->large_pool.total / 4)
+		return NULL;
+	b = pool_get(&e->large_pool);
+	if (b == NULL)
+		return NULL;
+	m->large = b->bytes;
+	return b->bytes;
+}
+
+static void message_put(struct netipc *e, struct netipc_message *m)
+{
+	if (m->large != NULL)
+		pool_put(&e->large_pool, container_of(m->large, struct large_buffer, bytes));
+	pool_put(&e->message_pool, m);
+	if (e->room_wanted && pool_left(&e->message_pool) > e->message_pool.total / 4 + 4) {
+		e->room_wanted = false;
+		upcall_add(e, &e->room_up, NETIPC_UP_ROOM);
+	}
+}
+
+static struct netipc_message *message_make(struct netipc *e, const struct netipc_send *s, uint32_t length)
+{
+	struct netipc_message *m = pool_get(&e->message_pool);
+	uint8_t *data;
+
+	memset(m, 0, offsetof(struct netipc_message, bytes));
+	list_init(&m->r.link);
+	list_init(&m->r.flight);
+	data = message_room(e, m, length, (s->flags & NETIPC_SEND_ONCE) != 0);
+	if (data == NULL) {
+		e->room_wanted = true;
+		pool_put(&e->message_pool, m);
+		return NULL;
+	}
+	memset(data, 0, sizeof(struct nw_message) + s->right_count * sizeof(struct nw_right));
+	m->r.peer = s->to->home;
+	m->r.message = m;
+	m->r.data = data;
+	m->r.length = length;
+	m->r.type = NW_MESSAGE;
+	m->state = M_QUEUED;
+	m->to = s->to;
+	m->cookie = s->cookie;
+	return m;
+}
+
+static uint8_t *copy_pieces(uint8_t *at, const struct np_sge *pieces, uint32_t count, uint64_t skip,
+			    uint64_t bytes)
+{
+	for (uint32_t i = 0; i < count && bytes > 0; i++) {
+		uint64_t part = pieces[i].length;
+
+		if (skip >= part) {
+			skip -= part;
+			continue;
+		}
+		part -= skip;
+		part = part < bytes ? part : bytes;
+		memcpy(at, (const uint8_t *)pieces[i].base + skip, part);
+		at += part;
+		bytes -= part;
+		skip = 0;
+	}
+	return at;
+}
+
+static uint8_t *pad(uint8_t *at, uint64_t size)
+{
+	for (; size % 8 != 0; size++)
+		*at++ = 0;
+	return at;
+}
+
+struct send_sizes {
+	uint64_t body, ool, fixed;
+	bool body_inline, ool_inline;
+	uint32_t length;
+};
+
+static void send_measure(const struct netipc_send *s, struct send_sizes *z)
+{
+	z->body = z->ool = 0;
+	for (uint32_t i = 0; i < s->body_count; i++)
+		z->body += s->body[i].length;
+	for (uint32_t i = 0; i < s->ool_count; i++)
+		z->ool = s->ool[i] > NW_PULL_MAX ? NW_PULL_MAX : z->ool + s->ool[i];
+	z->fixed = sizeof(struct nw_message) + (uint64_t)s->right_count * sizeof(struct nw_right) +
+		   (uint64_t)s->ool_count * sizeof(uint64_t);
+	z->body_inline = z->fixed + ((z->body + 7) & ~7ull) <= NP_SEND_MAX;
+	z->ool_inline = z->body_inline && z->fixed + ((z->body + 7) & ~7ull) + z->ool <= NP_SEND_MAX;
+	z->length = (uint32_t)(z->fixed + (z->body_inline ? (z->body + 7) & ~7ull : 0) +
+			       (z->ool_inline ? z->ool : 0));
+}
+
+static void message_fill(struct netipc_message *m, const struct netipc_send *s, const struct send_sizes *z)
+{
+	struct nw_message *w = (struct nw_message *)m->r.data;
+	uint8_t *at = m->r.data + sizeof(*w) + s->right_count * sizeof(struct nw_right);
+
+	w->h.version = NW_VERSION;
+	w->h.type = NW_MESSAGE;
+	w->h.length = z->length;
+	w->to = s->to->uid;
+	w->flags = (uint16_t)(((s->flags & NETIPC_SEND_WAITING) ? NW_MSG_ACK_NOW : 0) |
+			      ((s->flags & NETIPC_SEND_PAGING) ? NW_MSG_PAGING : 0) |
+			      (z->body_inline ? 0 : NW_MSG_BODY_PULLED) |
+			      (z->ool_inline ? 0 : NW_MSG_DATA_PULLED));
+	w->rights = (uint16_t)s->right_count;
+	w->ool = (uint16_t)s->ool_count;
+	w->body_size = (uint32_t)z->body;
+	w->pull_size = (z->body_inline ? 0 : z->body) + (z->ool_inline ? 0 : z->ool);
+	if (s->ool_count > 0)
+		memcpy(at, s->ool, s->ool_count * sizeof(uint64_t));
+	at += s->ool_count * sizeof(uint64_t);
+	if (z->body_inline)
+		at = pad(copy_pieces(at, s->body, s->body_count, 0, z->body), z->body);
+	if (z->ool_inline && z->ool > 0)
+		copy_pieces(at, s->pull, s->pull_count, z->body, z->ool);
+	m->pull = s->pull;
+	m->pull_count = s->pull_count;
+	m->pull_size = w->pull_size;
+	/* The body's pieces come first in the list: pass over them if it went inline. */
+	for (uint64_t skip = z->body_inline ? z->body : 0; skip > 0 && m->pull_count > 0;) {
+		skip -= m->pull->length < skip ? m->pull->length : skip;
+		m->pull++;
+		m->pull_count--;
+	}
+}
+
+int netipc_send(struct netipc *e, const struct netipc_send *s, struct netipc_message **out,
+		uint64_t now_ns)
+{
+	struct peer *to = s->to->home;
+	struct netipc_message *m;
+	struct nw_right *rights;
+	struct send_sizes z;
+	int rc;
+
+	e->now = now_ns;
+	send_measure(s, &z);
+	rc = send_check(e, s, z.body, z.ool, z.body_inline && (z.ool_inline || z.ool == 0));
+	if (rc != NETIPC_OK)
+		return rc;
+	m = message_make(e, s, z.length);
+	if (m == NULL)
+		return NETIPC_AGAIN;
+	message_fill(m, s, &z);
+	if (s->flags & NETIPC_SEND_ONCE) {
+		m->once = proxy_held_once(s->to);
+		m->once->state = ONCE_USED;
+		((struct nw_message *)m->r.data)->once_id = m->once->id;
+	}
+	rights = message_rights(m);
+	for (uint32_t i = 0; i < s->right_count; i++) {
+		const struct netipc_right_out *in = &s->rights[i];
+
+		if (in->kind == NETIPC_RIGHT_NULL)
+			continue;
+		if (in->kind == NETIPC_RIGHT_DEAD)
+			rights[i].kind = NW_RIGHT_DEAD;
+		else if (in->proxy == NULL)
+			give_local(e, to, in, &rights[i]);
+		else if ((rc = give_proxy(e, to, in, &rights[i])) != NETIPC_OK)
+			goto undo;
+	}
+	m->to->pins++;
+	stream_queue(e, &m->r);
+	if (out != NULL)
+		*out = m;
+	engine_flush(e);
+	return NETIPC_OK;
+undo:
+	rights_undo(e, to, rights, s->right_count);
+	if (m->once != NULL)
+		m->once->state = ONCE_HELD;
+	message_put(e, m);
+	return rc;
+}
+
+/* ---- the end of a message ---- */
+
+void message_try_free(struct netipc *e, struct netipc_message *m)
+{
+	if (m->state == M_SETTLED && !m->r.in_flight && !m->sent.queued && !m->released.queued)
+		message_put(e, m);
+}
+
+/* Everything but the bytes that may still be pulled. */
+static void settle_rights(struct netipc *e, struct netipc_message *m, enum netipc_sent result)
+{
+	uint32_t count = ((struct nw_message *)m->r.data)->rights;
+
+	m->result = result;
+	m->rights_moved = result == NETIPC_SENT_ACCEPTED ||
+			  (result == NETIPC_SENT_TRANSPORT && m->ever_posted);
+	if (m->rights_moved)
+		rights_move(e, m->r.peer, message_rights(m), count);
+	else
+		rights_undo(e, m->r.peer, message_rights(m), count);
+	if (m->once != NULL) {
+		if (m->rights_moved)
+			once_ref_free(e, m->once);
+		else
+			m->once->state = ONCE_HELD;
+		m->once = NULL;
+	}
+	proxy_unpin(e, m->to);
+	m->to = NULL;
+	upcall_add(e, &m->sent, NETIPC_UP_SENT);
+}
+
+void message_settle(struct netipc *e, struct netipc_message *m, enum netipc_sent result)
+{
+	list_remove(&m->r.link);
+	bulk_hide(e, m);
+	m->resend = false;
+	m->state = M_SETTLED;
+	settle_rights(e, m, result);
+}
+
+void message_accepted(struct netipc *e, struct netipc_message *m)
+{
+	if (m->pull_size == 0) {
+		message_settle(e, m, NETIPC_SENT_ACCEPTED);
+		return;
+	}
+	list_remove(&m->r.link);
+	list_add_tail(&m->r.peer->exposed, &m->r.link);
+	m->state = M_EXPOSED;
+	m->pulling = true;
+	settle_rights(e, m, NETIPC_SENT_ACCEPTED);
+}
+
+static void message_expose_end(struct netipc *e, struct netipc_message *m)
+{
+	list_remove(&m->r.link);
+	bulk_hide(e, m);
+	m->state = M_SETTLED;
+	upcall_add(e, &m->released, NETIPC_UP_RELEASED);
+}
+
+static struct netipc_message *find_number(struct list *list, uint64_t number, bool parked)
+{
+	LIST_FOR_EACH(l, list) {
+		struct record *r = container_of(l, struct record, link);
+
+		if (r->message != NULL && (parked ? r->message->parked_number : r->number) == number)
+			return r->message;
+	}
+	return NULL;
+}
+
+void message_released(struct netipc *e, struct peer *p, uint64_t number)
+{
+	struct netipc_message *m = find_number(&p->exposed, number, false);
+
+	if (m != NULL)
+		message_expose_end(e, m);
+}
+
+void message_refused(struct netipc *e, struct peer *p, uint64_t number, uint32_t code)
+{
+	struct netipc_message *m = find_number(&p->unacked, number, false);
+
+	if (m == NULL)
+		m = find_number(&p->parked, number, true);
+	if (m == NULL)
+		return;
+	message_settle(e, m, code == NW_INVALID_DEST ? NETIPC_SENT_INVALID_DEST :
+			     code == NW_NO_MEMORY    ? NETIPC_SENT_NO_MEMORY :
+						       NETIPC_SENT_REFUSED);
+}
+
+void message_full(struct netipc *e, struct peer *p, uint64_t number)
+{
+	struct netipc_message *m = find_number(&p->unacked, number, false);
+
+	if (m == NULL)
+		return;
+	list_remove(&m->r.link);
+	list_add_tail(&p->parked, &m->r.link);
+	m->state = M_PARKED;
+	m->parked_number = number;
+	m->ever_posted = false; /* it is known that this transmission was not executed */
+}
+
+/* A slot is kept for m: once more, as a new record. */
+static void message_requeue(struct netipc *e, struct netipc_message *m)
+{
+	struct nw_message *w = (struct nw_message *)m->r.data;
+	struct nw_right *rights = message_rights(m);
+
+	m->resend = false;
+	w->resend_of = m->parked_number;
+	/* A port of ours that died meanwhile has told its holders; this right would come after that. */
+	for (uint32_t i = 0; i < w->rights; i++)
+		if ((rights[i].kind == NW_RIGHT_SEND || rights[i].kind == NW_RIGHT_SEND_ONCE) &&
+		    is_own(e, &rights[i]) && export_find(e, &rights[i].uid) == NULL)
+			rights[i].kind = NW_RIGHT_DEAD;
+	list_remove(&m->r.link);
+	m->r.number = 0;
+	m->state = M_QUEUED;
+	e->stats.resends++;
+	stream_queue(e, &m->r);
+}
+
+void message_resend(struct netipc *e, struct peer *p, uint64_t number)
+{
+	struct netipc_message *m = find_number(&p->parked, number, true);
+
+	if (m == NULL || m->retracting)
+		return;
+	if (m->r.in_flight)
+		m->resend = true; /* E1: its bytes are about to change */
+	else
+		message_requeue(e, m);
+}
+
+void message_landed(struct netipc *e, struct netipc_message *m)
+{
+	if (m->resend && m->state == M_PARKED)
+		message_requeue(e, m);
+	else
+		message_try_free(e, m);
+}
+
+void message_retracted(struct netipc *e, struct peer *p, uint64_t number)
+{
+	struct netipc_message *m = find_number(&p->parked, number, true);
+
+	if (m != NULL)
+		message_settle(e, m, NETIPC_SENT_RETRACTED);
+}
+
+void netipc_retract(struct netipc *e, struct netipc_message *m, uint64_t now_ns)
+{
+	uint64_t number = m->r.number;
+
+	e->now = now_ns;
+	if (m->retracting || m->state == M_SETTLED || m->state == M_EXPOSED)
+		return;
+	e->stats.retracts++;
+	m->retracting = true;
+	m->resend = false;
+	if (m->state == M_QUEUED && number == 0 && m->parked_number == 0) {
+		message_settle(e, m, NETIPC_SENT_RETRACTED);
+		engine_flush(e);
+		return;
+	}
+	if (m->state == M_QUEUED && number == 0) { /* granted, not yet sent again */
+		list_remove(&m->r.link);
+		list_add_tail(&m->r.peer->parked, &m->r.link);
+		m->state = M_PARKED;
+	}
+	if (m->state == M_PARKED)
+		number = m->parked_number;
+	stream_verdict(e, m->r.peer, NW_RETRACT, number, NW_OK);
+	engine_flush(e);
+}
+
+void message_peer_died(struct netipc *e, struct peer *p)
+{
+	struct list *lists[] = { &p->unacked, &p->parked, &p->queue };
+
+	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		LIST_FOR_EACH_SAFE(l, next, lists[i]) {
+			struct record *r = container_of(l, struct record, link);
+
+			if (r->message != NULL)
+				message_settle(e, r->message, NETIPC_SENT_TRANSPORT);
+		}
+	while (!list_empty(&p->exposed))
+		message_expose_end(e, list_first(&p->exposed, struct record, link)->message);
+}

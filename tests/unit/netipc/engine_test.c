@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Description: clusters of netipc engines in one process under random load and seeded faults: every message
+ * exactly once and in order, every right counted, no-senders and dead names exact (NETIPC0001..).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../sim/netipc_sim.h"
+
+static void many(uint64_t first, uint64_t count, struct sim_options o)
+{
+	struct sim_result r;
+	uint64_t delivered = 0;
+
+	for (uint64_t seed = first; seed < first + count; seed++) {
+		const char *error = sim_run(&sim_fake, seed, &o, &r);
+
+		if (error != NULL)
+			fail_msg("seed %llu: %s", (unsigned long long)seed, error);
+		delivered += r.delivered;
+	}
+	assert_true(delivered > count * 20);
+}
+
+static void NETIPC0001_a_quiet_net(void **state)
+{
+	many(1, 40, (struct sim_options){ .nodes = 3, .steps = 1500 });
+}
+
+static void NETIPC0002_queue_pairs_fail_datagrams_get_lost(void **state)
+{
+	many(100, 80, (struct sim_options){ .nodes = 3, .steps = 1500, .fault_level = 1 });
+}
+
+static void NETIPC0003_memory_is_pulled(void **state)
+{
+	many(200, 50, (struct sim_options){ .nodes = 3, .steps = 1200, .fault_level = 1, .bulk = true,
+					    .keyed = true });
+}
+
+static void NETIPC0004_nodes_crash_and_boot_again(void **state)
+{
+	many(300, 60, (struct sim_options){ .nodes = 4, .steps = 1500, .fault_level = 1, .crashes = true,
+					    .bulk = true });
+}
+
+static void NETIPC0005_links_are_cut(void **state)
+{
+	many(400, 40, (struct sim_options){ .nodes = 3, .steps = 1000, .fault_level = 1, .cuts = true });
+}
+
+static void NETIPC0006_everything_at_once_on_five_nodes(void **state)
+{
+	many(500, 30, (struct sim_options){ .nodes = 5, .steps = 1500, .fault_level = 1, .crashes = true,
+					    .cuts = true, .bulk = true, .keyed = true });
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(NETIPC0001_a_quiet_net),
+		cmocka_unit_test(NETIPC0002_queue_pairs_fail_datagrams_get_lost),
+		cmocka_unit_test(NETIPC0003_memory_is_pulled),
+		cmocka_unit_test(NETIPC0004_nodes_crash_and_boot_again),
+		cmocka_unit_test(NETIPC0005_links_are_cut),
+		cmocka_unit_test(NETIPC0006_everything_at_once_on_five_nodes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
