@@ -90,7 +90,7 @@ static void names(void)
 /* ---- programs ---- */
 
 static struct {
-	mach_port_t set, stdio, exit;
+	mach_port_t port; /* for output and end: so the end comes last */
 	char output[4096];
 	size_t used;
 	bool ended;
@@ -130,7 +130,7 @@ static bool wait_for_end(void)
 	} in, out;
 
 	while (!seen.ended) {
-		if (mach_msg(&in.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(in), seen.set, 10000, MACH_PORT_NULL) !=
+		if (mach_msg(&in.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(in), seen.port, 10000, MACH_PORT_NULL) !=
 		    MACH_MSG_SUCCESS)
 			return false;
 		(void)demux(&in.head, &out.head);
@@ -138,23 +138,16 @@ static bool wait_for_end(void)
 	return true;
 }
 
-static void make_ports(void)
+static void make_port(void)
 {
 	memset(&seen, 0, sizeof(seen));
-	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &seen.set);
-	seen.stdio = new_port();
-	seen.exit = new_port();
-	(void)mach_port_move_member(mach_task_self(), seen.stdio, seen.set);
-	(void)mach_port_move_member(mach_task_self(), seen.exit, seen.set);
-	(void)mach_port_insert_right(mach_task_self(), seen.stdio, seen.stdio, MACH_MSG_TYPE_MAKE_SEND);
-	(void)mach_port_insert_right(mach_task_self(), seen.exit, seen.exit, MACH_MSG_TYPE_MAKE_SEND);
+	seen.port = new_port();
+	(void)mach_port_insert_right(mach_task_self(), seen.port, seen.port, MACH_MSG_TYPE_MAKE_SEND);
 }
 
-static void drop_ports(void)
+static void drop_port(void)
 {
-	(void)mach_port_destroy(mach_task_self(), seen.stdio);
-	(void)mach_port_destroy(mach_task_self(), seen.exit);
-	(void)mach_port_destroy(mach_task_self(), seen.set);
+	(void)mach_port_destroy(mach_task_self(), seen.port);
 }
 
 /* A session with the bytes of an archive's file, started with arguments ("" each ended by NUL). */
@@ -170,7 +163,7 @@ static kern_return_t start(mach_port_t runner, const char *path, const char *arg
 	for (uint32_t at = 0; result == KERN_SUCCESS && at < size; at += RUN_DATA_MAX)
 		result = run_data(*session, at, image + at, size - at < RUN_DATA_MAX ? size - at : RUN_DATA_MAX);
 	if (result == KERN_SUCCESS)
-		result = run_start(*session, arguments, bytes, NULL, 0, seen.stdio, seen.exit);
+		result = run_start(*session, arguments, bytes, NULL, 0, seen.port, seen.port);
 	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)image, size);
 	return result;
 }
@@ -181,7 +174,7 @@ static void programs(mach_port_t runner)
 	static const char sleeper[] = "self\0sleep";
 	mach_port_t session = MACH_PORT_NULL;
 
-	make_ports();
+	make_port();
 	tap_result(start(runner, "bin/test", arguments, sizeof(arguments), &session), KERN_SUCCESS, "LIVE0020 the runner starts a program");
 	tap(wait_for_end(), "LIVE0021 its end is told");
 	tap(seen.status == 7 << 8, "LIVE0022 with its exit status");
@@ -189,20 +182,20 @@ static void programs(mach_port_t runner)
 	if (seen.status != 7 << 8 || seen.used != 17)
 		printf("# status %#x output '%s'\n", seen.status, seen.output);
 	(void)mach_port_deallocate(mach_task_self(), session);
-	drop_ports();
+	drop_port();
 
-	make_ports();
+	make_port();
 	tap_result(start(runner, "bin/test", sleeper, sizeof(sleeper), &session), KERN_SUCCESS, "LIVE0024 a program that stays");
 	tap_result(run_kill(session), KERN_SUCCESS, "LIVE0025 is ended by run_kill");
 	tap(wait_for_end() && (seen.status & 0x7f) == 9, "LIVE0026 which its status tells");
 	(void)mach_port_deallocate(mach_task_self(), session);
-	drop_ports();
+	drop_port();
 
-	make_ports();
+	make_port();
 	tap_result(start(runner, "bin/test", sleeper, sizeof(sleeper), &session), KERN_SUCCESS, "LIVE0027 a program whose session is dropped");
 	(void)mach_port_deallocate(mach_task_self(), session);
 	tap(wait_for_end() && (seen.status & 0x7f) == 9, "LIVE0028 is ended, too");
-	drop_ports();
+	drop_port();
 }
 
 static void refusals(mach_port_t runner)
