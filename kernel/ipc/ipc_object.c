@@ -7,9 +7,8 @@
 
 void io_release(struct ipc_object *object)
 {
-	if (atomic_fetch_sub_explicit(&object->io_references, 1, memory_order_release) != 1)
+	if (atomic_fetch_sub_explicit(&object->io_references, 1, memory_order_acq_rel) != 1)
 		return;
-	atomic_thread_fence(memory_order_acquire);
 	VERIFY(!object->io_active);
 	if (object->io_kind == IOT_PORT)
 		zone_free(ipc_port_zone, object);

@@ -623,7 +623,7 @@ static kern_return_t set_members(struct ipc_space *space, mach_port_name_t name,
 kern_return_t mach_port_get_set_status(struct ipc_space *space, mach_port_name_t name,
 				       struct vm_map_copy **members, mach_msg_type_number_t *count)
 {
-	uint32_t capacity = 16, found;
+	uint32_t capacity = 16, found = 0;
 	mach_port_name_t *names;
 	kern_return_t kr;
 

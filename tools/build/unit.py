@@ -116,9 +116,11 @@ UNIT: dict[str, list[str]] = {
     "crc32": ["lib/base/crc32.c", "tests/unit/base/crc32_test.c"],
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
+    "ipc_body": ["tests/unit/ipc/body_test.c", *IPC],
     "ipc_msg": ["tests/unit/ipc/msg_test.c", *IPC],
     "ipc_right": ["tests/unit/ipc/right_test.c", *IPC],
     "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *NETIPC],
+    "ipc_wait": ["tests/unit/ipc/wait_test.c", *IPC],
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
     "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
@@ -140,6 +142,7 @@ LINK: dict[str, str] = {
 # Of them, those that are also built under ThreadSanitizer, as NAME_tsan.
 TSAN: list[str] = [
     "host",
+    "ipc_wait",
     "vm_smp",
 ]
 
