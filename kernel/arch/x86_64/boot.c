@@ -11,7 +11,7 @@
 
 _Noreturn void boot_main(uint32_t info_phys);
 
-static union cpu_page boot_cpu_page __attribute__((aligned(4096)));
+static union cpu_page boot_cpu_page __attribute__((aligned(sizeof(union cpu_page))));
 static char boot_ist_stacks[IST_COUNT][IST_STACK_BYTES] __attribute__((aligned(IST_STACK_BYTES)));
 
 /* entry.S comes here, on the boot stack, with the temporary page tables. */

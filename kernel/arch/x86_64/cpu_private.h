@@ -2,8 +2,8 @@
 /*
  * cpu_private.h - what arch keeps per CPU beside struct cpu, and what the processor can do.
  *
- * One CPU's struct cpu, GDT and TSS lie in one page (struct cpu_page), so that a trap or a switch touches
- * one page for all of them. The IST stacks are apart; each begins at its top with a pointer to
+ * One CPU's struct cpu, GDT and TSS lie in one page (union cpu_page), so that a trap or a switch touches
+ * one page for all of them; the boot CPU shares it with the scheduler's and the clock's (hot_data.ld). The IST stacks are apart; each begins at its top with a pointer to
  * its CPU, by which a handler that cannot trust %gs finds it.
  */
 #pragma once
@@ -47,9 +47,9 @@ struct cpu_arch {
 
 union cpu_page {
 	struct cpu cpu;
-	char bytes[4096];
+	char bytes[512];
 };
-_Static_assert(offsetof(struct cpu, arch) + sizeof(struct cpu_arch) <= 4096, "one page");
+_Static_assert(offsetof(struct cpu, arch) + sizeof(struct cpu_arch) <= sizeof(union cpu_page), "in one page");
 _Static_assert(offsetof(struct cpu, self) == 0 && offsetof(struct cpu, current) == 8, "trap_entry.S");
 _Static_assert(offsetof(struct cpu, kernel_stack_top) == 16, "trap_entry.S");
 _Static_assert(offsetof(struct cpu, user_rsp) == 24, "trap_entry.S");

@@ -17,7 +17,7 @@
 #include <kern/assert.h>
 
 static struct pmap kernel_pmap_storage;
-struct pmap *kernel_pmap = &kernel_pmap_storage;
+struct pmap *kernel_pmap;
 
 static pte_t *boot_table(pte_t *table, unsigned index)
 {
@@ -75,9 +75,10 @@ static void map_image(const char *start, const char *end, pte_t flags)
 
 void pmap_bootstrap(void)
 {
-	struct pmap *p = kernel_pmap;
+	struct pmap *p = &kernel_pmap_storage;
 	uint64_t low_end = 1UL << 20;
 
+	kernel_pmap = p;
 	spin_init(&p->lock, "pmap");
 	p->root_phys = boot_alloc_page();
 	p->root = phys_to_virt(p->root_phys);

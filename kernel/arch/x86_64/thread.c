@@ -92,12 +92,11 @@ __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, st
 	KASSERT(!cpu_irq_enabled());
 	cpu->kernel_stack_top = next->machine.kernel_stack_top;
 	arch->tss.rsp[0] = next->machine.kernel_stack_top;
-	fpu_switch(old, next);
+	if (arch->fpu_owner != NULL)
+		fpu_switch(old, next);
 	if (next->machine.user) {
-		struct pmap *pmap = next->task->map->pmap;
-
-		if (cpu->pmap != pmap)
-			pmap_activate(pmap);
+		if (cpu->pmap != next->machine.pmap)
+			pmap_activate(next->machine.pmap);
 		if (arch->bases_of != next || next->machine.bases_changed) {
 			next->machine.bases_changed = false;
 			load_bases(arch, next);
@@ -114,7 +113,8 @@ void machine_user_entry(void *unused)
 	cpu_irq_disable();
 	self->machine.user = true;
 	fpu_switch(self, self); /* its first switch found no user thread */
-	pmap_activate(self->task->map->pmap);
+	self->machine.pmap = self->task->map->pmap;
+	pmap_activate(self->machine.pmap);
 	load_bases(cpu_arch(this_cpu()), self);
 	trap_leave(self->machine.frame);
 	trap_return(self->machine.frame);
