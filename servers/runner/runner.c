@@ -242,6 +242,9 @@ static void *register_name(void *unused)
 	snprintf(name, sizeof(name), "runner/%s", last != NULL ? last + 1 : "1");
 	while (bootstrap_register(bootstrap_port, name, service) != KERN_SUCCESS)
 		(void)nanosleep(&pause, NULL);
+	/* `meshach up` waits for this line: the node is one of the cluster, and takes programs. */
+	printf("runner: ready as %s\n", name);
+	fflush(stdout);
 	return NULL;
 }
 
