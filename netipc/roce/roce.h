@@ -8,7 +8,8 @@
  *   calls of roce_provider(r)->ops; a post sends at once what the window allows;
  *   roce_run() at the deadline that the last roce_run() returned, or earlier. A post or an input may
  *     make the deadline earlier: ask roce_deadline() after it.
- * Frames leave by config.output, from within any of these calls.
+ * Frames leave by config.output, from within any of these calls; a driver may ring its bell once, after
+ * the call returned.
  *
  * Invariants:
  *  R1 nothing here reads a clock, allocates, blocks, or calls anything but config.output and lib/base.

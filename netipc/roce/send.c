@@ -2,20 +2,22 @@
 /*
  * send.c - the requester's packets: as far as the window allows, and again after a loss.
  *
- * When to ask for an acknowledgement (N7): at half a window, at the end of a request that says so, on
- * the first packet after going back, on a probe. Otherwise not: the peer acknowledges by itself when
- * it has heard nothing for ack_delay_ns, and a READ's response acknowledges all before it.
+ * When to ask for an acknowledgement (N7): at half a window (if that or its answer is lost, again in the
+ * last quarter, before all stands still), at the end of a request that says so, on the first packet
+ * after going back, on a probe. Otherwise not: the peer acknowledges by itself when it has heard
+ * nothing for ack_delay_ns, and a READ's response acknowledges all before it.
  *
  * A long READ is asked for in parts of a quarter of the window, so that responses in flight are
  * bounded by the window as all else is.
  */
 #include "roce/roce_impl.h"
 
-static uint32_t half_window(const struct roce *r, const struct roce_qp *qp)
+/* Packets after which the next one asks: half a window, and more often in its last quarter. */
+static uint32_t ask_after(const struct roce *r, const struct roce_qp *qp, uint32_t flying)
 {
 	uint32_t most = qp->window < r->config.sends ? qp->window : r->config.sends;
 
-	return most / 2;
+	return flying < most / 4 * 3 ? most / 2 : most / 8;
 }
 
 static uint32_t packet_length(const struct roce_qp *qp, const struct roce_work *work, uint32_t offset)
@@ -125,7 +127,7 @@ bool roce_requester_run(struct roce *r, struct roce_qp *qp, uint64_t now_ns)
 			ask = true; /* its response answers */
 			room = send_read(r, qp, work, qp->nxt, count);
 		} else {
-			ask = qp->must_ask || qp->since_request + 1 >= half_window(r, qp) ||
+			ask = qp->must_ask || qp->since_request + 1 >= ask_after(r, qp, flying) ||
 			      (work->solicit && psn_diff(qp->nxt, work->psn) + 1 ==
 							(int32_t)work->packets);
 			room = send_part(r, qp, work, qp->nxt, ask);

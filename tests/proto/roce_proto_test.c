@@ -38,7 +38,8 @@ static struct {
 	struct np_qp_params local;
 	struct frame out[64];
 	uint32_t out_count, out_read;
-	bool full; /* the driver has no room */
+	bool full;      /* the driver has no room */
+	uint32_t allow; /* ... after so many more frames; 0: no limit */
 } t;
 
 static enum roce_sent output(void *ctx, const struct np_sge *pieces, uint32_t count, uint32_t flags,
@@ -48,6 +49,8 @@ static enum roce_sent output(void *ctx, const struct np_sge *pieces, uint32_t co
 
 	if (t.full)
 		return ROCE_SENT_NO_ROOM;
+	if (t.allow > 0 && --t.allow == 0)
+		t.full = true;
 	t.out_count++;
 	assert_in_range(t.out_count, 1, 64);
 	f->length = 0;
@@ -775,6 +778,195 @@ static void what_waits_for_room_is_superseded_or_settled(void **state)
 	expect_no_event();
 }
 
+/* ROCE0224 */
+static void a_region_that_goes_in_the_middle_of_a_read_stops_it(void **state)
+{
+	static uint8_t region[3 * MTU];
+	struct reth r;
+	uint32_t rkey;
+
+	t.p->ops->register_region(t.p, t.qp, &(struct np_sge){ region, sizeof(region) }, 1,
+				  NP_ACCESS_REMOTE_READ, &rkey);
+	t.allow = 1;
+	r = reth(0, rkey, 3 * MTU);
+	feed_packet(WIRE_READ_REQUEST, PEER_PSN, false, &r, 16, NULL, 0);
+	expect(WIRE_READ_FIRST, PEER_PSN, 0);
+	t.p->ops->invalidate(t.p, rkey);
+	room();
+	expect_aeth(PEER_PSN + 1, 0x62, 1);
+	expect_event(NP_EV_QP_ERROR, &(struct np_event){ 0 });
+	expect_nothing();
+}
+
+/* ROCE0225 */
+static void more_reads_than_places_are_left_for_later(void **state)
+{
+	static uint8_t region[64];
+	uint32_t rkey;
+	struct reth r;
+
+	t.p->ops->register_region(t.p, t.qp, &(struct np_sge){ region, 64 }, 1, NP_ACCESS_REMOTE_READ, &rkey);
+	t.full = true;
+	for (uint32_t i = 0; i < 3; i++) { /* there is place for two */
+		r = reth(i, rkey, 4);
+		feed_packet(WIRE_READ_REQUEST, PEER_PSN + i, false, &r, 16, NULL, 0);
+	}
+	assert_int_equal(counter(ROCE_drop_no_buffer), 1);
+	room();
+	expect(WIRE_READ_ONLY, PEER_PSN, 0);
+	expect(WIRE_READ_ONLY, PEER_PSN + 1, 0);
+	expect_nothing();
+	feed_packet(WIRE_READ_REQUEST, PEER_PSN + 2, false, &r, 16, NULL, 0);
+	expect(WIRE_READ_ONLY, PEER_PSN + 2, 0);
+}
+
+/* ROCE0226 */
+static void an_immediate_takes_a_buffer_too(void **state)
+{
+	uint8_t headers[20] = { 0 };
+	struct np_event e;
+
+	for (uint32_t i = 0; i < 6; i++)
+		feed_packet(WIRE_WRITE_ONLY_IMM, PEER_PSN + i, false, headers, 20, NULL, 0);
+	expect_nothing();
+	feed_packet(WIRE_WRITE_ONLY_IMM, PEER_PSN + 6, false, headers, 20, NULL, 0);
+	expect_aeth(PEER_PSN + 6, 0x28, 6);
+	for (uint32_t i = 0; i < 6; i++)
+		expect_event(NP_EV_WRITE_IMM, &e);
+	expect_no_event();
+	feed_packet(WIRE_WRITE_ONLY_IMM, PEER_PSN + 6, true, headers, 20, NULL, 0);
+	expect_event(NP_EV_WRITE_IMM, &e);
+	expect_aeth(PEER_PSN + 6, 0x1f, 7);
+}
+
+/* ROCE0227 */
+static void regions_and_pieces_run_out_and_come_back(void **state)
+{
+	static uint8_t byte[200];
+	struct np_sge pieces[200];
+	uint32_t rkey[5];
+
+	for (uint32_t i = 0; i < 200; i++)
+		pieces[i] = (struct np_sge){ &byte[i], 1 };
+	assert_int_equal(t.p->ops->register_region(t.p, t.qp, pieces, 200, 1, &rkey[0]), NP_E_NO_RESOURCE);
+	assert_int_equal(roce_usage(t.roce).pieces, 0);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(t.p->ops->register_region(t.p, t.qp, pieces, 16, 1, &rkey[i]), NP_OK);
+	assert_int_equal(t.p->ops->register_region(t.p, t.qp, pieces, 1, 1, &rkey[4]), NP_E_NO_RESOURCE);
+	t.p->ops->invalidate(t.p, rkey[2] ^ 0x100); /* not a key of ours */
+	assert_int_equal(roce_usage(t.roce).regions, 4);
+	t.p->ops->invalidate(t.p, rkey[2]);
+	assert_int_equal(t.p->ops->register_region(t.p, t.qp, pieces, 1, 1, &rkey[4]), NP_OK);
+	assert_int_not_equal(rkey[4], rkey[2]);
+}
+
+static uint32_t arp_requests_out(void)
+{
+	uint32_t count = 0;
+
+	for (; t.out_read < t.out_count; t.out_read++)
+		count += get(t.out[t.out_read].bytes + 12, 2) == 0x0806;
+	return count;
+}
+
+/* ROCE0228 */
+static void who_does_not_answer_is_asked_again_as_long_as_it_is_wanted(void **state)
+{
+	struct np_qp_params params, remote = { .qpn = 9, .psn = 9, .mtu = 1024, .addr = US + 8 };
+	np_qp_t qp;
+
+	assert_int_equal(t.p->ops->send_datagram(t.p, US + 7, "a", 1, t.now), NP_OK);
+	assert_int_equal(t.p->ops->send_datagram(t.p, US + 7, "b", 1, t.now), NP_OK); /* takes its place */
+	assert_int_equal(roce_usage(t.roce).small_buffers, 1);
+	for (int i = 0; i < 100; i++)
+		pass(100 * MS);
+	assert_int_equal(arp_requests_out(), 5);
+	assert_int_equal(roce_usage(t.roce).small_buffers, 0);
+	t.out_count = t.out_read = 0;
+	t.p->ops->qp_create(t.p, &qp, &params);
+	t.p->ops->connect(t.p, qp, &remote, t.now);
+	assert_int_equal(t.p->ops->post_send(t.p, qp, NULL, 0, 1, 0, t.now), NP_OK);
+	for (int i = 0; i < 60; i++)
+		pass(100 * MS);
+	assert_in_range(arp_requests_out(), 8, 20);
+	t.p->ops->close(t.p, qp);
+}
+
+/* ROCE0229 */
+static void few_places_for_neighbours_go_round(void **state)
+{
+	/* Four places, one is the QP's. */
+	for (uint32_t i = 0; i < 20; i++) {
+		t.out_count = t.out_read = 0;
+		pass(MS);
+		assert_int_equal(t.p->ops->send_datagram(t.p, US + 10 + i, "a", 1, t.now), NP_OK);
+		assert_int_equal(arp_requests_out(), 1);
+		assert_in_range(roce_usage(t.roce).small_buffers, 1, 3);
+	}
+	t.out_count = t.out_read = 0;
+	post("still", 5, 0);
+	expect(WIRE_SEND_ONLY, t.local.psn, 0);
+	for (int i = 0; i < 100; i++)
+		pass(100 * MS), t.out_count = t.out_read = 0;
+	assert_int_equal(roce_usage(t.roce).small_buffers, 0);
+}
+
+/* ROCE0230 */
+static void datagrams_are_checked(void **state)
+{
+	struct frame f = packet(0, 0, false, NULL, 0, NULL, 0);
+	struct np_event e;
+
+	f.length = 42 + 6;
+	put(f.bytes + 16, 34, 2);
+	put(f.bytes + 34, 49877, 2);
+	put(f.bytes + 36, 49877, 2);
+	put(f.bytes + 38, 14, 2);
+	memcpy(f.bytes + 42, "datagr", 6);
+	put(f.bytes + 24, 0, 2);
+	put(f.bytes + 24, (uint16_t)~sum_of(f.bytes + 14, 20), 2);
+	put(f.bytes + 40, 0x1234, 2); /* a wrong checksum */
+	feed(&f);
+	assert_int_equal(counter(ROCE_drop_udp_checksum), 1);
+	put(f.bytes + 40, 0, 2); /* none */
+	for (int i = 0; i < 7; i++) /* there are six buffers */
+		feed(&f);
+	assert_int_equal(counter(ROCE_datagrams_in), 6);
+	assert_int_equal(counter(ROCE_drop_no_buffer), 1);
+	for (int i = 0; i < 6; i++) {
+		expect_event(NP_EV_DATAGRAM, &e);
+		assert_int_equal(e.length, 6);
+		assert_memory_equal(e.data, "datagr", 6);
+		assert_int_equal(e.from, PEER);
+		t.p->ops->recv_done(t.p, e.buffer);
+	}
+	expect_no_event();
+	put(f.bytes + 26, US, 4); /* from ourselves */
+	put(f.bytes + 24, 0, 2);
+	put(f.bytes + 24, (uint16_t)~sum_of(f.bytes + 14, 20), 2);
+	feed(&f);
+	assert_int_equal(counter(ROCE_drop_datagram), 1);
+}
+
+/* ROCE0231 */
+static void a_second_owner_of_our_address_is_counted(void **state)
+{
+	struct frame f = { .length = 42 };
+
+	memset(f.bytes, 0xff, 6);
+	memcpy(f.bytes + 6, peer_mac, 6);
+	put(f.bytes + 12, 0x0806, 2);
+	put(f.bytes + 14, 0x0001080006040001, 8);
+	memcpy(f.bytes + 22, peer_mac, 6);
+	put(f.bytes + 28, US, 4);
+	put(f.bytes + 38, US, 4);
+	feed(&f);
+	expect_nothing();
+	assert_int_equal(counter(ROCE_arp_conflict), 1);
+	post("x", 1, 0); /* and changes nothing */
+	expect(WIRE_SEND_ONLY, t.local.psn, 0);
+}
+
 /* ---- requester ---- */
 
 /* ROCE0214 */
@@ -803,7 +995,7 @@ static void half_a_window_asks_and_a_full_one_waits(void **state)
 {
 	for (uint32_t i = 0; i < 8; i++) {
 		post("m", 1, 0);
-		expect(WIRE_SEND_ONLY, t.local.psn + i, i % 4 == 3);
+		expect(WIRE_SEND_ONLY, t.local.psn + i, i == 3 || i >= 6); /* and in the last quarter */
 	}
 	assert_int_equal(t.p->ops->post_send(t.p, t.qp, NULL, 0, 1, 0, t.now), NP_E_AGAIN);
 	feed_aeth(t.local.psn + 3, 0x1f);
@@ -1006,6 +1198,14 @@ int main(void)
 		CASE(writes_that_may_not_be_change_nothing),
 		CASE(reads_are_answered_in_order_and_again_from_the_middle),
 		CASE(what_waits_for_room_is_superseded_or_settled),
+		CASE(a_region_that_goes_in_the_middle_of_a_read_stops_it),
+		CASE(more_reads_than_places_are_left_for_later),
+		CASE(an_immediate_takes_a_buffer_too),
+		CASE(regions_and_pieces_run_out_and_come_back),
+		CASE(who_does_not_answer_is_asked_again_as_long_as_it_is_wanted),
+		CASE(few_places_for_neighbours_go_round),
+		CASE(datagrams_are_checked),
+		CASE(a_second_owner_of_our_address_is_counted),
 		CASE(a_small_send_is_one_packet_that_asks_nothing),
 		CASE(half_a_window_asks_and_a_full_one_waits),
 		CASE(a_sequence_nak_goes_back_to_what_it_says),
