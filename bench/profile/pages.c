@@ -8,7 +8,7 @@
  *   qemu-system-x86_64 ... -plugin ./pages.so,from=1000,windows=200 -d plugin -D OUT
  *
  * The guest marks the beginning of each piece with the instruction `nopl 0x4853454d(%rax)`; windows are counted from
- * mark `from` on. One vCPU. Debian's QEMU has plugins but not their header: what is used is declared here
+ * mark `from` on; bench/profile/functions.py sums the blocks up by function. One vCPU. Debian's QEMU has plugins but not their header: what is used is declared here
  * (QEMU 7.2, docs/devel/tcg-plugins.rst).
  */
 #include <stdarg.h>
@@ -51,8 +51,10 @@ struct touched {
 static struct touched table[TABLE];
 
 struct block {
-	uint64_t address, instructions;
+	uint64_t address, instructions, times;
+	struct block *next;
 };
+static struct block *blocks;
 
 static struct {
 	uint64_t marks, generation, instructions, blocks, cr3_writes, code_pages, data_pages;
@@ -92,20 +94,29 @@ touch(uint64_t address, bool data)
 static void
 on_block(unsigned cpu, void *data)
 {
-	const struct block *b = data;
+	struct block *b = data;
 
 	if (!counting())
 		return;
+	b->times++;
 	count.blocks++;
 	count.instructions += b->instructions;
 	touch(b->address, false);
 }
 
+/* Words of the kernel's image that were touched, to tell its variables. */
+#define IMAGE 0xffffffff80000000ULL
+#define IMAGE_WORDS (1u << 19) /* 4 MiB */
+static uint32_t image_words[IMAGE_WORDS];
+
 static void
 on_memory(unsigned cpu, uint32_t info, uint64_t address, void *data)
 {
-	if (counting())
-		touch(address, true);
+	if (!counting())
+		return;
+	touch(address, true);
+	if (address >= IMAGE && (address - IMAGE) / 8 < IMAGE_WORDS)
+		image_words[(address - IMAGE) / 8]++;
 }
 
 static void
@@ -127,7 +138,8 @@ translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	struct block *b = malloc(sizeof *b);
 	size_t n = qemu_plugin_tb_n_insns(tb);
 
-	*b = (struct block){ qemu_plugin_tb_vaddr(tb), n };
+	*b = (struct block){ qemu_plugin_tb_vaddr(tb), n, 0, blocks };
+	blocks = b; /* one translating thread at a time */
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, CB_NO_REGS, b);
 	for (size_t i = 0; i < n; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
@@ -179,6 +191,13 @@ at_exit(qemu_plugin_id_t id, void *data)
 		say("%s %016llx %.2f touches %.1f\n", table[i].page & 1 ? "data" : "code",
 		    (unsigned long long)(table[i].page & ~1ULL), (double)table[i].times / w,
 		    (double)table[i].blocks / w);
+	for (unsigned i = 0; i < IMAGE_WORDS; i++)
+		if (image_words[i] > w / 10)
+			say("word %016llx %.2f\n", (unsigned long long)(IMAGE + i * 8ull), (double)image_words[i] / w);
+	for (const struct block *b = blocks; b != NULL; b = b->next)
+		if ((double)b->times > w / 10)
+			say("block %016llx %.2f instructions %llu\n", (unsigned long long)b->address,
+			    (double)b->times / w, (unsigned long long)b->instructions);
 }
 
 int

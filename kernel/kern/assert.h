@@ -7,7 +7,8 @@
  */
 #pragma once
 
-_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* cold: the code that calls it is moved out of its function's way. */
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2), cold));
 
 #define VERIFY(cond) \
 	((cond) ? (void)0 : panic("%s:%d: VERIFY(%s) failed", __FILE__, __LINE__, #cond))
