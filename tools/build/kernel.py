@@ -142,8 +142,7 @@ PENDING: list[str] = [
 CFLAGS = (
     "-std=c17 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only "
     "-fno-omit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing "
-    "-Wall -Wextra -Werror -Wno-unused-parameter -DMESHACH_KERNEL "
-    "-ffunction-sections -fdata-sections -Wall -Wextra -Werror -Wno-unused-parameter -DMESHACH_KERNEL -DMESHACH_DEBUG "
+    "-ffunction-sections -fdata-sections -Wall -Wextra -Werror -Wno-unused-parameter -DMESHACH_KERNEL "
     "-Ikernel -Ikernel/arch/x86_64/include -Iinclude -Ilib -Inetipc/include -Inetipc -Ibuild/gen"
 )
 
@@ -175,7 +174,7 @@ def emit_variant(n: Writer, generated: list[str], variant: str, flags: str) -> l
     objects, pending = compiled([*SOURCES, *mig.kernel_sources()]), compiled(PENDING)
     whole = n.build(f"{out}/whole.o", "kernel_whole", objects, flags=flags)
     # Twice: the first link's symbols become a table for backtraces in the second.
-    script = ["kernel/arch/x86_64/kernel.ld"]
+    script = [f"kernel/arch/x86_64/{name}.ld" for name in ("kernel", "hot_text", "hot_data")]
     first = n.build(f"{out}/first.elf64", "kernel_link", [whole], implicit=script)
     table = n.build(f"{out}/ksyms.S", "kernel_symbols", [first], implicit=["tools/ksyms.py"])
     symbols = n.build(f"{out}/ksyms.o", "kernel_cc", [table])
@@ -197,17 +196,3 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
     n.rule("kernel_symbols", "tools/ksyms.py $in $out", "KSYMS $out")
     n.rule("kernel_elf32", "objcopy -O elf32-i386 $in $out", "ELF32 $out")
     return [target for variant, flags in VARIANTS.items() for target in emit_variant(n, generated, variant, flags)]
-    def compiled(sources: list[str]) -> list[str]:
-        return [n.build(f"build/kernel/{object_name(source)}.o", "kernel_cc", [source],
-                        order_only=generated) for source in sources]
-
-    objects, pending = compiled([*SOURCES, *mig.kernel_sources()]), compiled(PENDING)
-    if not objects:
-        return pending
-    # Twice: the first link's symbols become a table for backtraces in the second.
-    script = [f"kernel/arch/x86_64/{name}.ld" for name in ("kernel", "hot_text", "hot_data")]
-    first = n.build("build/kernel/first.elf64", "kernel_link", objects, implicit=script)
-    table = n.build("build/kernel/ksyms.S", "kernel_symbols", [first], implicit=["tools/ksyms.py"])
-    symbols = n.build("build/kernel/ksyms.o", "kernel_cc", [table])
-    elf = n.build("build/meshach.elf64", "kernel_link", [*objects, symbols], implicit=script)
-    return [n.build("build/meshach.elf", "kernel_elf32", [elf]), *pending]
