@@ -117,6 +117,7 @@ UNIT: dict[str, list[str]] = {
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
     "ipc_body": ["tests/unit/ipc/body_test.c", *IPC],
+    "ipc_model": ["tests/unit/ipc/audit.c", "tests/unit/ipc/model_test.c", "tests/unit/ipc/world.c", *IPC],
     "ipc_msg": ["tests/unit/ipc/msg_test.c", *IPC],
     "ipc_right": ["tests/unit/ipc/right_test.c", *IPC],
     "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *NETIPC],
@@ -129,6 +130,11 @@ UNIT: dict[str, list[str]] = {
     "vm_smp": ["tests/unit/vm/vm_smp_test.c", *VM, *VM_HOST],
     "vm_user": ["kernel/vm/vm_user.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
+}
+
+# Fuzzers of the same kind, in build/tests/fuzz: a short run is a test.
+FUZZ: dict[str, list[str]] = {
+    "fuzz_mach_msg": ["tests/fuzz/fuzz_mach_msg.c", "tests/unit/ipc/audit.c", "tests/unit/ipc/world.c", *IPC],
 }
 
 # More for the linker of some of them.
@@ -161,10 +167,13 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
            "-MMD -MF $out.d -c $in -o $out", "HOSTCC $in", depfile="$out.d", deps="gcc")
     n.rule("host_link", "gcc -fsanitize=address,undefined $in -o $out $libs -lpthread", "HOSTLINK $out")
     targets = []
-    for name, sources in UNIT.items():
+    programs = {f"unit/{name}": sources for name, sources in UNIT.items()}
+    programs |= {f"fuzz/{name}": sources for name, sources in FUZZ.items()}
+    for path, sources in programs.items():
+        name = path.split("/")[1]
         objects = [n.build(f"build/host/{source.rsplit('.', 1)[0]}.o", "host_cc", [source],
                            order_only=generated) for source in sources]
-        targets.append(n.build(f"build/tests/unit/{name}", "host_link", objects,
+        targets.append(n.build(f"build/tests/{path}", "host_link", objects,
                                libs=" ".join(["-lcmocka", *filter(None, [LINK.get(name)])])))
     n.rule("tsan_cc", "gcc $host_cflags -fsanitize=thread $flags -MMD -MF $out.d -c $in -o $out",
            "TSANCC $in", depfile="$out.d", deps="gcc")

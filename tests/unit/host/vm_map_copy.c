@@ -110,6 +110,12 @@ void host_vm_deallocate(uint64_t addr, uint64_t size)
 	free(r);
 }
 
+void host_vm_deallocate_all(void)
+{
+	while (!list_empty(&regions))
+		host_vm_deallocate((uintptr_t)list_first(&regions, struct region, link)->bytes, 1);
+}
+
 uint64_t host_vm_regions(void)
 {
 	uint64_t n;

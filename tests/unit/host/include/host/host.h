@@ -50,6 +50,7 @@ void host_copy_fail_at(uint64_t n);
 void host_user_only(const void *addr, size_t size);
 /* Free what the doubled vm_map_copyout allocated. */
 void host_vm_deallocate(uint64_t addr, uint64_t size);
+void host_vm_deallocate_all(void);
 /* Regions that vm_map_copyout made and nobody freed. */
 uint64_t host_vm_regions(void);
 /* Times that a copy was taken with src_destroy. */
