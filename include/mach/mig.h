@@ -56,6 +56,7 @@ struct mig_layout {
 enum mig_routine_flags {
 	MIG_SIMPLE = 1,      /* no reply */
 	MIG_TAKES_REPLY = 2, /* the server function is given the reply port and may answer later */
+	MIG_REPLY_ONCE = 4,  /* which must be a send-once right then */
 };
 
 struct mig_routine {
@@ -77,6 +78,11 @@ struct mig_subsystem {
  * Returns: KERN_SUCCESS or MIG_BAD_ARGUMENTS.
  */
 kern_return_t mig_check(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size);
+/* Is the reply right of a request, of this kind (MACH_MSG_TYPE_PORT_*; 0: none), what routine wants? */
+static inline bool mig_check_reply_right(const struct mig_routine *routine, mach_msg_type_name_t kind)
+{
+	return (routine->flags & MIG_REPLY_ONCE) == 0 || kind == MACH_MSG_TYPE_PORT_SEND_ONCE;
+}
 /* The same of a reply: KERN_SUCCESS, the server's error (a simple message of 28 bytes), or MIG_TYPE_ERROR. */
 kern_return_t mig_check_reply(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size);
 /* The same, and is it the reply to a request with this id? MIG_SERVER_DIED, MIG_REPLY_MISMATCH. */

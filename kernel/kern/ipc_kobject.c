@@ -14,30 +14,7 @@
 #include <kern/ipc_kobject.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/kalloc.h>
-#include <kernel/host_priv_server.h>
-#include <kernel/mach_host_server.h>
-#include <kernel/mach_port_server.h>
-#include <kernel/mach_vm_server.h>
-#include <kernel/task_server.h>
-#include <kernel/thread_act_server.h>
 #include <machine/cpu.h>
-
-struct kernel_subsystem {
-	const struct mig_server *server;
-	const void *calls;
-};
-
-static const struct kernel_subsystem subsystems[] = {
-	/* in order of their ids */
-	{ &mach_host_mig_server, &mach_host_calls },
-	{ &host_priv_mig_server, &host_priv_calls },
-	{ &mach_port_mig_server, &mach_port_calls },
-	{ &task_mig_server, &task_calls },
-	{ &thread_act_mig_server, &thread_act_calls },
-	{ &mach_vm_mig_server, &mach_vm_calls },
-};
-
-#define SUBSYSTEMS (sizeof(subsystems) / sizeof(subsystems[0]))
 
 void mig_release_right(mach_port_t port, mach_msg_type_name_t disposition)
 {
@@ -72,27 +49,28 @@ mach_msg_return_t mig_kernel_send(struct ipc_kmsg *kmsg, mach_msg_option_t optio
 
 void ipc_kobject_init(void)
 {
-	for (size_t i = 0; i + 1 < SUBSYSTEMS; i++) {
-		const struct mig_subsystem *a = subsystems[i].server->subsystem, *b = subsystems[i + 1].server->subsystem;
+	for (size_t i = 0; i + 1 < ipc_kobject_subsystem_count; i++) {
+		const struct mig_subsystem *a = ipc_kobject_subsystems[i].server->subsystem;
+		const struct mig_subsystem *b = ipc_kobject_subsystems[i + 1].server->subsystem;
 
 		VERIFY(a->base + (mach_msg_id_t)a->count <= b->base);
 	}
 }
 
-static const struct kernel_subsystem *subsystem_of(mach_msg_id_t id)
+static const struct ipc_kobject_subsystem *subsystem_of(mach_msg_id_t id)
 {
-	for (size_t i = 0; i < SUBSYSTEMS; i++) {
-		const struct mig_subsystem *s = subsystems[i].server->subsystem;
+	for (size_t i = 0; i < ipc_kobject_subsystem_count; i++) {
+		const struct mig_subsystem *s = ipc_kobject_subsystems[i].server->subsystem;
 
 		if ((uint32_t)id - (uint32_t)s->base < s->count)
-			return &subsystems[i];
+			return &ipc_kobject_subsystems[i];
 	}
 	return NULL;
 }
 
 const char *ipc_kobject_routine_name(mach_msg_id_t id)
 {
-	const struct kernel_subsystem *s = subsystem_of(id);
+	const struct ipc_kobject_subsystem *s = subsystem_of(id);
 	const struct mig_routine *r = s != NULL ? mig_routine_of(s->server->subsystem, id) : NULL;
 
 	return r != NULL ? r->name : NULL;
@@ -129,14 +107,55 @@ static void free_consumed(struct ipc_kmsg *request)
 	ipc_kmsg_destroy(request);
 }
 
+/* Do fn with each receive right of a message; true if one returned true. */
+static bool with_receive_rights(struct ipc_kmsg *kmsg, bool (*fn)(struct ipc_port *right, struct ipc_kmsg *))
+{
+	mach_msg_descriptor_t *d = ikm_descriptors(kmsg);
+	bool found = false;
+
+	for (uint32_t i = 0; i < ikm_descriptor_count(kmsg); i++, d = ikm_descriptor_next(d)) {
+		struct ipc_port **list = (struct ipc_port **)(uintptr_t)d->ool_ports.kports;
+		struct ipc_port *one = (struct ipc_port *)(uintptr_t)d->port.kport;
+
+		if (d->type.type == MACH_MSG_PORT_DESCRIPTOR && d->port.disposition == MACH_MSG_TYPE_PORT_RECEIVE)
+			found |= IP_VALID(one) && fn(one, kmsg);
+		if (d->type.type != MACH_MSG_OOL_PORTS_DESCRIPTOR || d->ool_ports.disposition != MACH_MSG_TYPE_PORT_RECEIVE)
+			continue;
+		for (uint32_t k = 0; k < d->ool_ports.count; k++)
+			found |= IP_VALID(list[k]) && fn(list[k], kmsg);
+	}
+	return found;
+}
+
+/* While the kernel has a receive right it is in no message. */
+static bool arrive(struct ipc_port *right, struct ipc_kmsg *kmsg)
+{
+	(void)kmsg;
+	ipc_port_end_transit(right);
+	return false;
+}
+
+static bool depart(struct ipc_port *right, struct ipc_kmsg *kmsg)
+{
+	return ipc_port_check_circularity(right, kmsg->ikm_remote_port);
+}
+
+/* A reply that goes out with receive rights: they are in transit again; in a circle it could never be received. */
+static void mark_receive_rights(struct ipc_kmsg *reply)
+{
+	if (with_receive_rights(reply, depart))
+		reply->ikm_header->msgh_bits |= MACH_MSGH_BITS_CIRCULAR;
+}
+
 /* The call itself, with interrupts on: it may be long. */
-static kern_return_t call(const struct kernel_subsystem *s, struct ipc_kmsg *request, struct ipc_kmsg *reply)
+static kern_return_t call(const struct ipc_kobject_subsystem *s, struct ipc_kmsg *request, struct ipc_kmsg *reply)
 {
 	mach_msg_header_t *in = request->ikm_header;
 	bool irq_were_on = cpu_irq_enabled();
 	kern_return_t result;
 
 	cpu_irq_enable();
+	(void)with_receive_rights(request, arrive);
 	result = s->server->stubs[in->msgh_id - s->server->subsystem->base](
 		s->calls, request->ikm_remote_port, reply->ikm_remote_port, in, reply->ikm_header);
 	if (!irq_were_on)
@@ -160,7 +179,7 @@ bool ipc_kobject_frees_memory(mach_msg_id_t id)
 struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 {
 	mach_msg_header_t *in = request->ikm_header;
-	const struct kernel_subsystem *s = subsystem_of(in->msgh_id);
+	const struct ipc_kobject_subsystem *s = subsystem_of(in->msgh_id);
 	const struct mig_routine *routine = s != NULL ? mig_routine_of(s->server->subsystem, in->msgh_id) : NULL;
 	uint32_t room = routine != NULL && routine->reply.max_size > sizeof(mig_reply_error_t) ?
 				routine->reply.max_size : (uint32_t)sizeof(mig_reply_error_t);
@@ -174,7 +193,8 @@ struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 	}
 	address_reply(reply, request);
 	if (routine != NULL)
-		result = mig_check(&routine->request, in, in->msgh_size);
+		result = mig_check_reply_right(routine, MACH_MSGH_BITS_REMOTE(reply->ikm_header->msgh_bits)) ?
+				 mig_check(&routine->request, in, in->msgh_size) : MIG_BAD_ARGUMENTS;
 	if (routine != NULL && result == KERN_SUCCESS)
 		result = call(s, request, reply);
 	if (result == KERN_SUCCESS || result == MIG_NO_REPLY)
@@ -191,5 +211,6 @@ struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 		ipc_kmsg_destroy(reply);
 		return NULL;
 	}
+	mark_receive_rights(reply);
 	return reply;
 }

@@ -11,6 +11,17 @@
  */
 #pragma once
 
+#include <mach/mig.h>
+
+struct ipc_kobject_subsystem {
+	const struct mig_server *server;
+	const void *calls; /* its struct NAME_ops */
+};
+
+/* In the order of their ids (ipc_kobject_table.c). */
+extern const struct ipc_kobject_subsystem ipc_kobject_subsystems[];
+extern const size_t ipc_kobject_subsystem_count;
+
 extern const struct mach_host_ops mach_host_calls;   /* kern/host_calls.c */
 extern const struct host_priv_ops host_priv_calls;   /* kern/host_calls.c */
 extern const struct mach_port_ops mach_port_calls;   /* ipc/mach_port.c's functions, in kern/ipc_kobject_ports.c */

@@ -34,6 +34,7 @@ KERNEL: list[str] = [
     "kernel/kern/host.c",
     "kernel/kern/ipc_kobject.c",
     "kernel/kern/ipc_kobject_ports.c",
+    "kernel/kern/ipc_kobject_table.c",
     "kernel/kern/kworker.c",
 ]
 

@@ -72,6 +72,7 @@ SOURCES: list[str] = [
     "kernel/kern/host_calls.c",
     "kernel/kern/ipc_kobject.c",
     "kernel/kern/ipc_kobject_ports.c",
+    "kernel/kern/ipc_kobject_table.c",
     "kernel/kern/kalloc.c",
     "kernel/kern/ktest.c",
     "kernel/kern/kworker.c",

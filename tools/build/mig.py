@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import unit
 from .ninja import Writer
 
 # Under include/idl, one a line, sorted.
@@ -134,7 +135,29 @@ def emit_tests(n: Writer, generated: list[str]) -> list[str]:
             sheader_name="'<test/sample_server.h>'", flags="")
     objects = [n.build(f"build/host/user/{source.removeprefix('build/').rsplit('.', 1)[0]}.o", "mig_test_cc", [source],
                        order_only=[*generated, files[0]]) for source in [*ROUNDTRIP, *files[2:]]]
-    tests = [n.build("build/tests/unit/mig_roundtrip", "host_link", objects, libs="-lcmocka")]
+    demux = n.build("build/host/user/tests/fuzz/fuzz_mig_user.o", "mig_test_cc", ["tests/fuzz/fuzz_mig_user.c"],
+                    order_only=[*generated, files[0]])
+    needs = ("mach_msg_destroy.o", "mig_check.o", "mig_server.o", "sample_server.o", "sample_table.o")
+    n.build("build/tests/fuzz/fuzz_mig_user", "host_link", [demux, *[o for o in objects if o.endswith(needs)]])
+    tests = ["build/tests/fuzz/fuzz_mig_user", n.build("build/tests/unit/mig_roundtrip", "host_link", objects, libs="-lcmocka")]
     objects = [n.build(f"build/host/user/{source.rsplit('.', 1)[0]}.o", "mig_test_cc", [source], order_only=generated)
                for source in SERVERS]
-    return [*tests, n.build("build/tests/unit/servers", "host_link", objects, libs="-lcmocka")]
+    tests.append(n.build("build/tests/unit/servers", "host_link", objects, libs="-lcmocka"))
+    return [*tests, emit_kernel_fuzz(n, generated)]
+
+
+def emit_kernel_fuzz(n: Writer, generated: list[str]) -> str:
+    """The kernel's demux and stubs over the real ipc, on the host; the sample interface as a kernel one."""
+    made = [f"build/gen/test/kernel/sample_{part}" for part in ("server.h", "server.c", "table.c")]
+    n.build(made, "mig", ["tests/unit/mig/sample.defs"], implicit=tool(), header="/dev/null", user="/dev/null",
+            sheader=made[0], server=made[1], table=made[2], out_first=made[0], header_name="none",
+            sheader_name="'<test/kernel/sample_server.h>'", flags="-kernel")
+    plain = [*kernel_files("mach/mach_port.defs")[1:], "kernel/kern/ipc_kobject_ports.c", "lib/mach/mig_check.c", *unit.IPC]
+    objects = [n.build(f"build/host/{source.removeprefix('build/').rsplit('.', 1)[0]}.o", "host_cc", [source],
+                       order_only=generated) for source in plain]
+    for source in ("kernel/kern/ipc_kobject.c", "tests/fuzz/fuzz_mig_demux.c", *made[1:]):
+        out = f"build/host/fuzz/{source.removeprefix('build/').rsplit('.', 1)[0]}.o"
+        renamed = " -Dipc_kobject_server=tested_kobject_server" if source.endswith("ipc_kobject.c") else ""
+        objects.append(n.build(out, "host_cc", [source], order_only=[*generated, made[0]],
+                               flags="-Itests/unit/mig" + renamed))
+    return n.build("build/tests/fuzz/fuzz_mig_demux", "host_link", objects, libs="-lcmocka")

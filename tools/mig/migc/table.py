@@ -43,8 +43,11 @@ def flags(routine: Routine) -> str:
     words = []
     if routine.simple:
         words.append("MIG_SIMPLE")
-    if routine.one("replyport", "sreplyport"):
+    reply = routine.one("replyport", "sreplyport")
+    if reply:
         words.append("MIG_TAKES_REPLY")
+        if reply.type.received == 18:
+            words.append("MIG_REPLY_ONCE")
     return " | ".join(words) or "0"
 
 

@@ -94,7 +94,7 @@ static const struct mig_routine routines[14] = {
 	[9] = { "sample_note", MIG_SIMPLE,
 		{ 56, 56, 1, 0, sample_note_request_descriptors, NULL },
 		{ 0, 0, 0, 0, NULL, NULL } },
-	[10] = { "sample_later", MIG_TAKES_REPLY,
+	[10] = { "sample_later", MIG_TAKES_REPLY | MIG_REPLY_ONCE,
 		{ 28, 28, 0, 0, NULL, NULL },
 		{ 32, 32, 0, 0, NULL, NULL } },
 	[11] = { "sample_timed", 0,
