@@ -9,6 +9,7 @@
 #include <kern/ktest.h>
 #include <kern/printf.h>
 #include <kern/thread.h>
+#include <sched/sched.h>
 #include <vm/vm_fault.h>
 #include <vm/vm_map.h>
 #include <vm/vm_map_copy.h>
@@ -192,9 +193,75 @@ static void copy_costs(void)
 	vm_map_deallocate(map);
 }
 
+/* ---- a wait for a page ---- */
+
+static struct {
+	struct vm_map *map;
+	_Atomic int result; /* -1: not yet */
+} waiter;
+
+static void fault_on_busy_page(void *unused)
+{
+	(void)unused;
+	waiter.result = vm_fault(waiter.map, BASE, VM_PROT_WRITE);
+}
+
+static struct thread *start_waiter(void)
+{
+	struct thread *t;
+
+	waiter.result = -1;
+	t = kernel_thread_start("vm waiter", SCHED_PRIORITY_KERNEL, fault_on_busy_page, NULL);
+	while (atomic_load(&t->run_state) != THREAD_BLOCKED && waiter.result == -1)
+		(void)sched_yield();
+	return t;
+}
+
+static int waiter_result(void)
+{
+	uint64_t limit = clock_now_ns() + 2 * NSEC_PER_SEC;
+
+	while (waiter.result == -1 && clock_now_ns() < limit)
+		(void)sched_yield();
+	return waiter.result;
+}
+
+static void busy_page(void)
+{
+	struct vm_object *o = vm_object_create(PAGE_SIZE);
+	struct vm_page *p = vm_page_grab_zeroed();
+	mach_vm_address_t a = BASE;
+	struct thread *t;
+
+	waiter.map = vm_map_create();
+	spin_lock(&o->lock);
+	vm_object_page_insert_locked(o, p, 0);
+	p->busy = true;
+	spin_unlock(&o->lock);
+	(void)vm_map_enter(waiter.map, &a, PAGE_SIZE, 0, VM_FLAGS_FIXED, o, 0, false, VM_PROT_DEFAULT,
+			   VM_PROT_ALL, VM_INHERIT_COPY);
+	t = start_waiter();
+	ktest_ok(waiter.result == -1, "VMKT0018 a fault waits for a busy page");
+	(void)thread_abort(t);
+	ktest_ok(waiter_result() == KERN_ABORTED, "VMKT0019 and ends when its thread is aborted (%d)",
+		 waiter_result());
+	thread_deallocate(t);
+	t = start_waiter();
+	ktest_ok(waiter.result == -1 && vm_map_check(waiter.map, a, 1, VM_PROT_WRITE) == KERN_SUCCESS,
+		 "VMKT0020 the map is free for others meanwhile");
+	spin_lock(&o->lock);
+	vm_object_page_done_locked(o, p);
+	spin_unlock(&o->lock);
+	ktest_ok(waiter_result() == KERN_SUCCESS, "VMKT0021 the fault goes on when the page is there (%d)",
+		 waiter_result());
+	thread_deallocate(t);
+	vm_map_deallocate(waiter.map);
+}
+
 KTEST(vm)
 {
 	copy_on_write();
+	busy_page();
 	no_leak();
 	costs();
 	copy_costs();
