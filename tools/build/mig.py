@@ -105,9 +105,10 @@ def emit(n: Writer) -> list[str]:
     for defs in INTERFACES:
         stem = defs.removesuffix(".defs")
         header, sheader, user, server, table = program_files(defs)
-        n.build([header, sheader, user, server, table], "mig", [f"include/idl/{defs}"], implicit=tool(), header=header,
+        man = f"build/man/man3/{Path(defs).stem}.3"
+        n.build([header, sheader, user, server, table, man], "mig", [f"include/idl/{defs}"], implicit=tool(), header=header,
                 sheader=sheader, user=user, server=server, table=table, out_first=header,
-                header_name=f"'<{stem}.h>'", sheader_name=f"'<{stem}_server.h>'", flags="")
+                header_name=f"'<{stem}.h>'", sheader_name=f"'<{stem}_server.h>'", flags=f"-man {man}")
         headers += [header, sheader]
     for defs in KERNEL:
         sheader, server, table = kernel_files(defs)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Puts the SDK together: tools/sdk/assemble.py OUT LIBRARY. It works from wherever OUT is copied to.
 
-OUT/include (headers, those that mig made, and .defs), OUT/lib (libmach.a, mig's modules), OUT/bin (meshach-cc, mig).
+OUT/include (headers, those that mig made, and .defs), OUT/lib (libmach.a, mig's modules), OUT/bin (meshach-cc, mig),
+OUT/man (a page of each interface).
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ def copy(folder: Path, pattern: str, to: Path) -> None:
 
 def main() -> int:
     out, library = Path(sys.argv[1]), Path(sys.argv[2])
-    for part in ("include", "lib"):
+    for part in ("include", "lib", "man"):
         shutil.rmtree(out / part, ignore_errors=True)
     for folder in ("mach", "servers"):
         copy(Path("include"), f"{folder}/**/*.h", out / "include")
         copy(Path("include/idl"), f"{folder}/*.defs", out / "include")
         copy(Path("build/gen"), f"{folder}/*.h", out / "include")
     copy(Path("tools/mig"), "migc/*.py", out / "lib/mig")
+    copy(Path("build/man"), "man3/*.3", out / "man")
     shutil.copyfile(library, out / "lib/libmach.a")
     (out / "bin").mkdir(parents=True, exist_ok=True)
     (out / "bin/mig").write_text(MIG)

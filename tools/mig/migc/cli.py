@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import kernel_user, server, table, user
+from . import kernel_user, manual, server, table, user
 from .lexer import MigError, tokens
 from .model import Subsystem
 from .parser import Parser
@@ -41,7 +41,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     p.add_argument("-classic", "--classic", action="store_true", help="also NAME_server(), calling functions by name")
     p.add_argument("-outdir", "--outdir", default=".", help="where the files of default names go")
     for name, what in (("user", "callers' stubs"), ("header", "callers' header"), ("server", "server stubs"),
-                       ("sheader", "server header"), ("table", "table of messages")):
+                       ("sheader", "server header"), ("table", "table of messages"), ("man", "manual page (default: none)")):
         p.add_argument(f"-{name}", f"--{name}", default=None, metavar="FILE", help=f"{what}; /dev/null: none")
     p.add_argument("-header-name", "--header-name", default=None, help="how stubs include the header, e.g. '<mach/x.h>'")
     p.add_argument("-sheader-name", "--sheader-name", default=None)
@@ -60,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         "sheader": Path(options.sheader or out / f"{stem}_server.h"),
         "server": Path(options.server or out / f"{stem}_server.c"),
         "table": Path(options.table or out / f"{stem}_table.c"),
+        "man": Path(options.man or "/dev/null"),
     }
     defines = ["KERNEL=1", "KERNEL_SERVER=1", "MESHACH_KERNEL=1"] if options.kernel else []
     wanted = [p for p in paths.values() if str(p) != "/dev/null"]
@@ -76,6 +77,7 @@ def main(argv: list[str] | None = None) -> int:
             "sheader": server.header(subsystem, source, options.kernel, options.classic),
             "server": server.source_file(subsystem, source, sheader_name, options.kernel, options.classic),
             "table": table.table(subsystem, source),
+            "man": manual.page(subsystem, source),
         }
         for key, path in paths.items():
             if str(path) != "/dev/null":

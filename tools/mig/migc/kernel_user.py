@@ -87,22 +87,22 @@ def fill(message: Message) -> list[str]:
         else:
             lines.append(f"in->{name} = mig_ports_descriptor({name}, {count}, {RECEIVED[kind.send]}, 1);")
     for member in message.fields:
-        argument = member.argument
+        given = member.argument
         if member.is_pad:
             lines.append(f"__builtin_memset(in->{member.name}, 0, {member.size});")
-        elif argument is None:
+        elif given is None:
             continue
-        elif member.is_count and argument.direction == "out":
+        elif member.is_count and given.direction == "out":
             lines.append(f"in->{member.name} = *{member.name};")
         elif member.is_count:
-            lines.append(f"in->{member.name} = {argument.name}Bytes_ / {argument.type.size}u;")
-        elif argument.type.kind == "string":
-            lines.append(f"(void)mig_put_fixed_string(in->{argument.name}, {argument.type.count}, {argument.name});")
-        elif argument.type.kind == "array":
-            lines.append(f"__builtin_memcpy(in->{argument.name}, {argument.name}, {member.size});")
+            lines.append(f"in->{member.name} = {given.name}Bytes_ / {given.type.size}u;")
+        elif given.type.kind == "string":
+            lines.append(f"(void)mig_put_fixed_string(in->{given.name}, {given.type.count}, {given.name});")
+        elif given.type.kind == "array":
+            lines.append(f"__builtin_memcpy(in->{given.name}, {given.name}, {member.size});")
         else:
-            star = "*" if argument.direction == "inout" else ""
-            lines.append(f"in->{argument.name} = {star}{argument.name};")
+            star = "*" if given.direction == "inout" else ""
+            lines.append(f"in->{given.name} = {star}{given.name};")
     lines += [f"mig_put(&in->head, {a.name}, {a.name}Bytes_);" for a in message.variables]
     return lines
 
@@ -129,13 +129,13 @@ def take(message: Message) -> list[str]:
                 lines.append(f"*{name}Cnt = out->{name}.count;")
             lines += [f"out->{name}.kports = 0;", f"out->{name}.count = 0;"]
     for member in message.fields:
-        argument = member.argument
-        if argument is None or member.is_count:
+        given = member.argument
+        if given is None or member.is_count:
             continue
-        if argument.type.kind in ("array", "string"):
-            lines.append(f"__builtin_memcpy({argument.name}, out->{argument.name}, {member.size});")
+        if given.type.kind in ("array", "string"):
+            lines.append(f"__builtin_memcpy({given.name}, out->{given.name}, {member.size});")
         else:
-            lines.append(f"*{argument.name} = out->{argument.name};")
+            lines.append(f"*{given.name} = out->{given.name};")
     for argument in message.variables:
         kind, name = argument.type, argument.name
         if kind.counted:

@@ -93,13 +93,13 @@ def take_reply(message: Message) -> list[str]:
             lines.append(f"*{name}Cnt = (mach_msg_type_number_t)(out->{name}.size / {kind.size});"
                          if kind.kind == "memory" else f"*{name}Cnt = out->{name}.count;")
     for member in message.fields:
-        argument = member.argument
-        if argument is None or member.is_count:
+        given = member.argument
+        if given is None or member.is_count:
             continue
-        if argument.type.kind in ("array", "string"):
-            lines.append(f"__builtin_memcpy({argument.name}, out->{argument.name}, {member.size});")
+        if given.type.kind in ("array", "string"):
+            lines.append(f"__builtin_memcpy({given.name}, out->{given.name}, {member.size});")
         else:
-            lines.append(f"*{argument.name} = out->{argument.name};")
+            lines.append(f"*{given.name} = out->{given.name};")
     for argument in message.variables:
         lines.append(f"mig_get(&out->head, &at, {argument.name}, out->{argument.name}Cnt * {argument.type.size}u);")
         if argument.type.counted:
