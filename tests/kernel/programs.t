@@ -9,19 +9,11 @@ Timeout: 300
 import subprocess
 import tempfile
 
-from runner import CASE, GOOD, PLAN, Boot, boot
+from runner import CASE, GOOD, PLAN, Boot, boot, start_archive as archive
 from report import check, done
 
 
 FAILED = 3  # QEMU's status after machine_exit(1): what the first task said
-
-
-def archive(folder: str, start: str, *more: str) -> str:
-    with open(f"{folder}/start", "w") as f:
-        f.write(start)
-    subprocess.run(["boot/image/archive.py", "-o", f"{folder}/test.cpio", "-a", "build/boot.cpio",
-                    f"etc/start={folder}/start", *more], check=True)
-    return f"{folder}/test.cpio"
 
 
 def expect(name: str, result: Boot, status: int, *sentences: str) -> None:

@@ -39,11 +39,11 @@ class Boot:
 
 
 def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 128, archive: str | None = None,
-         seconds: float = 90, more: tuple[str, ...] = ()) -> Boot:
-    """Boot build/debug/meshach.elf with a command line; no network, console captured."""
+         seconds: float = 90, more: tuple[str, ...] = (), kernel: str = KERNEL) -> Boot:
+    """Boot the kernel (with KASSERT unless told) with a command line; no network, console captured."""
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", str(cpus), "-m", str(memory), "-nodefaults",
                "-display", "none", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-               "-kernel", KERNEL, "-append", options, *more]
+               "-kernel", kernel, "-append", options, *more]
     if archive is not None:
         command += ["-initrd", archive]
     try:
@@ -53,6 +53,15 @@ def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 12
     except subprocess.TimeoutExpired as late:
         status, raw = -1, late.stdout or b""
     return Boot(status, raw.decode(errors="replace").replace("\r", ""))
+
+
+def start_archive(folder: str, start: str, *more: str) -> str:
+    """The boot archive with this etc/start and NAME=FILE more; its path, in folder."""
+    with open(f"{folder}/start", "w") as f:
+        f.write(start)
+    subprocess.run(["boot/image/archive.py", "-o", f"{folder}/test.cpio", "-a", "build/boot.cpio",
+                    f"etc/start={folder}/start", *more], check=True)
+    return f"{folder}/test.cpio"
 
 
 def judge(name: str, result: Boot, where: str) -> None:
