@@ -226,6 +226,7 @@ void roce_input(struct roce *r, const uint8_t *frame, uint32_t length, uint64_t 
 	bool to_group;
 
 	roce_count(r, frames_in);
+	now_ns = roce_clock(r, now_ns);
 	if (length < sizeof(*ethernet)) {
 		roce_count(r, drop_short);
 		return;

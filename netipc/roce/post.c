@@ -62,14 +62,15 @@ int roce_post_send(struct provider *p, np_qp_t index, const struct np_sge *sge, 
 {
 	struct roce *r = roce_of(p);
 	struct roce_work *work;
-	int status = take_slot(r, index, ROCE_SEND, sge, sge_count, wr_id, now_ns, &work);
+	uint64_t now = roce_clock(r, now_ns);
+	int status = take_slot(r, index, ROCE_SEND, sge, sge_count, wr_id, now, &work);
 
 	if (status != NP_OK)
 		return status;
 	/* NP_SEND_IDLE needs nothing: the peer's delayed acknowledgement and our probe cover it. */
 	work->solicit = (flags & NP_SEND_SOLICIT_ACK) != 0;
 	roce_count(r, sends_out);
-	start(r, index, now_ns);
+	start(r, index, now);
 	return NP_OK;
 }
 
@@ -79,13 +80,14 @@ int roce_post_read(struct provider *p, np_qp_t index, const struct np_sge *local
 {
 	struct roce *r = roce_of(p);
 	struct roce_work *work;
-	int status = take_slot(r, index, ROCE_READ, local, sge_count, wr_id, now_ns, &work);
+	uint64_t now = roce_clock(r, now_ns);
+	int status = take_slot(r, index, ROCE_READ, local, sge_count, wr_id, now, &work);
 
 	if (status != NP_OK)
 		return status;
 	work->remote_offset = remote_offset;
 	work->rkey = rkey;
-	start(r, index, now_ns);
+	start(r, index, now);
 	return NP_OK;
 }
 
@@ -95,8 +97,9 @@ int roce_post_write(struct provider *p, np_qp_t index, const struct np_sge *sge,
 {
 	struct roce *r = roce_of(p);
 	struct roce_work *work;
+	uint64_t now = roce_clock(r, now_ns);
 	int status = take_slot(r, index, with_imm ? ROCE_WRITE_IMM : ROCE_WRITE, sge, sge_count,
-			       wr_id, now_ns, &work);
+			       wr_id, now, &work);
 
 	if (status != NP_OK)
 		return status;
@@ -104,6 +107,6 @@ int roce_post_write(struct provider *p, np_qp_t index, const struct np_sge *sge,
 	work->rkey = rkey;
 	work->imm = imm;
 	work->solicit = !with_imm; /* nothing else tells the writer that it is there */
-	start(r, index, now_ns);
+	start(r, index, now);
 	return NP_OK;
 }

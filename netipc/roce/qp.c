@@ -82,7 +82,7 @@ int roce_qp_connect(struct provider *p, np_qp_t index, const struct np_qp_params
 	qp->mtu = common_mtu(qp->local.mtu, remote->mtu);
 	if (qp->mtu == 0)
 		return NP_E_INVALID;
-	qp->neighbour = roce_neighbour_get(r, remote->addr, now_ns);
+	qp->neighbour = roce_neighbour_get(r, remote->addr, roce_clock(r, now_ns));
 	if (qp->neighbour == NULL)
 		return NP_E_INVALID;
 	qp->neighbour->references++;
@@ -94,7 +94,7 @@ int roce_qp_connect(struct provider *p, np_qp_t index, const struct np_qp_params
 	qp->window = r->config.window;
 	qp->retransmit_ns = qp->wait_ns = qp->answer_ns = qp->armed_ns = ROCE_NEVER;
 	qp->rto = r->config.retransmit_start_ns;
-	qp->progress_ns = now_ns;
+	qp->progress_ns = roce_clock(r, now_ns);
 	qp->epsn = remote->psn;
 	roce_head_init(r, qp);
 	qp->state = ROCE_QP_READY;

@@ -228,6 +228,7 @@ static void run_ready(struct roce *r, uint64_t now_ns)
 
 uint64_t roce_run(struct roce *r, uint64_t now_ns)
 {
+	now_ns = roce_clock(r, now_ns);
 	run_ready(r, now_ns);
 	roce_timers_run(r, now_ns);
 	run_ready(r, now_ns);
@@ -258,7 +259,7 @@ struct roce_usage roce_usage(const struct roce *r)
 static int op_send_datagram(struct provider *p, np_addr_t to, const void *data, uint32_t length,
 			    uint64_t now_ns)
 {
-	return roce_datagram_send(roce_of(p), to, data, length, now_ns);
+	return roce_datagram_send(roce_of(p), to, data, length, roce_clock(roce_of(p), now_ns));
 }
 
 static uint64_t op_run(struct provider *p, uint64_t now_ns)

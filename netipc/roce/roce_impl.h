@@ -221,6 +221,7 @@ struct roce {
 	struct list events;     /* of roce_event_link */
 	struct list ready, timers;
 	bool blocked;           /* the driver had no room */
+	uint64_t now_ns;        /* the latest that any caller said */
 	uint64_t next_ns;       /* no timer is due before */
 	uint64_t counters[ROCE_COUNTER_COUNT];
 };
@@ -235,6 +236,14 @@ static inline struct roce *roce_of(struct provider *p)
 static inline struct roce_work *roce_work_at(struct roce *r, struct roce_qp *qp, uint32_t i)
 {
 	return &qp->works[i & (r->config.sends - 1)];
+}
+
+/* The time of an entry: callers may have read their clock before they had the lock. */
+static inline uint64_t roce_clock(struct roce *r, uint64_t now_ns)
+{
+	if (r->now_ns < now_ns)
+		r->now_ns = now_ns;
+	return r->now_ns;
 }
 
 /* roce.c */

@@ -20,9 +20,7 @@ int main(int argc, char **argv)
 	for (int c; (c = getopt(argc, argv, "t:n:s:f:cpbk")) != -1;)
 		switch (c) {
 		case 't':
-#ifdef SIM_ROCE
 			t = strcmp(optarg, "roce") == 0 ? &sim_roce : &sim_fake;
-#endif
 			break;
 		case 'n': o.nodes = (uint32_t)atoi(optarg); break;
 		case 's': o.steps = (uint32_t)atoi(optarg); break;

@@ -746,6 +746,13 @@ static void up_deliver(struct sim *s, struct node *n, const struct netipc_delive
 				found = true;
 			}
 		}
+		if (!found && (f->life > 0 || !f->up)) {
+			/* Of a life that ended while it was on the wire: its body cannot be had any more. */
+			netipc_deliver_refuse(n->e, d->delivery, NETIPC_REFUSE_NO_MEMORY, s->now);
+			free(q);
+			pulling_free(pull);
+			return;
+		}
 		if (!found) {
 			FAIL(s, "nobody sent this");
 			b = (struct body){ .rights = 0 };

@@ -107,6 +107,8 @@ SIM: list[str] = [
     "netipc/provider/fake/fake_qp.c",
     "tests/sim/netipc_sim.c",
     "tests/sim/sim_fake.c",
+    "tests/sim/sim_roce.c",
+    "tests/unit/roce/net.c",
 ]
 
 # Test name -> its source files (tests/unit mirrors the source tree). Each is one cmocka program.
@@ -120,7 +122,7 @@ UNIT: dict[str, list[str]] = {
     "ipc_model": ["tests/unit/ipc/audit.c", "tests/unit/ipc/model_test.c", "tests/unit/ipc/world.c", *IPC],
     "ipc_msg": ["tests/unit/ipc/msg_test.c", *IPC],
     "ipc_right": ["tests/unit/ipc/right_test.c", *IPC],
-    "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *NETIPC],
+    "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *ROCE, *(s for s in NETIPC if s not in ROCE)],
     "ipc_wait": ["tests/unit/ipc/wait_test.c", *IPC],
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
     "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],

@@ -13,19 +13,24 @@
 
 #include "../../sim/netipc_sim.h"
 
-static void many(uint64_t first, uint64_t count, struct sim_options o)
+static void many_over(const struct sim_transport *t, uint64_t first, uint64_t count, struct sim_options o)
 {
 	struct sim_result r;
 	uint64_t delivered = 0;
 
 	for (uint64_t seed = first; seed < first + count; seed++) {
-		const char *error = sim_run(&sim_fake, seed, &o, &r);
+		const char *error = sim_run(t, seed, &o, &r);
 
 		if (error != NULL)
 			fail_msg("seed %llu: %s", (unsigned long long)seed, error);
 		delivered += r.delivered;
 	}
 	assert_true(delivered > count * 20);
+}
+
+static void many(uint64_t first, uint64_t count, struct sim_options o)
+{
+	many_over(&sim_fake, first, count, o);
 }
 
 static void NETIPC0001_a_quiet_net(void **state)
@@ -61,6 +66,21 @@ static void NETIPC0006_everything_at_once_on_five_nodes(void **state)
 					    .cuts = true, .bulk = true, .keyed = true });
 }
 
+/* The same over the real transport: frames are lost, doubled, reordered, corrupted. */
+static void NETIPC0101_over_roce(void **state)
+{
+	many_over(&sim_roce, 600, 10, (struct sim_options){ .nodes = 3, .steps = 1500, .bulk = true });
+	many_over(&sim_roce, 610, 40, (struct sim_options){ .nodes = 3, .steps = 1500, .fault_level = 1,
+							   .bulk = true, .keyed = true });
+}
+
+static void NETIPC0102_over_roce_everything_at_once(void **state)
+{
+	many_over(&sim_roce, 650, 40, (struct sim_options){ .nodes = 5, .steps = 1500, .fault_level = 1,
+							   .crashes = true, .cuts = true, .bulk = true,
+							   .keyed = true });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -70,6 +90,8 @@ int main(void)
 		cmocka_unit_test(NETIPC0004_nodes_crash_and_boot_again),
 		cmocka_unit_test(NETIPC0005_links_are_cut),
 		cmocka_unit_test(NETIPC0006_everything_at_once_on_five_nodes),
+		cmocka_unit_test(NETIPC0101_over_roce),
+		cmocka_unit_test(NETIPC0102_over_roce_everything_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

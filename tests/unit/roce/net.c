@@ -118,7 +118,7 @@ static enum roce_sent output(void *ctx, const struct np_sge *pieces, uint32_t co
 	}
 	/* A frame without receivers still comes back to its driver. */
 	for (uint32_t i = 0; i < copies || (i == 0 && cookie != 0); i++) {
-		struct net_frame frame = { .from = node->number, .length = copies ? length : 0,
+		struct net_frame frame = { .from = node->number, .life = node->life, .length = copies ? length : 0,
 					   .cookie = i == 0 ? cookie : 0 };
 
 		frame.time = net->now + faults->latency_ns +
@@ -139,6 +139,18 @@ static enum roce_sent output(void *ctx, const struct np_sge *pieces, uint32_t co
 	return cookie ? ROCE_SENT_HELD : ROCE_SENT_COPIED;
 }
 
+static void boot(struct net_node *node)
+{
+	node->config.random[0] = net_random(node->net);
+	node->config.random[1] = net_random(node->net);
+	node->room_ns = UINT64_MAX;
+	node->down = false;
+	node->roce = roce_init(node->memory, node->size, &node->config);
+	if (node->roce == NULL)
+		abort();
+	node->provider = roce_provider(node->roce);
+}
+
 struct net *net_create(uint32_t nodes, uint64_t seed, const struct roce_config *config,
 		       const struct net_faults *faults)
 {
@@ -152,30 +164,39 @@ struct net *net_create(uint32_t nodes, uint64_t seed, const struct roce_config *
 	net->now = 1000000;
 	for (uint32_t i = 0; i < nodes; i++) {
 		struct net_node *node = &net->node[i];
-		struct roce_config c = *config;
-		size_t size;
+		struct roce_config *c = &node->config;
 
 		node->net = net;
 		node->number = i;
-		node->room_ns = UINT64_MAX;
-		c.self = NET_ADDR + i;
-		c.netmask = 0xffffff00;
-		memcpy(c.mac, "\x02\x4d\x00\x00\x00\x01", 6);
-		c.mac[5] = (uint8_t)(i + 1);
-		if (c.link_mtu == 0)
-			c.link_mtu = 9000;
-		c.random[0] = net_random(net);
-		c.random[1] = net_random(net);
-		c.output = output;
-		c.output_ctx = node;
-		size = roce_memory_bytes(&c);
-		node->memory = aligned_alloc(64, (size + 63) / 64 * 64);
-		node->roce = node->memory ? roce_init(node->memory, size, &c) : NULL;
-		if (node->roce == NULL)
+		*c = *config;
+		c->self = NET_ADDR + i;
+		c->netmask = 0xffffff00;
+		memcpy(c->mac, "\x02\x4d\x00\x00\x00\x01", 6);
+		c->mac[5] = (uint8_t)(i + 1);
+		if (c->link_mtu == 0)
+			c->link_mtu = 9000;
+		c->output = output;
+		c->output_ctx = node;
+		node->size = roce_memory_bytes(c);
+		node->memory = aligned_alloc(64, (node->size + 63) / 64 * 64);
+		if (node->memory == NULL)
 			abort();
-		node->provider = roce_provider(node->roce);
+		boot(node);
 	}
 	return net;
+}
+
+void net_crash(struct net *net, uint32_t node)
+{
+	net->node[node].down = true;
+	net->node[node].life++;
+	/* What was there is dead: ASan sees who still looks. */
+	memset(net->node[node].memory, 0xdb, net->node[node].size);
+}
+
+void net_restart(struct net *net, uint32_t node)
+{
+	boot(&net->node[node]);
 }
 
 void net_destroy(struct net *net)
@@ -192,12 +213,14 @@ void net_destroy(struct net *net)
 
 static void deliver(struct net *net, struct net_frame *frame)
 {
-	if (frame->cookie != 0)
-		roce_transmitted(net->node[frame->from].roce, frame->cookie);
+	struct net_node *from = &net->node[frame->from];
+
+	if (frame->cookie != 0 && from->life == frame->life && !from->down)
+		roce_transmitted(from->roce, frame->cookie);
 	for (uint32_t i = 0; frame->length > 0 && i < net->nodes; i++) {
 		uint8_t *exact; /* so that ASan sees a read past the frame */
 
-		if (i == frame->from)
+		if (i == frame->from || net->node[i].down || net->cut_pair[frame->from][i])
 			continue;
 		exact = malloc(frame->length);
 		if (exact == NULL)
@@ -209,39 +232,65 @@ static void deliver(struct net *net, struct net_frame *frame)
 	free(frame->bytes);
 }
 
+/* All engines do what is due now. Returns when something happens next. */
+static uint64_t run_engines(struct net *net)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (uint32_t i = 0; i < net->nodes; i++) {
+		struct net_node *node = &net->node[i];
+		uint64_t deadline = node->down ? UINT64_MAX : roce_run(node->roce, net->now);
+
+		if (deadline < next)
+			next = deadline;
+		if (!node->down && node->room_ns < next)
+			next = node->room_ns;
+	}
+	if (net->count && net->frames[0].time < next)
+		next = net->frames[0].time;
+	return next;
+}
+
+static void step(struct net *net, uint64_t now)
+{
+	if (now > net->now)
+		net->now = now;
+	for (uint32_t i = 0; i < net->nodes; i++)
+		if (!net->node[i].down && net->node[i].room_ns <= net->now) {
+			net->node[i].room_ns = UINT64_MAX;
+			roce_room(net->node[i].roce);
+		}
+	while (net->count && net->frames[0].time <= net->now) {
+		struct net_frame frame = pop(net);
+
+		deliver(net, &frame);
+	}
+}
+
+uint64_t net_advance(struct net *net, uint64_t now_ns)
+{
+	uint64_t next;
+
+	while ((next = run_engines(net)) <= now_ns)
+		step(net, next);
+	if (net->now < now_ns)
+		net->now = now_ns;
+	return next;
+}
+
 bool net_run(struct net *net, uint64_t until, bool (*done)(void *ctx), void *ctx)
 {
 	for (;;) {
-		uint64_t next = net->count ? net->frames[0].time : UINT64_MAX;
+		uint64_t next;
 
 		if (done != NULL && done(ctx))
 			return true;
-		for (uint32_t i = 0; i < net->nodes; i++) {
-			uint64_t deadline = roce_run(net->node[i].roce, net->now);
-
-			if (deadline < next)
-				next = deadline;
-			if (net->node[i].room_ns < next)
-				next = net->node[i].room_ns;
-		}
-		if (net->count && net->frames[0].time < next)
-			next = net->frames[0].time;
+		next = run_engines(net);
 		if (next > until) {
 			net->now = until;
 			return false;
 		}
-		if (next > net->now)
-			net->now = next;
-		for (uint32_t i = 0; i < net->nodes; i++)
-			if (net->node[i].room_ns <= net->now) {
-				net->node[i].room_ns = UINT64_MAX;
-				roce_room(net->node[i].roce);
-			}
-		while (net->count && net->frames[0].time <= net->now) {
-			struct net_frame frame = pop(net);
-
-			deliver(net, &frame);
-		}
+		step(net, next);
 	}
 }
 

@@ -15,7 +15,7 @@
 #include "roce/roce.h"
 
 #define NET_ADDR 0x0a4d0001u
-#define NET_NODES_MAX 3
+#define NET_NODES_MAX 8
 
 struct net_faults {
 	uint32_t loss_ppm, double_ppm, corrupt_ppm, no_room_ppm;
@@ -28,12 +28,16 @@ struct net_node {
 	struct roce *roce;
 	struct provider *provider;
 	void *memory;
+	size_t size;
+	struct roce_config config;
 	uint64_t room_ns; /* when to say that there is room */
+	uint32_t life;    /* one more at each crash */
+	bool down;
 };
 
 struct net_frame {
 	uint64_t time, sequence;
-	uint32_t from, length;
+	uint32_t from, length, life;
 	uint64_t cookie;
 	uint8_t *bytes;
 };
@@ -48,6 +52,7 @@ struct net {
 	FILE *pcap;               /* what leaves the engines, if set */
 	uint64_t lost, doubled, corrupted;
 	bool cut;                 /* nothing passes */
+	bool cut_pair[NET_NODES_MAX][NET_NODES_MAX];
 };
 
 /* config: sizes; the rest is filled in. */
@@ -56,6 +61,11 @@ struct net *net_create(uint32_t nodes, uint64_t seed, const struct roce_config *
 void net_destroy(struct net *net);
 /* Until `until`, or earlier if done(ctx) says so after a step. Returns false: time ran out. */
 bool net_run(struct net *net, uint64_t until, bool (*done)(void *ctx), void *ctx);
+/* Moves time to now_ns; returns when something happens next. */
+uint64_t net_advance(struct net *net, uint64_t now_ns);
+/* The node is gone with all its state; its frames on the wire still arrive. Then a new life in its place. */
+void net_crash(struct net *net, uint32_t node);
+void net_restart(struct net *net, uint32_t node);
 uint64_t net_random(struct net *net);
 /* A QP each at a and b, connected. */
 void net_connect(struct net *net, uint32_t a, uint32_t b, np_qp_t *qa, np_qp_t *qb);
