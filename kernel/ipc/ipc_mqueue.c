@@ -134,6 +134,18 @@ mach_msg_return_t ipc_mqueue_send(struct ipc_kmsg *kmsg, mach_msg_option_t optio
 	return MACH_MSG_SUCCESS;
 }
 
+bool ipc_mqueue_full(struct ipc_port *port)
+{
+	bool full;
+
+	ip_lock(port);
+	full = ip_active(port) && port->ip_receiver != ipc_space_kernel &&
+	       port->ip_msgcount >= port->ip_qlimit;
+	port->ip_net_waiting |= full;
+	ip_unlock(port);
+	return full;
+}
+
 mach_msg_return_t ipc_mqueue_deliver(struct ipc_kmsg *kmsg)
 {
 	struct ipc_port *port = kmsg->ikm_remote_port;
@@ -143,11 +155,6 @@ mach_msg_return_t ipc_mqueue_deliver(struct ipc_kmsg *kmsg)
 	if (!ip_active(port) || port->ip_remote || port->ip_receiver == ipc_space_kernel) {
 		ip_unlock(port);
 		return MACH_SEND_INVALID_DEST;
-	}
-	if (port->ip_msgcount >= port->ip_qlimit && limit_applies(kmsg, MACH_MSG_OPTION_NONE)) {
-		port->ip_net_waiting = true;
-		ip_unlock(port);
-		return MACH_SEND_TIMED_OUT;
 	}
 	t = put_locked(port, kmsg);
 	ip_unlock(port);

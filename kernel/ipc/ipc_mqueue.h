@@ -27,9 +27,13 @@ struct thread;
 mach_msg_return_t ipc_mqueue_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns,
 				  struct thread **receiver);
 /*
- * Purpose: as ipc_mqueue_send, from any context, without blocking or allocating: for the network.
- * Returns: MACH_MSG_SUCCESS (taken), MACH_SEND_TIMED_OUT (the queue is full: kmsg is the caller's),
- *   MACH_SEND_INVALID_DEST (dead, or not here: kmsg is the caller's).
+ * For the network, any context: is this port's queue full for a send right's message? If so it is remembered
+ * that the network waits (ip_net_waiting): slot_freed() will be called.
+ */
+bool ipc_mqueue_full(struct ipc_port *port);
+/*
+ * Purpose: as ipc_mqueue_send, past the limit, from any context, without blocking or allocating: for the network.
+ * Returns: MACH_MSG_SUCCESS (taken), MACH_SEND_INVALID_DEST (dead, or not here: kmsg is the caller's).
  */
 mach_msg_return_t ipc_mqueue_deliver(struct ipc_kmsg *kmsg);
 

@@ -24,7 +24,10 @@ struct ipc_net_ops {
 	 * MACH_SEND_INVALID_DEST (the port died meanwhile), MACH_SEND_TRANSPORT_ERROR.
 	 */
 	mach_msg_return_t (*send)(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns);
-	/* The last local send and send-once right of a proxy has gone. Port lock NOT held; a reference is. */
+	/*
+	 * The last local send right of a proxy has gone (it may have send-once rights), or the last right
+	 * of all. Port lock NOT held; a reference is.
+	 */
 	void (*proxy_no_rights)(struct ipc_port *proxy);
 	/* An exported port has died here. No lock held. */
 	void (*port_died)(struct ipc_port *port);
@@ -35,6 +38,11 @@ struct ipc_net_ops {
 	bool (*has_remote_senders)(struct ipc_port *port);
 	/* A message from a remote sender left the port's full queue: one more may be resent (N6). */
 	void (*slot_freed)(struct ipc_port *port);
+	/* The host's special port for the cluster's name server was set here; IP_NULL: to none. */
+	void (*name_server)(struct ipc_port *port);
 };
 
 extern const struct ipc_net_ops *ipc_net;
+
+/* Take the first card into use if the command line gives this node an address. Once, thread context. */
+void ipc_net_start(void);

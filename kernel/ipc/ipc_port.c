@@ -282,7 +282,7 @@ void ipc_port_release_send(struct ipc_port *port)
 		VERIFY(port->ip_srights > 0);
 		port->ip_srights--;
 		no_senders = port->ip_srights == 0 && (port->ip_nsrequest || exported);
-		proxy_unused = port->ip_remote && port->ip_srights == 0 && port->ip_sorights == 0;
+		proxy_unused = port->ip_remote && port->ip_srights == 0;
 	}
 	ip_unlock(port);
 	if (no_senders)

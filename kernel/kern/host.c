@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* host.c - this node as an object; see host.h. The calls on it are in host_calls.c. */
 #include <kern/assert.h>
+#include <ipc/ipc_net.h>
 #include <ipc/ipc_tt.h>
 #include <kern/host.h>
 #include <kern/ipc_kobject.h>
 #include <kern/task.h>
+#include <mach/host_special_ports.h>
 #include <machine/boot.h>
 
 struct host realhost = { .lock = SPINLOCK_INIT("host") };
@@ -48,6 +50,8 @@ void host_special_port_set(uint32_t which, struct ipc_port *port)
 	old = realhost.special[which];
 	realhost.special[which] = port;
 	spin_unlock(&realhost.lock);
+	if (which == HOST_NAME_SERVER_PORT && ipc_net != NULL)
+		ipc_net->name_server(port);
 	ipc_port_release_send(old);
 }
 

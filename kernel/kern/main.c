@@ -7,6 +7,7 @@
  */
 #include <device/nic.h>
 #include <ipc/ipc_init.h>
+#include <ipc/ipc_net.h>
 #include <kern/assert.h>
 #include <kern/bootstrap.h>
 #include <kern/clock.h>
@@ -75,6 +76,7 @@ static void startup(void *unused)
 		vm_page_free_count() * PAGE_SIZE >> 20);
 	if (boot_options.test[0] != '\0' && ktest_run != NULL)
 		ktest_run(boot_options.test);
+	ipc_net_start();
 	bootstrap_start();
 }
 

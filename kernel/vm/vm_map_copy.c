@@ -71,6 +71,11 @@ mach_vm_size_t vm_map_copy_size(const struct vm_map_copy *copy)
 	return copy == NULL ? 0 : copy->size;
 }
 
+uint32_t vm_map_copy_first_offset(const struct vm_map_copy *copy)
+{
+	return (uint32_t)copy->first;
+}
+
 void vm_map_copy_discard(struct vm_map_copy *copy)
 {
 	if (copy == NULL)

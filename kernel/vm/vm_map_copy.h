@@ -28,6 +28,8 @@ kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct
 kern_return_t vm_map_copy_overwrite(struct vm_map *map, mach_vm_address_t addr, struct vm_map_copy *copy);
 void vm_map_copy_discard(struct vm_map_copy *copy);
 mach_vm_size_t vm_map_copy_size(const struct vm_map_copy *copy);
+/* Where in its page the first byte lies. */
+uint32_t vm_map_copy_first_offset(const struct vm_map_copy *copy);
 
 /* A copy made of bytes of kernel memory (they are copied). NULL: no memory. */
 struct vm_map_copy *vm_map_copy_from_kernel(const void *bytes, mach_vm_size_t size);

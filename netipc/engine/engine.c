@@ -335,6 +335,11 @@ uint64_t netipc_poll(struct netipc *e, uint64_t now_ns)
 	return due;
 }
 
+uint64_t netipc_deadline(const struct netipc *e)
+{
+	return e->next_timer;
+}
+
 void netipc_leave(struct netipc *e, uint64_t now_ns)
 {
 	e->now = now_ns;
@@ -437,6 +442,15 @@ static bool fetch_node(struct netipc *e, struct netipc_upcall *out)
 	if (e->node_head != e->node_tail)
 		upcall_add(e, &e->node_up, NETIPC_UP_NODE_UP);
 	return true;
+}
+
+enum netipc_upcall_kind netipc_peek_upcall(const struct netipc *e, bool *pulls)
+{
+	const struct upcall *u = list_first(&e->upcalls, struct upcall, link);
+
+	*pulls = u != NULL && u->kind == NETIPC_UP_DELIVER &&
+		 container_of(u, struct netipc_delivery, up)->m.pull_size > 0;
+	return u ? (enum netipc_upcall_kind)u->kind : NETIPC_UP_NONE;
 }
 
 bool netipc_next_upcall(struct netipc *e, struct netipc_upcall *out)

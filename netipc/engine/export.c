@@ -105,6 +105,11 @@ bool netipc_export_has_senders(const struct netipc_export *x)
 	return !list_empty(&x->holders);
 }
 
+bool netipc_export_has_waiting(const struct netipc_export *x)
+{
+	return !list_empty(&x->waiting);
+}
+
 /* One more right of x is p's. False: no memory. */
 bool holder_grant(struct netipc *e, struct netipc_export *x, struct peer *p)
 {

@@ -287,6 +287,23 @@ enum netipc_right_kind netipc_delivery_right(const struct netipc_delivery *d, ui
 	return (enum netipc_right_kind)r.kind;
 }
 
+uint32_t netipc_delivery_new_proxies(struct netipc *e, const struct netipc_delivery *d)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < d->m.rights; i++) {
+		struct netipc_proxy *p;
+		struct nw_right r;
+
+		right_at(d->data, i, &r);
+		if ((r.kind != NW_RIGHT_SEND && r.kind != NW_RIGHT_SEND_ONCE) || is_own_home(e, &r))
+			continue;
+		p = proxy_find(e, &r.uid);
+		count += p == NULL || p->cookie == NULL;
+	}
+	return count;
+}
+
 /* ---- the glue's verdict ---- */
 
 /* What the glue did not know: the sender or the port died since the offer. True: d is over. */

@@ -173,8 +173,10 @@ static int send_check(struct netipc *e, const struct netipc_send *s, uint64_t bo
 	if (once && proxy_held_once(s->to) == NULL)
 		return NETIPC_NO_RIGHT;
 	if (pool_left(&e->export_pool) < s->right_count || pool_left(&e->holder_pool) < s->right_count ||
-	    pool_left(&e->once_pool) < s->right_count || pool_left(&e->transit_pool) < s->right_count)
+	    pool_left(&e->once_pool) < s->right_count || pool_left(&e->transit_pool) < s->right_count) {
+		e->room_wanted = true;
 		return NETIPC_NO_MEMORY;
+	}
 	/* Replies go into the reserve: they end calls and free what calls hold. */
 	if (e->left || pool_left(&e->message_pool) == 0 ||
 	    (!once && (pool_left(&e->message_pool) <= e->message_pool.total / 4 ||

@@ -160,6 +160,9 @@ struct netipc_deliver {
 /* The kind of right i of a delivery that is not settled yet. */
 enum netipc_right_kind netipc_delivery_right(const struct netipc_delivery *d, uint32_t i);
 
+/* How many of its rights are for ports that have no attached proxy yet, counting each right. */
+uint32_t netipc_delivery_new_proxies(struct netipc *e, const struct netipc_delivery *d);
+
 /*
  * Purpose: take the message and its rights (right_count entries of rights are filled in; the glue
  *   attaches proxies that have no cookie before it drops the shard lock). With something to pull, local
@@ -199,6 +202,8 @@ np_addr_t netipc_proxy_home(const struct netipc_proxy *p);
 
 /* Other nodes hold send rights to it (or are being given some). */
 bool netipc_export_has_senders(const struct netipc_export *x);
+/* Messages of other nodes wait for a slot of it. */
+bool netipc_export_has_waiting(const struct netipc_export *x);
 /* The port has died; its slot is cleared. */
 void netipc_export_destroyed(struct netipc *e, struct netipc_export *x, uint64_t now_ns);
 
@@ -214,6 +219,8 @@ int netipc_name_server(struct netipc *e, struct netipc_right_in *right, uint64_t
 
 /* Handle all events of the provider, run timers; returns when to call again at the latest. */
 uint64_t netipc_poll(struct netipc *e, uint64_t now_ns);
+/* Not later than when netipc_poll() must be called next, but for what the provider wants. */
+uint64_t netipc_deadline(const struct netipc *e);
 /* Say goodbye to all: this node leaves in order. */
 void netipc_leave(struct netipc *e, uint64_t now_ns);
 
@@ -255,6 +262,8 @@ struct netipc_upcall {
 	uint64_t incarnation;
 };
 
+/* What netipc_next_upcall() would give; *pulls: it is a DELIVER with bytes to be pulled. */
+enum netipc_upcall_kind netipc_peek_upcall(const struct netipc *e, bool *pulls);
 /* Under the shard lock; false: none. */
 bool netipc_next_upcall(struct netipc *e, struct netipc_upcall *out);
 

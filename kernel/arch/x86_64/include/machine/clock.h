@@ -6,6 +6,8 @@
 
 /* Calibrated TSC (or what the machine has), ns since boot. */
 uint64_t machine_now_ns(void);
+/* Seconds since 1970 by the battery clock; slow to read, and only as right as it was set. */
+uint64_t machine_wall_seconds(void);
 /* Make this CPU's timer interrupt at deadline_ns (past: at once; UINT64_MAX: never); it calls timer_interrupt(). */
 void machine_timer_set(uint64_t deadline_ns);
 /* Defined by kern/clock.c; runs in interrupt context on the CPU whose timer fired. */
