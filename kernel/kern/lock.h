@@ -39,15 +39,23 @@ static inline bool spin_trylock(struct spinlock *l)
 	return false;
 }
 
-static inline void spin_lock(struct spinlock *l)
+/* Another CPU has it: kept out of the way of who finds it free. */
+static __attribute__((noinline, cold, unused)) void spin_wait_(struct spinlock *l)
 {
-	cpu_irq_push();
-	while (atomic_exchange_explicit(&l->held, 1, memory_order_acquire) != 0)
+	do
 		while (atomic_load_explicit(&l->held, memory_order_relaxed) != 0)
 			cpu_relax();
+	while (atomic_exchange_explicit(&l->held, 1, memory_order_acquire) != 0);
 }
 
-static inline void spin_unlock(struct spinlock *l)
+static inline __attribute__((always_inline)) void spin_lock(struct spinlock *l)
+{
+	cpu_irq_push();
+	if (__builtin_expect(atomic_exchange_explicit(&l->held, 1, memory_order_acquire) != 0, 0))
+		spin_wait_(l);
+}
+
+static inline __attribute__((always_inline)) void spin_unlock(struct spinlock *l)
 {
 	KASSERT(atomic_load_explicit(&l->held, memory_order_relaxed) != 0);
 	atomic_store_explicit(&l->held, 0, memory_order_release);

@@ -200,5 +200,5 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
            "-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments $in -o $out",
            "LINK $out")
     n.rule("kernel_symbols", "tools/ksyms.py $in $out", "KSYMS $out")
-    n.rule("kernel_elf32", "objcopy -O elf32-i386 $in $out", "ELF32 $out")
+    n.rule("kernel_elf32", "objcopy -S -O elf32-i386 $in $out", "ELF32 $out")
     return [target for variant, flags in VARIANTS.items() for target in emit_variant(n, generated, variant, flags)]

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Symbols of kernel.ld; those of the boot part are physical addresses. */
-extern char image_start_phys[], image_end_phys[];
+extern char image_start_phys[], boot_part_end_phys[], image_end_phys[];
 extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], bss_end[];
 extern char boot_stack_guard[], boot_stack_top[];
 

@@ -34,12 +34,10 @@ boot_stack32:
 	.skip 1024
 boot_stack32_top:
 
-	/* The boot CPU's first kernel stack; the page below it is unmapped later. */
-	.section .bss.boot_stack, "aw", @nobits
+	/* The boot CPU's first kernel stack, then its idle thread's; kernel.ld puts it above what is read-only. */
+	.section .data.boot_stack, "aw", @progbits
 	.balign 4096
-	.global boot_stack_guard, boot_stack_top
-boot_stack_guard:
-	.skip 4096
+	.global boot_stack_top
 	.skip BOOT_STACK_BYTES
 boot_stack_top:
 

@@ -128,6 +128,8 @@ static void parse_memory(const struct multiboot_info *info)
 	boot_info.region_count = boot_ram.count;
 	region_remove(boot_info.regions, &boot_info.region_count, 0, LOW_MEMORY_END);
 	region_remove(boot_info.regions, &boot_info.region_count, page_down((uint64_t)image_start_phys),
+		      (uint64_t)boot_part_end_phys);
+	region_remove(boot_info.regions, &boot_info.region_count, (uint64_t)text_start - KERNEL_BASE,
 		      page_up((uint64_t)image_end_phys));
 }
 

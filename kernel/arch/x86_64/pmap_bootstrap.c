@@ -3,11 +3,11 @@
  * pmap_bootstrap.c - the kernel's final page tables, made once at boot.
  *
  * Three parts: all RAM at PHYS_MAP_BASE, by the largest pages that fit, writable, not executable; the image
- * at KERNEL_BASE by 4 KiB pages: text execute-only-readable, rodata read-only, data and bss
+ * at KERNEL_BASE by 2 MiB pages: text readable and executable, rodata read-only, data and bss
  * writable; and an empty root entry's table for each kernel region that grows, so that every pmap can copy the
  * root's upper half once and see all that is mapped later.
  * Invariants: B1 no page is writable and executable; B2 nothing below the kernel half is mapped; B3 the
- *   page below the boot stack is not mapped; B4 the image's text and constants are read-only in the
+ *   page below the boot stack is not writable; B4 the image's text and constants are read-only in the
  *   map of all RAM too.
  */
 #include "boot_private.h"
@@ -39,38 +39,45 @@ static void boot_map(uint64_t va, uint64_t pa, int level, pte_t flags)
 					((flags & PTE_WRITE) ? PTE_DIRTY : 0);
 }
 
-/* Does [start, end) hold any of the image's text or read-only data? */
-static bool holds_constants(uint64_t start, uint64_t end)
+#define LARGE_BYTES (PAGE_SIZE << 9)
+
+/* Of the physical memory [start, end): does the image's text and read-only data lie in it, or it in them? */
+enum overlap { APART, INSIDE, PARTLY };
+
+static enum overlap constants_overlap(uint64_t start, uint64_t end)
 {
-	return start < (uint64_t)rodata_end - KERNEL_BASE && (uint64_t)text_start - KERNEL_BASE < end;
+	uint64_t low = (uint64_t)text_start - KERNEL_BASE, high = (uint64_t)data_start - KERNEL_BASE;
+
+	if (end <= low || high <= start)
+		return APART;
+	return low <= start && end <= high ? INSIDE : PARTLY;
 }
 
 static void map_ram(uint64_t start, uint64_t end)
 {
 	while (start < end) {
 		int level = cpu_features.pages_1g ? 2 : 1;
+		uint64_t bytes = PAGE_SIZE;
 		pte_t flags = PTE_WRITE | PTE_NX;
 
-		while (level > 0) {
-			uint64_t bytes = PAGE_SIZE << (9 * level);
-
+		for (; level > 0; level--) {
+			bytes = PAGE_SIZE << (9 * level);
 			if ((start & (bytes - 1)) == 0 && end - start >= bytes &&
-			    !holds_constants(start, start + bytes))
+			    constants_overlap(start, start + bytes) != PARTLY)
 				break;
-			level--;
+			bytes = PAGE_SIZE;
 		}
-		if (holds_constants(start, start + PAGE_SIZE)) /* B4 */
+		if (constants_overlap(start, start + bytes) == INSIDE) /* B4 */
 			flags = PTE_NX;
 		boot_map(PHYS_MAP_BASE + start, start, level, flags);
-		start += PAGE_SIZE << (9 * level);
+		start += bytes;
 	}
 }
 
 static void map_image(const char *start, const char *end, pte_t flags)
 {
-	for (uint64_t va = (uint64_t)start; va < (uint64_t)end; va += PAGE_SIZE)
-		if (va != (uint64_t)boot_stack_guard) /* B3 */
-			boot_map(va, va - KERNEL_BASE, 0, flags);
+	for (uint64_t va = (uint64_t)start; va < (uint64_t)end; va += LARGE_BYTES)
+		boot_map(va, va - KERNEL_BASE, 1, flags);
 }
 
 void pmap_bootstrap(void)

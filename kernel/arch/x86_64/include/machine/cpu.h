@@ -65,17 +65,19 @@ static inline void cpu_irq_disable(void)
 	__asm__ volatile("cli" : : : "memory");
 }
 
-/* Interrupts off, counted; cpu_irq_pop restores what was before the first push. */
+/*
+ * Interrupts off, counted; cpu_irq_pop restores what was before the first push. The kernel is not preempted, so
+ * this_cpu() holds still with interrupts on; irq_depth != 0 says that they are off.
+ */
 static inline void cpu_irq_push(void)
 {
-	bool on = cpu_irq_enabled();
-	struct cpu *c;
+	struct cpu *c = this_cpu();
 
-	if (on)
+	if (c->irq_depth == 0) {
+		c->irq_were_on = cpu_irq_enabled();
 		cpu_irq_disable();
-	c = this_cpu();
-	if (c->irq_depth++ == 0)
-		c->irq_were_on = on;
+	}
+	c->irq_depth++;
 }
 
 static inline void cpu_irq_pop(void)
