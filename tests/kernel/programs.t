@@ -31,9 +31,9 @@ def unmodified_program(folder: str) -> None:
            "plain 1 bin/plain")
 
 
-def program(name: str, folder: str, cpus: int) -> None:
+def program(name: str, folder: str, cpus: int, before: str = "") -> None:
     """A test program of tests/programs, run by the bootstrap server: its cases become ours."""
-    servers = "first server servers/name\nall server servers/runner\nall last bin/test\n"
+    servers = f"first server servers/name\nall server servers/runner\n{before}all last bin/test\n"
     result = boot("exit=1", cpus=cpus, archive=archive(folder, servers, f"bin/test=build/stripped/{name}"))
     cases = CASE.findall(result.text)
     for bad, text in cases:
@@ -60,4 +60,5 @@ with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
         temporary, "all once bin/none\nall last bin/hello\n")), GOOD, "the boot archive has no file 'bin/none'")
     for cpus in (1, 2):
         program("test-servers", temporary, cpus)
+        program("test-mig", temporary, cpus, "all once bin/test server\n")
 done()

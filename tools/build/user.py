@@ -47,6 +47,7 @@ PROGRAMS: dict[str, list[str]] = {
 EXAMPLES: dict[str, tuple[str, dict[str, list[str]]]] = {
     "counter": ("examples/counter/counter.defs", {"counter": ["examples/counter/client.c"],
                                                   "counter-server": ["examples/counter/server.c"]}),
+    "sample": ("tests/unit/mig/sample.defs", {"test-mig": ["tests/programs/mig_live.c"]}),
 }
 
 MANIFEST = "boot/image/manifest"
@@ -90,7 +91,7 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
         n.build(made, "mig", [defs], implicit=mig.tool(), header=made[0], sheader=made[1], user=made[2],
                 server=made[3], table=made[4], out_first=made[0], header_name=f"'\"{name}.h\"'",
                 sheader_name=f"'\"{name}_server.h\"'", flags="")
-        flags = "-Ibuild/gen/examples"
+        flags = f"-Ibuild/gen/examples -I{Path(defs).parent}"
 
         def example_object(source: str) -> str:
             out = f"build/node/{source.removeprefix('build/').rsplit('.', 1)[0]}.o"
