@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import linux
 from .fabric import Fabric, Failed, Guest, results
 
 KERNEL = "build/meshach.elf"
@@ -85,14 +84,29 @@ class Cluster:
             raise Failed(f"ipc_perf {' '.join(words)} on node {node} did not start: {line}")
 
 
-def local(fabric: Fabric, port: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """(rows, floors) of one node whose first program is ipc_perf."""
-    archive = fabric.folder / "ipc_perf.cpio"
-    archive.write_bytes(linux.newc([("ipc_perf", 0o100755, Path(PROGRAM).read_bytes())]))
+def archive(folder: Path, line: str) -> Path:
+    """A boot archive whose first task runs `line`, and ends the node with it."""
+    (folder / "start").write_text(f"all last {line}\n")
+    out = folder / "bench.cpio"
+    done = subprocess.run(["boot/image/archive.py", "-o", str(out), "-a", "build/boot.cpio", f"etc/start={folder}/start",
+                           f"bin/ipc_perf={PROGRAM}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise Failed(f"no boot archive: {done.stdout.strip()}")
+    return out
+
+
+def alone(fabric: Fabric, port: int, words: str, seconds: float) -> list[str]:
+    """The console of a node without others, whose one program is ipc_perf."""
+    image = archive(fabric.folder, f"bin/ipc_perf {words}")
     with Guest("local", fabric.folder, [*fabric.guest(port), "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-                                        "-kernel", KERNEL, "-initrd", str(archive), "-append", "init=ipc_perf exit=1"],
-               number=port) as node:
-        found = results(node.wait("BENCH-DONE", SECONDS))
+                                        "-kernel", KERNEL, "-initrd", str(image), "-append", "exit=1"], number=port) as node:
+        return node.wait("BENCH-DONE", seconds)
+
+
+def local(fabric: Fabric, port: int, count: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """(rows, floors) of one node."""
+    found = results(alone(fabric, port, f"local {count}", SECONDS))
     return [row for row in found if "placement" in row], [row for row in found if "placement" not in row]
 
 

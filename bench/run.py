@@ -36,7 +36,7 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
     with Fabric(arguments.fabric, 2, arguments.mtu) as fabric:
         if "floors" in parts or "ipc" in parts:
             say("one node: calls between its tasks, traps and switches ...")
-            findings.rows, findings.floors = nodes.local(fabric, 1)
+            findings.rows, findings.floors = nodes.local(fabric, 1, 3 * arguments.count)
         if "floors" in parts:
             say("floors: two CPUs interrupt each other, two nodes echo raw frames ...")
             findings.floors += nodes.ipi(fabric) + nodes.frame_echo(fabric, 1)
