@@ -185,7 +185,6 @@ struct roce_qp {
 	uint32_t received;           /* its bytes so far, or the WRITE's */
 	uint32_t write_rkey, write_length;
 	uint64_t write_offset;
-	struct roce_read read[ROCE_READS_MAX];
 	uint32_t read_out_first, read_out; /* ring of read[] */
 	enum roce_answer answer;
 	uint8_t syndrome;
@@ -194,6 +193,7 @@ struct roce_qp {
 
 	struct list ready_link, timer_link;
 	struct roce_event_link event_link; /* initialised: not in roce->events */
+	struct roce_read read[ROCE_READS_MAX]; /* last: a small call touches none of it */
 };
 
 struct roce_transmit_buffer {
