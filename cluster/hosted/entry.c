@@ -95,8 +95,3 @@ int hosted_port_extract_member(uint32_t task, uint32_t name, uint32_t set)
 	enter();
 	return mach_port_extract_member_trap(task, name, set);
 }
-
-void hosted_vm_deallocate(uint64_t address, uint64_t size)
-{
-	host_vm_deallocate(address, size);
-}

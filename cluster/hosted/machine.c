@@ -9,12 +9,17 @@
 #include <device/nic.h>
 #include <host/host.h>
 #include <kern/clock.h>
+#include <kern/main.h>
 #include <kern/thread.h>
 #include <machine/boot.h>
+#include <machine/clock.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "kernel.h"
 
@@ -55,6 +60,22 @@ void sched_idle_poll_register(bool (*begin)(void), bool (*poll_)(void), bool (*e
 /* A process that has nothing to run sleeps in the kernel of its own. */
 void sched_idle_poll_register(bool (*begin)(void), bool (*poll_)(void), bool (*end)(void))
 {
+}
+
+uint64_t machine_wall_seconds(void)
+{
+	return (uint64_t)time(NULL);
+}
+
+_Noreturn void boot_stop(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(1);
 }
 
 uint64_t machine_random64(void)

@@ -18,6 +18,7 @@ static const char usage[] =
 	"FILE]... [--gdb NODE]\n"
 	"                  [--accel kvm|tcg] [--append OPTIONS] [--timeout S] [--foreground]\n"
 	"       meshach status | down\n"
+	"       meshach run --on NODE PROGRAM [ARGUMENT]...\n"
 	"       meshach console NODE                 (leave with Ctrl-])\n"
 	"       meshach capture FILE.pcap | capture stop\n"
 	"       meshach fault [drop=P] [dup=P] [reorder=P] [port=NODE] [seed=S]\n"
@@ -30,10 +31,10 @@ static const struct {
 	const char *name;
 	int (*run)(const struct options *o);
 } commands[] = {
-	{"up", command_up},           {"status", command_status},   {"down", command_down},
-	{"console", command_console}, {"capture", command_capture}, {"fault", command_fault},
-	{"link", command_link},       {"kill", command_kill},       {"start", command_start},
-	{"bench", command_bench},
+	{"up", command_up},       {"status", command_status},   {"down", command_down},
+	{"run", command_run},     {"console", command_console}, {"capture", command_capture},
+	{"fault", command_fault}, {"link", command_link},       {"kill", command_kill},
+	{"start", command_start}, {"bench", command_bench},
 };
 
 static void vcomplain(const char *format, va_list arguments)

@@ -107,11 +107,15 @@ static void command_open(struct sw *sw, uint32_t number, struct client *client, 
 	fputs("}", out);
 }
 
+/* The ports go round, so that a new process is not soon taken for the last one. */
 static void command_attach(struct sw *sw, struct client *client, FILE *out)
 {
+	static uint32_t last = SW_PORT_HOSTED_LAST;
+
 	for (uint32_t i = SW_PORT_HOSTED_FIRST; i <= SW_PORT_HOSTED_LAST; i++) {
-		if (!sw->ports[i].used) {
-			command_open(sw, i, client, out);
+		last = last == SW_PORT_HOSTED_LAST ? SW_PORT_HOSTED_FIRST : last + 1;
+		if (!sw->ports[last].used) {
+			command_open(sw, last, client, out);
 			return;
 		}
 	}

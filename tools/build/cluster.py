@@ -7,18 +7,6 @@ from .ninja import Writer
 
 # Program -> its source files. One file a line, sorted, so that changes merge.
 PROGRAMS: dict[str, list[str]] = {
-    "meshach": [
-        "cluster/json.c",
-        "cluster/meshach/archive.c",
-        "cluster/meshach/bench.c",
-        "cluster/meshach/client.c",
-        "cluster/meshach/console.c",
-        "cluster/meshach/main.c",
-        "cluster/meshach/qemu.c",
-        "cluster/meshach/state.c",
-        "cluster/meshach/supervisor.c",
-        "cluster/meshach/up.c",
-    ],
     "meshach-switch": [
         "cluster/json.c",
         "cluster/switch/capture.c",

@@ -11,9 +11,12 @@ from .ninja import Writer
 # The kernel's half, beside the doubles of the host: linked into one object that shows hosted_* only. One a line, sorted.
 KERNEL: list[str] = [
     "cluster/hosted/entry.c",
+    "cluster/hosted/join.c",
     "cluster/hosted/machine.c",
     "cluster/hosted/nic_socket.c",
+    "cluster/hosted/print.c",
     "cluster/hosted/task.c",
+    "cluster/hosted/vm.c",
     "kernel/device/nic.c",
     "kernel/ipc/ipc_entry.c",
     "kernel/ipc/ipc_init.c",
@@ -21,6 +24,10 @@ KERNEL: list[str] = [
     "kernel/ipc/ipc_kmsg_copyin.c",
     "kernel/ipc/ipc_kmsg_copyout.c",
     "kernel/ipc/ipc_mqueue.c",
+    "kernel/ipc/ipc_net.c",
+    "kernel/ipc/ipc_net_link.c",
+    "kernel/ipc/ipc_net_receive.c",
+    "kernel/ipc/ipc_net_send.c",
     "kernel/ipc/ipc_notify.c",
     "kernel/ipc/ipc_object.c",
     "kernel/ipc/ipc_port.c",
@@ -36,6 +43,25 @@ KERNEL: list[str] = [
     "kernel/kern/ipc_kobject_ports.c",
     "kernel/kern/ipc_kobject_table.c",
     "kernel/kern/kworker.c",
+    "kernel/kern/options.c",
+]
+
+# Doubles that tests have and a process replaces by its own.
+REPLACED = ["tests/unit/host/print.c", "tests/unit/host/vm_map_copy.c"]
+
+# The meshach command, which is such a program.
+MESHACH: list[str] = [
+    "cluster/json.c",
+    "cluster/meshach/archive.c",
+    "cluster/meshach/bench.c",
+    "cluster/meshach/client.c",
+    "cluster/meshach/console.c",
+    "cluster/meshach/main.c",
+    "cluster/meshach/qemu.c",
+    "cluster/meshach/run.c",
+    "cluster/meshach/state.c",
+    "cluster/meshach/supervisor.c",
+    "cluster/meshach/up.c",
 ]
 
 # Of libmach, what needs the kernel's memory calls or its own traps stays out.
@@ -62,7 +88,9 @@ def library(n: Writer, generated: list[str]) -> list[str]:
         stem = source.removeprefix("build/").rsplit(".", 1)[0]
         return n.build(f"build/hosted/{half}/{stem}.o", f"hosted_{half}_cc", [source], order_only=generated, flags=flags)
 
-    sources = [*KERNEL, *unit.HOST, *(f for f in mig.kernel_sources() if not f.endswith("_user.c"))]
+    doubles = [source for source in unit.HOST if source not in REPLACED]
+    netipc = dict.fromkeys([*unit.NETIPC, *unit.ROCE])
+    sources = [*KERNEL, *doubles, *netipc, *(f for f in mig.kernel_sources() if not f.endswith("_user.c"))]
     kernel = n.build("build/hosted/kernel.o", "hosted_hide", [compiled("kernel", source) for source in sources])
     objects = [compiled("user", source) for source in user.LIBMACH if source not in NOT_HOSTED]
     objects.append(compiled("user", "cluster/hosted/traps.c"))
@@ -81,4 +109,7 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
     n.rule("hosted_link", "gcc $in -o $out -lpthread", "LINK $out")
     test = n.build("build/hosted/user/tests/hosted/local_test.o", "hosted_user_cc", ["tests/hosted/local_test.c"],
                    order_only=generated)
-    return [n.build("build/tests/hosted/local", "hosted_link", [test, *parts])]
+    objects = [n.build(f"build/hosted/user/{source.removesuffix('.c')}.o", "hosted_user_cc", [source],
+                       order_only=generated, flags="-Icluster") for source in MESHACH]
+    return [n.build("build/tests/hosted/local", "hosted_link", [test, *parts]),
+            n.build("build/meshach", "hosted_link", [*objects, *parts])]

@@ -5,3 +5,5 @@
 #include <stdint.h>
 
 uint64_t machine_now_ns(void);
+/* Seconds since 1970; a program that links the network's glue defines it. */
+uint64_t machine_wall_seconds(void);
