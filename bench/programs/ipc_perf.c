@@ -6,8 +6,6 @@
  *   ipc_perf local N              the rows within one node, then the floors that a program can measure
  *   ipc_perf serve NAME           register NAME and NAME.set (a port in a set) for the cluster, answer until killed
  *   ipc_perf remote NAME N        the rows to the server NAME, which runs on another node
- *   ipc_perf soak N [NAME]        N null rpcs and N / 64 of each other row, here or to NAME; then every zone of this
- *                                 node's kernel holds as many objects as before
  *
  * A row is one call and its reply: the median, the 99th percentile, the number of calls. Floors want one CPU.
  * A row's call begins with the instruction that bench/profile/pages.c looks for.
@@ -15,7 +13,6 @@
 #include <bench/ipc_perf.h>
 #include <bench/ipc_perf_server.h>
 #include <mach/mach.h>
-#include <mach/mach_host.h>
 #include <mach/thread_status.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,7 +21,6 @@
 #include <stdlib.h>
 #include <servers/bootstrap_names.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "measure.h"
 
@@ -358,99 +354,6 @@ floors(unsigned n)
 	measure_print("address-space switch", NULL, n, tasks.p50_us - threads.p50_us, tasks.p99_us - threads.p99_us);
 }
 
-/* ---- nothing is left behind ---- */
-
-#define ZONES_MAX 128
-#define SETTLE_TRIES 50
-
-struct zones {
-	zone_name_t names[ZONES_MAX];
-	zone_info_t info[ZONES_MAX];
-	mach_msg_type_number_t count;
-};
-
-static void
-read_zones(struct zones *z)
-{
-	mach_msg_type_number_t names_count, info_count;
-	zone_name_t *names;
-	zone_info_t *info;
-	mach_port_t host = mach_host_self();
-
-	check(host_zone_info(host, &names, &names_count, &info, &info_count), "host_zone_info");
-	z->count = info_count < ZONES_MAX ? info_count : ZONES_MAX;
-	memcpy(z->names, names, z->count * sizeof *names);
-	memcpy(z->info, info, z->count * sizeof *info);
-	check(mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)names, names_count * sizeof *names), "mach_vm_deallocate");
-	check(mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)info, info_count * sizeof *info), "mach_vm_deallocate");
-	check(mach_port_deallocate(mach_task_self(), host), "mach_port_deallocate");
-}
-
-static unsigned
-compare_zones(const struct zones *before, const struct zones *after, bool print)
-{
-	unsigned different = 0;
-
-	for (mach_msg_type_number_t i = 0; i < before->count; i++) {
-		if (before->info[i].zi_count == after->info[i].zi_count)
-			continue;
-		different++;
-		if (print)
-			printf("BENCH-SOAK %s: %llu objects before, %llu after\n", before->names[i].zn_name,
-			       (unsigned long long)before->info[i].zi_count, (unsigned long long)after->info[i].zi_count);
-	}
-	return different;
-}
-
-static void
-repeat(kern_return_t (*call)(const struct call *), struct call c, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		check(call(&c), "soak");
-}
-
-static void
-soak_round(struct call c, unsigned n)
-{
-	unsigned few = n / 64 + 1;
-
-	repeat(call_null, c, n);
-	repeat(call_make_send, c, few);
-	repeat(call_copy_send, c, few);
-	for (c.bytes = 128; c.bytes <= 4096; c.bytes *= c.bytes == 128 ? 8 : 4)
-		repeat(call_inline, c, few);
-	for (c.bytes = 1024; c.bytes <= OOL_MAX; c.bytes *= c.bytes == 1024 ? 4 : 2)
-		repeat(call_ool, c, few);
-}
-
-static int
-soak(mach_port_t server, unsigned n)
-{
-	static struct zones before, after;
-	struct call c = { .server = server, .right = new_port(MACH_PORT_RIGHT_RECEIVE) };
-	mach_vm_address_t memory;
-	unsigned different = 1;
-
-	check(mach_vm_allocate(mach_task_self(), &memory, OOL_MAX, VM_FLAGS_ANYWHERE), "mach_vm_allocate");
-	c.data = (uint8_t *)memory;
-	memset(c.data, 0x5a, OOL_MAX);
-	soak_round(c, WARM_UP); /* what is kept from then on: reply port, caches, a connection, pages of ours */
-	read_zones(&after);
-	read_zones(&before);
-	(void)compare_zones(&before, &after, true);
-	usleep(1000);
-	read_zones(&before);
-	soak_round(c, n);
-	for (unsigned i = 0; i < SETTLE_TRIES && different > 0; i++) { /* the last acknowledgements may be under way */
-		read_zones(&after);
-		different = compare_zones(&before, &after, i == SETTLE_TRIES - 1);
-		if (different > 0)
-			usleep(100000);
-	}
-	printf("BENCH-SOAK %u calls, %u of %u zones differ\n", n, different, before.count);
-	return different > 0;
-}
-
 /* ---- what is asked for ---- */
 
 static void
@@ -492,22 +395,8 @@ main(int argc, char **argv)
 		serve_names(argv[2]);
 	} else if (argc == 4 && strcmp(what, "remote") == 0 && n > 0) {
 		remote(argv[2], n);
-	} else if (argc == 3 && strcmp(what, "soak") == 0 && n > 0) {
-		mach_port_t port;
-		mach_port_t task = start_task(serve, &port);
-		int status = soak(port, n);
-
-		check(task_terminate(task), "task_terminate");
-		if (status != 0)
-			return status;
-	} else if (argc == 4 && strcmp(what, "soak") == 0 && atoi(argv[2]) > 0) {
-		mach_port_t port;
-
-		check(bootstrap_look_up_wait(bootstrap_port, argv[3], &port), "looking up the server");
-		if (soak(port, (unsigned)atoi(argv[2])) != 0)
-			return 1;
 	} else {
-		puts("usage: ipc_perf local N | serve NAME | remote NAME N | soak N [NAME]");
+		puts("usage: ipc_perf local N | serve NAME | remote NAME N");
 		return 2;
 	}
 	puts("BENCH-DONE");
