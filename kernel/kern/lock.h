@@ -19,22 +19,37 @@
 
 struct spinlock {
 	_Atomic uint32_t held;
+	uint32_t order_class; /* lock_order.c's */
 	const char *name; /* of its class, for the lock-order checker and ddb */
 };
 
-#define SPINLOCK_INIT(class_name) { 0, class_name }
+#define SPINLOCK_INIT(class_name) { .name = class_name }
+
+/* The lock-order checker of the debug kernel: l is waited for, got (by trying), given up. Interrupts are off. */
+#if defined(MESHACH_DEBUG) && !defined(MESHACH_HOST)
+void lock_order_take(struct spinlock *l);
+void lock_order_taken(struct spinlock *l);
+void lock_order_drop(struct spinlock *l);
+#else
+#define lock_order_take(l) ((void)0)
+#define lock_order_taken(l) ((void)0)
+#define lock_order_drop(l) ((void)0)
+#endif
 
 static inline void spin_init(struct spinlock *l, const char *class_name)
 {
 	atomic_store_explicit(&l->held, 0, memory_order_relaxed);
+	l->order_class = 0;
 	l->name = class_name;
 }
 
 static inline bool spin_trylock(struct spinlock *l)
 {
 	cpu_irq_push();
-	if (atomic_exchange_explicit(&l->held, 1, memory_order_acquire) == 0)
+	if (atomic_exchange_explicit(&l->held, 1, memory_order_acquire) == 0) {
+		lock_order_taken(l);
 		return true;
+	}
 	cpu_irq_pop();
 	return false;
 }
@@ -51,6 +66,7 @@ static __attribute__((noinline, cold, unused)) void spin_wait_(struct spinlock *
 static inline __attribute__((always_inline)) void spin_lock(struct spinlock *l)
 {
 	cpu_irq_push();
+	lock_order_take(l);
 	if (__builtin_expect(atomic_exchange_explicit(&l->held, 1, memory_order_acquire) != 0, 0))
 		spin_wait_(l);
 }
@@ -58,6 +74,7 @@ static inline __attribute__((always_inline)) void spin_lock(struct spinlock *l)
 static inline __attribute__((always_inline)) void spin_unlock(struct spinlock *l)
 {
 	KASSERT(atomic_load_explicit(&l->held, memory_order_relaxed) != 0);
+	lock_order_drop(l);
 	atomic_store_explicit(&l->held, 0, memory_order_release);
 	cpu_irq_pop();
 }

@@ -159,6 +159,11 @@ VARIANTS: dict[str, str] = {
     "debug/": "-DMESHACH_DEBUG",
 }
 
+# Of the debug kernel only.
+DEBUG_SOURCES: list[str] = [
+    "kernel/kern/lock_order.c",
+]
+
 # The compiler makes calls to these itself, after it has seen whole programs.
 NOT_LTO: set[str] = {"kernel/kern/string.c"}
 
@@ -177,7 +182,7 @@ def emit_variant(n: Writer, generated: list[str], variant: str, flags: str) -> l
         return [n.build(f"{out}/{object_name(source)}.o", "kernel_cc", [source], order_only=generated,
                         flags="" if source in NOT_LTO or source.endswith(".S") else flags) for source in sources]
 
-    objects, pending = compiled([*SOURCES, *mig.kernel_sources()]), compiled(PENDING)
+    objects, pending = compiled([*SOURCES, *mig.kernel_sources(), *(DEBUG_SOURCES if variant else [])]), compiled(PENDING)
     whole = n.build(f"{out}/whole.o", "kernel_whole", objects, flags=flags)
     # Twice: the first link's symbols become a table for backtraces in the second.
     script = [f"kernel/arch/x86_64/{name}.ld" for name in ("kernel", "hot_text", "hot_data")]
