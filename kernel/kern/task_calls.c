@@ -197,6 +197,25 @@ static kern_return_t call_task_info(struct task *task, task_flavor_t flavor, tas
 	return KERN_SUCCESS;
 }
 
+/* The name that logs and listings show: printable characters only, whatever the caller wrote. */
+static kern_return_t call_task_set_info(struct task *task, task_flavor_t flavor, task_info_t in,
+					mach_msg_type_number_t count)
+{
+	const task_name_info_data_t *info = (const void *)in;
+	size_t n = 0;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	if (flavor != TASK_NAME_INFO || count != TASK_NAME_INFO_COUNT)
+		return KERN_INVALID_ARGUMENT;
+	spin_lock(&task->lock);
+	for (; n < sizeof(info->name) && n < sizeof(task->name) - 1 && info->name[n] != '\0'; n++)
+		task->name[n] = info->name[n] > ' ' && info->name[n] < 127 ? info->name[n] : '?';
+	task->name[n] = '\0';
+	spin_unlock(&task->lock);
+	return KERN_SUCCESS;
+}
+
 static kern_return_t call_task_suspend(struct task *task)
 {
 	return task == NULL ? KERN_INVALID_TASK : task_suspend(task);
@@ -281,6 +300,7 @@ const struct task_ops task_calls = {
 	.task_terminate = call_task_terminate,
 	.task_threads = call_task_threads,
 	.task_info = call_task_info,
+	.task_set_info = call_task_set_info,
 	.task_suspend = call_task_suspend,
 	.task_resume = call_task_resume,
 	.task_get_special_port = call_get_special_port,

@@ -157,6 +157,17 @@ static kern_return_t load_segment(mach_port_t task, const uint8_t *file, const s
 	return result;
 }
 
+/* The task is called what argv[0] says. */
+static void set_name(mach_port_t task, const char *const *argv)
+{
+	task_name_info_data_t info = { .id = 0 };
+
+	if (argv == NULL || argv[0] == NULL)
+		return;
+	strncpy(info.name, argv[0], sizeof(info.name) - 1);
+	(void)task_set_info(task, TASK_NAME_INFO, (task_info_t)&info, TASK_NAME_INFO_COUNT);
+}
+
 static kern_return_t set_ports(mach_port_t task, const struct mach_spawn *what)
 {
 	kern_return_t result = KERN_SUCCESS;
@@ -216,6 +227,7 @@ kern_return_t mach_spawn(const struct mach_spawn *what, mach_port_t *task, const
 	result = task_create(parent, NULL, 0, FALSE, &child);
 	if (result != KERN_SUCCESS)
 		return result;
+	set_name(child, what->argv);
 	result = fill_task(child, what, &image);
 	if (result != KERN_SUCCESS)
 		(void)task_terminate(child);

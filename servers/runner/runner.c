@@ -93,6 +93,26 @@ static kern_return_t session_port(mach_port_t *port)
 	return result;
 }
 
+/* Bytes of programs not yet started may take a quarter of the node's memory. */
+static bool has_room(uint64_t bytes)
+{
+	static uint64_t room;
+	host_node_info_data_t node;
+	mach_msg_type_number_t count = HOST_NODE_INFO_COUNT;
+	mach_port_t host;
+
+	if (room == 0) {
+		host = mach_host_self();
+		if (host_info(host, HOST_NODE_INFO, (host_info_t)&node, &count) == KERN_SUCCESS)
+			room = node.memory_bytes / 4;
+		(void)mach_port_deallocate(mach_task_self(), host);
+	}
+	for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+		if (sessions[i].state == SESSION_BEGUN)
+			bytes += sessions[i].bytes;
+	return bytes <= room;
+}
+
 static kern_return_t do_begin(mach_port_t runner, char *name, uint64_t bytes, mach_port_t *port)
 {
 	struct session *s = NULL;
@@ -100,6 +120,8 @@ static kern_return_t do_begin(mach_port_t runner, char *name, uint64_t bytes, ma
 
 	if (runner != service || bytes == 0 || bytes > PROGRAM_MAX)
 		return KERN_INVALID_ARGUMENT;
+	if (!has_room(bytes))
+		return KERN_RESOURCE_SHORTAGE;
 	for (uint32_t i = 0; i < SESSIONS_MAX && s == NULL; i++)
 		if (sessions[i].state == SESSION_FREE)
 			s = &sessions[i];

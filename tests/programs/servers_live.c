@@ -204,6 +204,7 @@ static void refusals(mach_port_t runner)
 	mach_port_t session = MACH_PORT_NULL;
 
 	tap_result(run_begin(runner, "x", 0, &session), KERN_INVALID_ARGUMENT, "LIVE0030 a program of no bytes is refused");
+	tap_result(run_begin(runner, "x", 60u << 20, &session), KERN_RESOURCE_SHORTAGE, "LIVE0038 and one that would fill the node");
 	tap_result(run_begin(runner, "x", 8, &session), KERN_SUCCESS, "LIVE0031 a session");
 	tap_result(run_start(session, NULL, 0, NULL, 0, 0, 0), KERN_INVALID_ARGUMENT, "LIVE0032 does not start before its bytes are there");
 	tap_result(run_data(session, 1, garbage, 8), KERN_INVALID_ARGUMENT, "LIVE0033 takes no bytes behind its end");
@@ -217,6 +218,8 @@ static void refusals(mach_port_t runner)
 int main(int argc, char **argv)
 {
 	mach_port_t runner = MACH_PORT_NULL, host = mach_host_self();
+	task_name_info_data_t name = { .id = 0 };
+	mach_msg_type_number_t count = TASK_NAME_INFO_COUNT;
 	unsigned before;
 
 	if (argc == 3 && strcmp(argv[1], "child") == 0) {
@@ -235,6 +238,8 @@ int main(int argc, char **argv)
 		refusals(runner);
 	}
 	tap(tap_names() == before, "LIVE0040 no port is left over: %u before, %u now", before, tap_names());
+	tap(task_info(mach_task_self(), TASK_NAME_INFO, (task_info_t)&name, &count) == KERN_SUCCESS &&
+	    strcmp(name.name, "bin/test") == 0, "LIVE0042 the task has its program's name: '%s'", name.name);
 	tap(host_reboot(host, 0) == KERN_INVALID_HOST, "LIVE0041 a program does not hold the host control port");
 	return tap_done();
 }
