@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 sys.dont_write_bytecode = True
 
-from tools.build import bench, cluster, front, hosted, kernel, mig, netipc, unit, user  # noqa: E402
+from tools.build import bench, cluster, front, hosted, kernel, mig, netipc, systest, unit, user  # noqa: E402
 from tools.build.ninja import Writer  # noqa: E402
 
 
@@ -42,6 +42,7 @@ def ninja_text() -> str:
     targets += netipc.emit(n, generated)
     targets += user.emit(n, generated)
     targets += bench.emit(n, "build/libmach.a", generated)
+    targets += systest.emit(n, "build/libmach.a", generated)
     targets += cluster.emit_tests(n, generated)
     targets += hosted.emit(n, generated)
     n.comment("for editors")
