@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from .fabric import Fabric, Failed, Guest, results
+from .fabric import Fabric, Failed, Guest, pin, results
 
 KERNEL = "build/meshach.elf"
 MESHACH = "build/meshach"
@@ -36,11 +37,11 @@ def ipi(fabric: Fabric) -> list[dict[str, object]]:
 
 
 class Cluster:
-    """Nodes booted by `meshach up`, with the bench's program in their archive; taken down on exit."""
+    """Nodes booted by `meshach up`, pinned as guests are (fabric.pin); taken down on exit."""
 
     def __init__(self, fabric: str, nodes: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="meshach-bench-"))
-        self.arguments = ["--nodes", str(nodes), "--fabric", fabric, "--accel", "tcg", "--add", PROGRAM]
+        self.arguments = ["--nodes", str(nodes), "--fabric", fabric, "--accel", "tcg"]
         self.servers: list[subprocess.Popen[str]] = []
 
     def meshach(self, *words: str) -> list[str]:
@@ -52,6 +53,10 @@ class Cluster:
         if done.returncode:
             self.__exit__()
             raise Failed("the cluster did not boot: " + " / ".join(done.stdout.strip().splitlines()[-4:]))
+        status = json.loads(subprocess.run(self.meshach("status", "--json"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                           check=True).stdout)
+        for node in status["nodes"]:
+            pin(node["pid"], node["node"])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,7 +69,7 @@ class Cluster:
     def run(self, node: int, *words: str) -> list[dict[str, object]]:
         """Run the program on a node to its end; its measurements."""
         try:
-            done = subprocess.run(self.meshach("run", "--on", str(node), "ipc_perf", *words), stdin=subprocess.DEVNULL,
+            done = subprocess.run(self.meshach("run", "--on", str(node), PROGRAM, *words), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:
             raise Failed(f"ipc_perf {' '.join(words)} on node {node} did not end within {SECONDS} s") from None
@@ -75,7 +80,7 @@ class Cluster:
 
     def start(self, node: int, *words: str) -> None:
         """Start a server on a node, and wait until it says that it serves."""
-        server = subprocess.Popen(self.meshach("run", "--on", str(node), "ipc_perf", *words), stdin=subprocess.DEVNULL,
+        server = subprocess.Popen(self.meshach("run", "--on", str(node), PROGRAM, *words), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.servers.append(server)
         assert server.stdout is not None

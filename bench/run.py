@@ -37,6 +37,10 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
         if "floors" in parts or "ipc" in parts:
             say("one node: calls between its tasks, traps and switches ...")
             findings.rows, findings.floors = nodes.local(fabric, 1, 3 * arguments.count)
+        if "ipc" in parts:
+            say("a cluster of two nodes: calls from one to the other ...")
+            with nodes.Cluster(arguments.fabric, 2) as cluster:
+                findings.rows += nodes.remote(cluster, arguments.count)
         if "floors" in parts:
             say("floors: two CPUs interrupt each other, two nodes echo raw frames ...")
             findings.floors += nodes.ipi(fabric) + nodes.frame_echo(fabric, 1)
