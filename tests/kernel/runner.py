@@ -39,15 +39,16 @@ class Boot:
 
 
 def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 128, archive: str | None = None,
-         seconds: float = 90, more: tuple[str, ...] = (), kernel: str = KERNEL) -> Boot:
-    """Boot the kernel (with KASSERT unless told) with a command line; no network, console captured."""
+         seconds: float = 90, typed: str = "", more: tuple[str, ...] = (),
+         kernel: str = KERNEL) -> Boot:
+    """Boot the kernel (with KASSERT unless told) with a command line; no network, console captured. typed: its input."""
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", str(cpus), "-m", str(memory), "-nodefaults",
                "-display", "none", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-kernel", kernel, "-append", options, *more]
     if archive is not None:
         command += ["-initrd", archive]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        done = subprocess.run(command, input=typed.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               timeout=seconds, check=False)
         status, raw = done.returncode, done.stdout
     except subprocess.TimeoutExpired as late:

@@ -24,6 +24,7 @@ SOURCES: list[str] = [
     "kernel/arch/x86_64/interrupt.c",
     "kernel/arch/x86_64/ioapic.c",
     "kernel/arch/x86_64/kernel_virtual.c",
+    "kernel/arch/x86_64/ktest_machine.c",
     "kernel/arch/x86_64/ktest_memory.c",
     "kernel/arch/x86_64/ktest_user.S",
     "kernel/arch/x86_64/ktest_user.c",

@@ -62,6 +62,10 @@ pte_atomic *pmap_pte(const struct pmap *p, uint64_t va);
 void pmap_invalidate(struct pmap *p, uint64_t start, uint64_t end);
 /* On this CPU only. */
 void pmap_invalidate_here(uint64_t va);
+/* As pmap_activate(), for who knows p's root: p itself is not looked at while there is one CPU. */
+void pmap_load(struct pmap *p, uint64_t root_phys);
+/* On the only CPU, before others start. */
+void pmap_prepare_smp(void);
 /* No CPU has p loaded, when this returns. */
 void pmap_leave(struct pmap *p);
 

@@ -6,8 +6,9 @@
  * have done it. Everybody who waits for something with interrupts off does so through cpu_relax(),
  * which serves a marked CPU at once, so no lock that the initiator holds can make it wait for ever.
  *
- * Invariants: X1 pmap.active has a CPU's bit while its CR3 may hold the pmap's root: set before the load, cleared after
- *   the next; X2 an entry is changed before active is read.
+ * Invariants: X1 with more CPUs than one, pmap.active has a CPU's bit while its CR3 may hold the pmap's root: set before
+ *   the load, cleared after the next (one CPU alone knows by cpu.pmap, and a switch touches no pmap);
+ *   X2 an entry is changed before active is read.
  * Reference: SDM vol. 3A 4.10.4, 4.10.5.
  */
 #include "cpu_private.h"
@@ -24,7 +25,7 @@ static struct {
 	_Atomic uint64_t pending;  /* CPUs that have still to do it */
 } shoot_down = { .lock = SPINLOCK_INIT("tlb") };
 
-void pmap_activate(struct pmap *p)
+void pmap_load(struct pmap *p, uint64_t root_phys)
 {
 	struct cpu *cpu = this_cpu();
 	struct pmap *old = cpu->pmap;
@@ -32,11 +33,27 @@ void pmap_activate(struct pmap *p)
 
 	if (old == p)
 		return;
-	atomic_fetch_or(&p->active, bit); /* X1 */
 	cpu->pmap = p;
-	write_cr3(p->root_phys);
+	if (cpu_count == 1) {
+		write_cr3(root_phys);
+		return;
+	}
+	atomic_fetch_or(&p->active, bit); /* X1 */
+	write_cr3(root_phys);
 	if (old != kernel_pmap)
 		atomic_fetch_and(&old->active, ~bit);
+}
+
+void pmap_activate(struct pmap *p)
+{
+	pmap_load(p, p->root_phys);
+}
+
+void pmap_prepare_smp(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	atomic_fetch_or(&cpu->pmap->active, 1UL << cpu->id);
 }
 
 static void invalidate_here(struct pmap *p, uint64_t start, uint64_t end)
@@ -95,7 +112,10 @@ void pmap_invalidate(struct pmap *p, uint64_t start, uint64_t end)
 	atomic_thread_fence(memory_order_seq_cst); /* X2 */
 	cpu_irq_push();
 	me = 1UL << this_cpu()->id;
-	active = atomic_load(&p->active) & ((cpu_count >= 64 ? 0 : 1UL << cpu_count) - 1);
+	if (cpu_count == 1)
+		active = p == kernel_pmap || this_cpu()->pmap == p ? me : 0;
+	else
+		active = atomic_load(&p->active) & ((1UL << cpu_count) - 1);
 	if (active & me)
 		invalidate_here(p, start, end);
 	if (active & ~me)

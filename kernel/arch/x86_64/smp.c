@@ -141,8 +141,10 @@ void machine_start_cpus(void)
 {
 	struct trampoline_data *data = trampoline_prepare();
 
-	if (acpi_info.cpu_count > 1)
+	if (acpi_info.cpu_count > 1) {
 		fpu_prepare_smp();
+		pmap_prepare_smp();
+	}
 	for (uint32_t i = 0; i < acpi_info.cpu_count; i++) {
 		uint32_t to = acpi_info.cpu_apic_ids[i];
 

@@ -13,6 +13,7 @@
 #include "cpu_private.h"
 #include "fpu.h"
 #include "instructions.h"
+#include "pmap_private.h"
 #include "trap_private.h"
 #include <base/string.h>
 #include <kern/assert.h>
@@ -96,7 +97,7 @@ __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, st
 		fpu_switch(old, next);
 	if (next->machine.user) {
 		if (cpu->pmap != next->machine.pmap)
-			pmap_activate(next->machine.pmap);
+			pmap_load(next->machine.pmap, next->machine.pmap_root);
 		if (arch->bases_of != next || next->machine.bases_changed) {
 			next->machine.bases_changed = false;
 			load_bases(arch, next);
@@ -114,6 +115,7 @@ void machine_user_entry(void *unused)
 	self->machine.user = true;
 	fpu_switch(self, self); /* its first switch found no user thread */
 	self->machine.pmap = self->task->map->pmap;
+	self->machine.pmap_root = self->machine.pmap->root_phys;
 	pmap_activate(self->machine.pmap);
 	load_bases(cpu_arch(this_cpu()), self);
 	trap_leave(self->machine.frame);

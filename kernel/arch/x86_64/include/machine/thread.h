@@ -21,6 +21,7 @@ struct machine_thread {
 	uint64_t kernel_stack_base;  /* below it lies a guard page */
 	struct trap_frame *frame;    /* user registers, at the stack's top */
 	struct pmap *pmap;           /* its task's, from its first entry to user mode on */
+	uint64_t pmap_root;          /* physical */
 	uint64_t fs_base, gs_base;   /* the user's */
 	void *fpu;                   /* XSAVE area, NULL until first needed; kernel threads: none */
 	int32_t fpu_cpu;             /* the CPU whose registers hold its FPU state, -1: none (fpu.c) */
