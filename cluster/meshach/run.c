@@ -19,10 +19,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hosted.h"
@@ -30,19 +32,23 @@
 #include "meshach.h"
 
 #define REQUEST_MAX 4096u
+#define POLL_MS 200
+#define SILENCE_MS 2000 /* after the program's end */
+#define OUTPUT_QUEUE 256
 #define MARK_ID 1 /* no interface has it */
 #define LOOK_UP_TRIES 100
 #define LOOK_UP_PAUSE_US 100000
 
-enum end { END_EXITED = 'e', END_NODE_DIED = 'd' };
+enum end { END_EXITED = 'e', END_NODE_DIED = 'd', END_ALL_OUTPUT = 'o' };
 
 static struct {
 	const struct options *o;
 	mach_port_t set, stdio, exit, notify, session;
-	int ends[2];       /* the server thread tells the first how it ended */
-	int status;        /* wait(2)'s */
-	bool exited;       /* and the mark is still to be sent; the server thread's */
-	FILE *captured[3]; /* --json: what the program wrote on streams 1 and 2 */
+	int ends[2];                     /* the server thread tells the first how it ended */
+	int status;                      /* wait(2)'s */
+	bool exited, no_senders, marked; /* the server thread's; see send_mark() */
+	_Atomic uint64_t busy_ms;        /* when output or the end came last */
+	FILE *captured[3];               /* --json: what the program wrote on streams 1 and 2 */
 	char *text[3];
 	size_t size[3];
 } run;
@@ -61,6 +67,14 @@ static void tell(enum end end)
 	(void)!write(run.ends[1], &byte, 1);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 static kern_return_t take_output(mach_port_t console, natural_t stream, char *data,
 				 mach_msg_type_number_t size)
 {
@@ -70,6 +84,7 @@ static kern_return_t take_output(mach_port_t console, natural_t stream, char *da
 		out = run.captured[stream == 2 ? 2 : 1];
 	fwrite(data, 1, size, out);
 	fflush(out);
+	atomic_store(&run.busy_ms, now_ms());
 	return KERN_SUCCESS;
 }
 
@@ -77,6 +92,8 @@ static kern_return_t take_exit(mach_port_t port, uint64_t id, int status)
 {
 	run.status = status;
 	run.exited = true;
+	atomic_store(&run.busy_ms, now_ms());
+	tell(END_EXITED);
 	return KERN_SUCCESS;
 }
 
@@ -86,9 +103,18 @@ static kern_return_t take_dead_name(mach_port_t notify, mach_port_name_t name)
 	return KERN_SUCCESS;
 }
 
+static kern_return_t take_no_senders(mach_port_t notify, mach_port_mscount_t mscount)
+{
+	run.no_senders = true;
+	return KERN_SUCCESS;
+}
+
 static const struct console_ops console_calls = {.console_write = take_output};
 static const struct task_exit_ops exit_calls = {.task_exited = take_exit};
-static const struct notify_ops notify_calls = {.mach_notify_dead_name = take_dead_name};
+static const struct notify_ops notify_calls = {
+	.mach_notify_dead_name = take_dead_name,
+	.mach_notify_no_senders = take_no_senders,
+};
 
 static boolean_t calls(mach_msg_header_t *in, mach_msg_header_t *out)
 {
@@ -97,14 +123,14 @@ static boolean_t calls(mach_msg_header_t *in, mach_msg_header_t *out)
 }
 
 /*
- * What the program wrote before its end may still be queued at another port than its end was: a
- * mark behind it tells when all is taken. While the queue is full there is more to come, and
- * another try.
+ * The end may overtake output, which goes to another port. All output is in our queue when that
+ * port has no senders any more; a mark put behind it tells when it is all taken. While the queue is
+ * full there is more to come, and another try.
  */
 static void send_mark(void)
 {
 	mach_msg_header_t mark = {
-		.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0),
+		.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0),
 		.msgh_size = sizeof(mark),
 		.msgh_remote_port = run.stdio,
 		.msgh_id = MARK_ID,
@@ -112,7 +138,7 @@ static void send_mark(void)
 
 	if (mach_msg(&mark, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof(mark), 0, MACH_PORT_NULL, 0,
 		     MACH_PORT_NULL) == MACH_MSG_SUCCESS)
-		run.exited = false;
+		run.marked = true;
 }
 
 static boolean_t take_mark(const mach_msg_header_t *in, mach_msg_header_t *out)
@@ -122,7 +148,7 @@ static boolean_t take_mark(const mach_msg_header_t *in, mach_msg_header_t *out)
 	if (in->msgh_id != MARK_ID)
 		return FALSE;
 	*reply = (mig_reply_error_t){.RetCode = MIG_NO_REPLY};
-	tell(END_EXITED);
+	tell(END_ALL_OUTPUT);
 	return TRUE;
 }
 
@@ -130,7 +156,7 @@ static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
 {
 	boolean_t known = take_mark(in, out) || calls(in, out);
 
-	if (run.exited)
+	if (run.exited && run.no_senders && !run.marked)
 		send_mark();
 	return known;
 }
@@ -242,6 +268,7 @@ static void send_program(mach_port_t session, const char *bytes, size_t size)
 static void start_program(mach_port_t session)
 {
 	char arguments[RUN_STRINGS_MAX];
+	mach_port_t previous = MACH_PORT_NULL;
 	size_t used = 0;
 	kern_return_t result;
 
@@ -258,18 +285,35 @@ static void start_program(mach_port_t session)
 	if (result == KERN_FAILURE)
 		die("%s is no static x86-64 program (meshach-cc makes one)", run.o->rest[0]);
 	must(result, "starting the program");
+	/* From now on the program alone can write. */
+	must(mach_port_request_notification(mach_task_self(), run.stdio, MACH_NOTIFY_NO_SENDERS, 0,
+					    run.notify, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous),
+	     "watching the output");
+	(void)mach_port_deallocate(mach_task_self(), run.stdio);
 }
 
-/* Wait for the program's end; returns the exit status. */
+static int exit_status(void)
+{
+	if (!WIFSIGNALED(run.status))
+		return WEXITSTATUS(run.status);
+	complain("the program was ended by signal %d", WTERMSIG(run.status));
+	return 128 + WTERMSIG(run.status);
+}
+
+/*
+ * Wait for the program's end and its output's; returns the exit status. What it started and left
+ * behind may hold the right to write for ever: then silence is the end.
+ */
 static int wait_for_end(int switch_fd)
 {
+	bool exited = false;
+
 	for (;;) {
 		struct pollfd fds[2] = {{.fd = run.ends[0], .events = POLLIN},
 					{.fd = switch_fd, .events = POLLIN}};
 		char end;
 
-		if (poll(fds, 2, 200) <= 0 && !interrupted)
-			continue;
+		(void)poll(fds, 2, POLL_MS);
 		if (interrupted) {
 			(void)run_kill(run.session);
 			return 130;
@@ -277,14 +321,14 @@ static int wait_for_end(int switch_fd)
 		if (fds[0].revents != 0 && read(run.ends[0], &end, 1) == 1) {
 			if (end == END_NODE_DIED)
 				die("node %u died", run.o->on);
-			if (WIFSIGNALED(run.status))
-				complain("the program was ended by signal %d",
-					 WTERMSIG(run.status));
-			return WIFSIGNALED(run.status) ? 128 + WTERMSIG(run.status)
-						       : WEXITSTATUS(run.status);
-		}
-		if (fds[1].revents != 0)
+			if (end == END_ALL_OUTPUT)
+				return exit_status();
+			exited = true;
+		} else if (fds[1].revents != 0) {
 			die("the cluster went down");
+		} else if (exited && now_ms() - atomic_load(&run.busy_ms) > SILENCE_MS) {
+			return exit_status();
+		}
 	}
 }
 
@@ -301,11 +345,14 @@ static void print_json(int status)
 
 static void open_ports(void)
 {
+	mach_port_limits_t limits = {.mpl_qlimit = OUTPUT_QUEUE};
 	pthread_t server;
 
 	must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &run.set),
 	     "making a port set");
 	run.stdio = new_port();
+	(void)mach_port_set_attributes(mach_task_self(), run.stdio, MACH_PORT_LIMITS_INFO,
+				       (mach_port_info_t)&limits, MACH_PORT_LIMITS_INFO_COUNT);
 	run.exit = new_port();
 	run.notify = new_port();
 	if (pipe(run.ends) != 0 || pthread_create(&server, NULL, serve, NULL) != 0)

@@ -41,9 +41,10 @@ def main() -> int:
     for part in ("include", "lib", "man"):
         shutil.rmtree(out / part, ignore_errors=True)
     for folder in ("mach", "servers"):
-        copy(Path("include"), f"{folder}/**/*.h", out / "include")
-        copy(Path("include/idl"), f"{folder}/*.defs", out / "include")
         copy(Path("build/gen"), f"{folder}/*.h", out / "include")
+        copy(Path("include/idl"), f"{folder}/*.defs", out / "include")
+        # Last: <mach/notify.h> is written by hand, and mig makes one, too.
+        copy(Path("include"), f"{folder}/**/*.h", out / "include")
     copy(Path("tools/mig"), "migc/*.py", out / "lib/mig")
     copy(Path("build/man"), "man3/*.3", out / "man")
     shutil.copyfile(library, out / "lib/libmach.a")
