@@ -60,5 +60,6 @@ with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
         temporary, "all once bin/none\nall last bin/hello\n")), GOOD, "the boot archive has no file 'bin/none'")
     for cpus in (1, 2):
         program("test-servers", temporary, cpus)
+        program("test-aborts", temporary, cpus)
         program("test-mig", temporary, cpus, "all once bin/test server\n")
 done()

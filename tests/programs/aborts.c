@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * aborts.c - thread_abort() in each wait that a program can be in (design D6): the thread comes back to its trap boundary
+ * with 'interrupted', and what it waited for can be asked for again. Prints TAP.
+ *
+ * The waits of the kernel that no program can hold still (a busy page) are in kernel/vm/ktest_vm.c; those of mach_msg
+ * against each other in tests/unit/ipc/wait_test.c; a send to another node in tests/system.
+ */
+#include <errno.h>
+#include <mach/mach.h>
+#include <mach/mach_traps.h>
+#include <mach/task_special_ports.h>
+#include <mach/thread_info.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define FUTEX_WAIT_PRIVATE 128 /* futex(2): FUTEX_WAIT of this process alone */
+#define LONG_MS 600000 /* no test waits so long */
+#define TRIES 2000
+
+struct waiter {
+	const char *name;
+	long (*wait)(struct waiter *);
+	mach_port_t port;
+	long result;
+	int error;
+	mach_port_t thread;
+	volatile uint32_t word;
+};
+
+static void *body(void *arg)
+{
+	struct waiter *w = arg;
+
+	__atomic_store_n(&w->thread, mach_thread_self(), __ATOMIC_RELEASE);
+	errno = 0;
+	w->result = w->wait(w);
+	w->error = errno;
+	return NULL;
+}
+
+/* Until the kernel says that the thread waits. */
+static bool waits(mach_port_t thread)
+{
+	for (int i = 0; i < TRIES; i++) {
+		thread_basic_info_data_t info;
+		mach_msg_type_number_t count = THREAD_BASIC_INFO_COUNT;
+
+		if (thread_info(thread, THREAD_BASIC_INFO, (thread_info_t)&info, &count) == KERN_SUCCESS &&
+		    info.run_state == TH_STATE_WAITING)
+			return true;
+		usleep(500);
+	}
+	return false;
+}
+
+static pthread_t begin(struct waiter *w)
+{
+	pthread_t t;
+
+	w->thread = MACH_PORT_NULL;
+	if (pthread_create(&t, NULL, body, w) != 0)
+		abort();
+	while (__atomic_load_n(&w->thread, __ATOMIC_ACQUIRE) == MACH_PORT_NULL)
+		usleep(100);
+	tap(waits(w->thread), "ABRT: a thread waits in %s", w->name);
+	return t;
+}
+
+static void abort_it(struct waiter *w)
+{
+	pthread_t t = begin(w);
+
+	tap_result(thread_abort(w->thread), KERN_SUCCESS, "thread_abort");
+	pthread_join(t, NULL);
+	mach_port_deallocate(mach_task_self(), w->thread);
+}
+
+static mach_port_t new_port(void)
+{
+	mach_port_t port;
+
+	if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port) != KERN_SUCCESS ||
+	    mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND) != KERN_SUCCESS)
+		abort();
+	return port;
+}
+
+static kern_return_t send_one(mach_port_t port, mach_msg_option_t option)
+{
+	mach_msg_header_t m = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0), .msgh_size = sizeof(m),
+				.msgh_remote_port = port, .msgh_id = 5 };
+
+	return mach_msg(&m, MACH_SEND_MSG | option, sizeof(m), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+}
+
+static void fill(mach_port_t port)
+{
+	while (send_one(port, MACH_SEND_TIMEOUT) == MACH_MSG_SUCCESS)
+		;
+}
+
+static long receive(struct waiter *w)
+{
+	mach_msg_empty_rcv_t m;
+
+	return mach_msg(&m.header, MACH_RCV_MSG | MACH_RCV_INTERRUPT, 0, sizeof(m), w->port, 0, MACH_PORT_NULL);
+}
+
+static long receive_set(struct waiter *w)
+{
+	mach_msg_empty_rcv_t m;
+	mach_port_t set;
+
+	if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &set) != KERN_SUCCESS ||
+	    mach_port_move_member(mach_task_self(), w->port, set) != KERN_SUCCESS)
+		return -1;
+	return mach_msg(&m.header, MACH_RCV_MSG | MACH_RCV_INTERRUPT, 0, sizeof(m), set, 0, MACH_PORT_NULL);
+}
+
+/* Restarted by the library: the abort is not seen, the message is. */
+static long receive_restarted(struct waiter *w)
+{
+	mach_msg_empty_rcv_t m;
+
+	return mach_msg(&m.header, MACH_RCV_MSG, 0, sizeof(m), w->port, 0, MACH_PORT_NULL);
+}
+
+static long send_full(struct waiter *w)
+{
+	return send_one(w->port, MACH_SEND_INTERRUPT);
+}
+
+static long sleep_long(struct waiter *w)
+{
+	const struct timespec ts = { LONG_MS / 1000, 0 };
+	struct timespec left = { 0 };
+	long r = nanosleep(&ts, &left);
+
+	return r == -1 && left.tv_sec > LONG_MS / 2000 ? r : 0;
+}
+
+static long futex_wait(struct waiter *w)
+{
+	return syscall(SYS_futex, &w->word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+static long switch_wait(struct waiter *w)
+{
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	(void)thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, LONG_MS);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	return b.tv_sec - a.tv_sec < LONG_MS / 2000;
+}
+
+static long write_full(struct waiter *w)
+{
+	return syscall(SYS_write, 1, "x", 1);
+}
+
+static void mach_msg_waits(void)
+{
+	struct waiter w = { .name = "a receive", .wait = receive, .port = new_port() };
+	pthread_t t;
+
+	abort_it(&w);
+	tap_result((kern_return_t)w.result, MACH_RCV_INTERRUPTED, "ABRT0001 an aborted receive is interrupted");
+	send_one(w.port, 0);
+	tap_result((kern_return_t)receive(&w), MACH_MSG_SUCCESS, "ABRT0002 and can be made again");
+
+	w = (struct waiter){ .name = "a receive from a set", .wait = receive_set, .port = new_port() };
+	abort_it(&w);
+	tap_result((kern_return_t)w.result, MACH_RCV_INTERRUPTED, "ABRT0003 so is one from a port set");
+
+	w = (struct waiter){ .name = "a send to a full queue", .wait = send_full, .port = new_port() };
+	fill(w.port);
+	abort_it(&w);
+	tap_result((kern_return_t)w.result, MACH_SEND_INTERRUPTED, "ABRT0004 an aborted send is interrupted");
+	for (int i = 0; i < MACH_PORT_QLIMIT_DEFAULT; i++)
+		if (receive(&w) != MACH_MSG_SUCCESS)
+			tap(false, "the queue's messages are there");
+	tap(send_one(w.port, MACH_SEND_TIMEOUT) == MACH_MSG_SUCCESS && receive(&w) == MACH_MSG_SUCCESS,
+	    "ABRT0005 and its message was not sent, nor is the queue harmed");
+
+	w = (struct waiter){ .name = "a receive that restarts", .wait = receive_restarted, .port = new_port() };
+	t = begin(&w);
+	for (int i = 0; i < 20; i++) {
+		(void)thread_abort(w.thread);
+		usleep(200);
+	}
+	send_one(w.port, 0);
+	pthread_join(t, NULL);
+	tap_result((kern_return_t)w.result, MACH_MSG_SUCCESS, "ABRT0006 mach_msg() goes on after aborts and gets the message");
+}
+
+static void other_waits(void)
+{
+	struct waiter w = { .name = "nanosleep", .wait = sleep_long };
+
+	abort_it(&w);
+	tap(w.result == -1 && w.error == EINTR, "ABRT0007 an aborted nanosleep ends with EINTR and the time left");
+	w = (struct waiter){ .name = "a futex", .wait = futex_wait };
+	abort_it(&w);
+	tap(w.result == -1 && w.error == EINTR, "ABRT0008 an aborted futex wait ends with EINTR");
+	w = (struct waiter){ .name = "thread_switch", .wait = switch_wait };
+	abort_it(&w);
+	tap(w.result == 1, "ABRT0009 an aborted thread_switch returns early");
+}
+
+static void stdio_wait(void)
+{
+	struct waiter w = { .name = "a write to a full stdio port", .wait = write_full, .port = new_port() };
+	mach_port_t before = MACH_PORT_NULL;
+	pthread_t t;
+	bool waited;
+
+	(void)task_get_special_port(mach_task_self(), TASK_STDIO_PORT, &before);
+	fill(w.port);
+	(void)task_set_special_port(mach_task_self(), TASK_STDIO_PORT, w.port);
+	w.thread = MACH_PORT_NULL;
+	pthread_create(&t, NULL, body, &w);
+	while (__atomic_load_n(&w.thread, __ATOMIC_ACQUIRE) == MACH_PORT_NULL)
+		usleep(100);
+	waited = waits(w.thread);
+	(void)thread_abort(w.thread);
+	pthread_join(t, NULL);
+	(void)task_set_special_port(mach_task_self(), TASK_STDIO_PORT, before);
+	tap(waited && w.result == -1 && w.error == EINTR, "ABRT0010 an aborted write to a full stdio port ends with EINTR");
+}
+
+static volatile unsigned long spins;
+
+static long spin_then_receive(struct waiter *w)
+{
+	while (w->word == 0)
+		spins++;
+	return receive(w);
+}
+
+static void suspended(void)
+{
+	struct waiter w = { .name = "nothing", .wait = spin_then_receive, .port = new_port() };
+	unsigned long a, b;
+	pthread_t t;
+
+	pthread_create(&t, NULL, body, &w);
+	while (__atomic_load_n(&w.thread, __ATOMIC_ACQUIRE) == MACH_PORT_NULL)
+		usleep(100);
+	tap_result(thread_suspend(w.thread), KERN_SUCCESS, "ABRT0011 a spinning thread is suspended");
+	a = spins;
+	(void)thread_abort(w.thread);
+	usleep(20000);
+	b = spins;
+	tap(a == b, "ABRT0012 an abort does not let a suspended thread run");
+	w.word = 1;
+	tap_result(thread_resume(w.thread), KERN_SUCCESS, "ABRT0013 it is resumed");
+	tap(waits(w.thread), "ABRT0014 and goes on to wait");
+	send_one(w.port, 0);
+	pthread_join(t, NULL);
+	tap(w.result == MACH_MSG_SUCCESS || w.result == MACH_RCV_INTERRUPTED, "ABRT0015 and to the end");
+}
+
+/* A thread that is ended in its wait does not come back, and the wait's object goes on. */
+static void terminated(void)
+{
+	struct waiter w = { .name = "a receive", .wait = receive, .port = new_port() };
+	pthread_t t = begin(&w);
+
+	tap_result(thread_terminate(w.thread), KERN_SUCCESS, "ABRT0016 a waiting thread is terminated");
+	for (int i = 0; i < TRIES; i++) {
+		mach_port_type_t type = 0;
+
+		(void)mach_port_type(mach_task_self(), w.thread, &type);
+		if ((type & MACH_PORT_TYPE_DEAD_NAME) != 0)
+			break;
+		usleep(500);
+	}
+	tap(tap_refs(w.thread, MACH_PORT_RIGHT_DEAD_NAME) != 0, "ABRT0017 its port is a dead name");
+	send_one(w.port, 0);
+	tap_result((kern_return_t)receive(&w), MACH_MSG_SUCCESS, "ABRT0018 and the port it waited on serves others");
+	(void)t;
+}
+
+int main(void)
+{
+	mach_msg_waits();
+	other_waits();
+	stdio_wait();
+	suspended();
+	terminated();
+	return tap_done();
+}
