@@ -562,11 +562,12 @@ void stream_arrival(struct netipc *e, struct peer *p, const struct np_event *ev)
 	list_init(&in->link);
 	list_add_tail(&p->inbound, &in->link);
 	if (is_immediate(h.type)) {
+		in->buffer = NULL; /* what follows may process and free it */
 		immediate(e, p, h.type, ev->data);
-		in->buffer = NULL;
 		e->provider->ops->recv_done(e->provider, ev->buffer);
 	}
-	stream_process(e, p);
+	if (!peer_gone(p))
+		stream_process(e, p);
 	return;
 drop:
 	e->provider->ops->recv_done(e->provider, ev->buffer);

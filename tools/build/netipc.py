@@ -15,6 +15,7 @@ TOOLS: dict[str, list[str]] = {
 
 # Test in build/tests -> its source files, beside the transport's.
 TESTS: dict[str, list[str]] = {
+    "fuzz/fuzz_netipc": ["tests/fuzz/fuzz_netipc.c", *(s for s in unit.NETIPC if s not in unit.ROCE)],
     "fuzz/fuzz_roce": ["tests/fuzz/fuzz_roce.c", "tests/unit/roce/net.c"],
     "hosted/link_dgram": ["netipc/hosted/link_dgram.c", "tests/unit/hosted/link_dgram_test.c"],
     "proto/roce_proto": ["tests/proto/roce_proto_test.c"],
