@@ -180,7 +180,7 @@ static bool post(struct netipc *e, struct peer *p, struct record *r, bool last)
 		ack = p->ack_sent;
 	h->ack = ack;
 	h->window = (uint16_t)p->in_window;
-	h->mac = e->c.keyed ? record_mac(e, e->incarnation, p->incarnation, r->data, r->length) : 0;
+	h->mac = e->c.keyed ? record_mac(e, e->incarnation, p->incarnation, r->data, r->length) : NW_NO_MAC;
 	if (p->flight_count % SOLICIT_EVERY == SOLICIT_EVERY - 1)
 		flags |= NP_SEND_SOLICIT_ACK;
 	rc = e->provider->ops->post_send(e->provider, p->qp, &sge, 1, p->wr + 1, flags, e->now);

@@ -73,9 +73,13 @@ static void response_lost(struct roce *r, struct roce_qp *qp)
 	roce_requester_go_back(r, qp);
 }
 
-static void shrink_window(struct roce_qp *qp)
+/* One loss: half of it, but what is unacknowledged is seldom all in flight, so not below a quarter. */
+static void shrink_window(const struct roce *r, struct roce_qp *qp)
 {
-	qp->window = qp->window > 8 ? qp->window / 2 : qp->window > 4 ? 4 : qp->window;
+	uint32_t least = r->config.window / 4;
+
+	if (qp->window > least)
+		qp->window = qp->window / 2 > least ? qp->window / 2 : least ? least : 1;
 }
 
 /* How long an RNR code says to wait, ns (IBTA table 45). */
@@ -95,7 +99,7 @@ static void nak_input(struct roce *r, struct roce_qp *qp, uint8_t code, uint64_t
 
 	if (code == WIRE_NAK_SEQUENCE) {
 		roce_count(r, nak_sequence_in);
-		shrink_window(qp);
+		shrink_window(r, qp);
 		roce_requester_go_back(r, qp);
 		qp->retransmit_ns = now_ns + roce_retransmit_after(r, qp);
 		roce_timer_arm(r, qp);

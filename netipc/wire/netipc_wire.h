@@ -69,14 +69,20 @@ enum nw_code {
 	NW_NOMEM_PAGING_ONLY = 9, /* reserved (design N11): only paging-class messages are taken */
 };
 
+/*
+ * Not 0: with a small number at offset 12 Wireshark takes a record for an RPC of NFS, and an EtherType in the first
+ * two bytes for a frame; version 1, and this, are neither.
+ */
+#define NW_NO_MAC UINT64_MAX
+
 struct nw_header {
 	uint8_t version;  /* NW_VERSION */
 	uint8_t type;     /* enum nw_record_type */
 	uint16_t window;  /* numbered records that may be outstanding beyond ack */
 	uint32_t length;  /* bytes of the record, this header included */
+	uint64_t mac;     /* keyed hash of the record with this field 0; without a key NW_NO_MAC */
 	uint64_t number;  /* this direction's; 1 is the first; an ACK repeats the last */
 	uint64_t ack;     /* every record of the other direction up to this one is processed */
-	uint64_t mac;     /* keyed hash of the record with this field 0; 0 without a key */
 };
 
 /* A port's identity for ever. It does not say where the port is. */
@@ -268,8 +274,8 @@ struct nw_probe {
 
 #define NW_CHECK(type, field, off) \
 	_Static_assert(offsetof(struct type, field) == (off), #type "." #field)
-NW_CHECK(nw_header, number, 8);
-NW_CHECK(nw_header, mac, 24);
+NW_CHECK(nw_header, mac, 8);
+NW_CHECK(nw_header, ack, 24);
 _Static_assert(sizeof(struct nw_header) == 32, "nw_header");
 _Static_assert(sizeof(struct nw_uid) == 24, "nw_uid");
 NW_CHECK(nw_right, home_node, 32);
