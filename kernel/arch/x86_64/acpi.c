@@ -208,22 +208,18 @@ static void read_madt(const struct acpi_header *h)
 
 #define FADT_PM_TIMER_BLOCK 76
 #define FADT_PM_TIMER_LENGTH 91
-#define FADT_FLAGS 112
-#define FADT_TIMER_32BIT (1U << 8)
 
 static void read_fadt(const struct acpi_header *h)
 {
 	const uint8_t *b = (const uint8_t *)h;
-	uint32_t port, flags;
+	uint32_t port;
 
-	if (h->length < FADT_FLAGS + sizeof(flags))
+	if (h->length <= FADT_PM_TIMER_LENGTH)
 		return;
 	memcpy(&port, b + FADT_PM_TIMER_BLOCK, sizeof(port));
-	memcpy(&flags, b + FADT_FLAGS, sizeof(flags));
 	if (b[FADT_PM_TIMER_LENGTH] != 4 || port > 0xffff)
 		return;
 	acpi_info.pm_timer_port = (uint16_t)port;
-	acpi_info.pm_timer_32bit = (flags & FADT_TIMER_32BIT) != 0;
 }
 
 #define HPET_SPACE 40   /* generic address: 0 memory */

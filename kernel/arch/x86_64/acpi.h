@@ -29,7 +29,6 @@ struct acpi_info {
 	uint32_t ioapic_count;
 	struct acpi_isa_line isa[ACPI_ISA_LINES];
 	uint16_t pm_timer_port;            /* 0: none */
-	bool pm_timer_32bit;
 	uint64_t hpet;                     /* physical, 0: none */
 };
 

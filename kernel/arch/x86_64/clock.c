@@ -3,12 +3,12 @@
  * clock.c - time from the TSC, and the one-shot timer of each CPU's local APIC.
  *
  * Interface: <machine/clock.h>. The TSC's and the APIC timer's rates are measured at boot against
- * the ACPI PM timer, or else the PIT, whose rates are fixed. Of several short measurements the one with the least
+ * the ACPI PM timer, or else the HPET, or else the PIT, whose rates are known. Of several short measurements the one with the least
  * doubt counts: the reference is read between two readings of the TSC, and an interruption shows as a
  * wide gap between them.
  *
  * Invariants: K1 timer_deadline_ns is what the hardware is armed for, or UINT64_MAX.
- * References: ACPI 4.8.3.3 (PM timer); Intel 8254 data sheet; SDM vol. 3B 18.17 (TSC).
+ * References: ACPI 4.8.3.3 (PM timer); Intel 8254 data sheet; IA-PC HPET Specification 1.0a; SDM vol. 3B 18.17 (TSC).
  */
 #include "acpi.h"
 #include "apic.h"
@@ -19,6 +19,8 @@
 #include <kern/printf.h>
 #include <machine/clock.h>
 #include <machine/io.h>
+#include <machine/pmap.h>
+#include <stddef.h>
 
 #define PM_TIMER_HZ 3579545U
 #define PIT_HZ 1193182U
@@ -26,6 +28,13 @@
 #define PIT_COMMAND 0x43
 #define PIT_GATE 0x61
 #define PIT_MODE_0 0xb0 /* channel 2, low byte then high, interrupt on terminal count */
+#define HPET_BYTES 1024
+#define HPET_PERIOD 4 /* upper half of the capabilities: femtoseconds per tick */
+#define HPET_PERIOD_MAX 100000000U
+#define HPET_CONFIGURATION 0x10
+#define HPET_ENABLE 1U
+#define HPET_COUNTER 0xf0
+#define FEMTOSECONDS_PER_SEC 1000000000000000UL
 #define MEASURE_MS 10
 #define MEASURE_TRIES 4
 #define NS_PER_SEC 1000000000ULL
@@ -39,6 +48,13 @@ static uint64_t ticks_per_ns; /* of the timer (TSC or APIC), times 2^32 */
 struct reading {
 	uint32_t count;
 	uint64_t before, after;
+};
+
+/* A clock of known rate that counts upwards. */
+struct reference {
+	struct reading (*read)(void);
+	void (*begin)(void); /* may be NULL */
+	uint32_t hz, mask;
 };
 
 static struct reading read_pm_timer(void)
@@ -73,25 +89,63 @@ static struct reading read_pit(void)
 	return r;
 }
 
-/* TSC ticks per second by one measurement; *apic likewise; *doubt in TSC ticks. */
-static uint64_t measure(uint64_t *apic, uint64_t *doubt)
+static volatile char *hpet;
+
+static struct reading read_hpet(void)
 {
-	bool pm = acpi_info.pm_timer_port != 0;
-	uint32_t hz = pm ? PM_TIMER_HZ : PIT_HZ, mask = pm ? 0xffffff : 0xffff, ticks, apic_first, apic_last;
+	struct reading r;
+
+	r.before = rdtsc();
+	r.count = mmio_read32(hpet + HPET_COUNTER);
+	r.after = rdtsc();
+	return r;
+}
+
+/* Its rate, with its counter running; 0: there is none. */
+static uint32_t hpet_begin(void)
+{
+	uint32_t period;
+
+	hpet = acpi_info.hpet != 0 ? pmap_map_device(acpi_info.hpet, HPET_BYTES) : NULL;
+	if (hpet == NULL)
+		return 0;
+	period = mmio_read32(hpet + HPET_PERIOD);
+	if (period == 0 || period > HPET_PERIOD_MAX)
+		return 0;
+	mmio_write32(hpet + HPET_CONFIGURATION, mmio_read32(hpet + HPET_CONFIGURATION) | HPET_ENABLE);
+	return (uint32_t)(FEMTOSECONDS_PER_SEC / period);
+}
+
+static struct reference reference_choose(void)
+{
+	uint32_t hpet_hz;
+
+	if (acpi_info.pm_timer_port != 0)
+		return (struct reference){ read_pm_timer, NULL, PM_TIMER_HZ, 0xffffff };
+	hpet_hz = hpet_begin();
+	if (hpet_hz != 0)
+		return (struct reference){ read_hpet, NULL, hpet_hz, UINT32_MAX };
+	return (struct reference){ read_pit, pit_begin, PIT_HZ, 0xffff };
+}
+
+/* TSC ticks per second by one measurement; *apic likewise; *doubt in TSC ticks. */
+static uint64_t measure(const struct reference *ref, uint64_t *apic, uint64_t *doubt)
+{
+	uint32_t ticks, apic_first, apic_last;
 	struct reading first, last;
 
-	if (!pm)
-		pit_begin();
-	first = pm ? read_pm_timer() : read_pit();
+	if (ref->begin != NULL)
+		ref->begin();
+	first = ref->read();
 	apic_first = apic_timer_current();
 	do
-		last = pm ? read_pm_timer() : read_pit();
-	while (((last.count - first.count) & mask) < hz / 1000 * MEASURE_MS);
+		last = ref->read();
+	while (((last.count - first.count) & ref->mask) < ref->hz / 1000 * MEASURE_MS);
 	apic_last = apic_timer_current();
-	ticks = (last.count - first.count) & mask;
+	ticks = (last.count - first.count) & ref->mask;
 	*doubt = (first.after - first.before) + (last.after - last.before);
-	*apic = (uint64_t)(apic_first - apic_last) * hz / ticks;
-	return (last.before - first.before) * hz / ticks;
+	*apic = (uint64_t)(apic_first - apic_last) * ref->hz / ticks;
+	return (last.before - first.before) * ref->hz / ticks;
 }
 
 /* numerator * 2^32 / denominator; the quotient fits. */
@@ -108,11 +162,12 @@ static uint64_t scale(uint64_t numerator, uint64_t denominator)
 
 void clock_calibrate(void)
 {
+	struct reference ref = reference_choose();
 	uint64_t best = UINT64_MAX;
 
 	apic_timer_free_run();
 	for (int i = 0; i < MEASURE_TRIES; i++) {
-		uint64_t apic, doubt, hz = measure(&apic, &doubt);
+		uint64_t apic, doubt, hz = measure(&ref, &apic, &doubt);
 
 		if (doubt < best) {
 			best = doubt;
