@@ -22,28 +22,17 @@ void ipc_entry_init_zones(void)
 	chunk_zone = zone_create("ipc entries", CHUNK_BYTES, 0);
 }
 
-static inline struct ipc_entry **chunk_slot(struct ipc_space *space, uint32_t number)
-{
-	if (number == 0)
-		return &space->is_chunk0;
-	return number < space->is_chunks_size ? &space->is_chunks[number] : NULL;
-}
-
 struct ipc_entry *ipc_entry_at(struct ipc_space *space, uint32_t index)
 {
-	struct ipc_entry **slot = chunk_slot(space, index >> IE_CHUNK_SHIFT);
+	uint32_t number = index >> IE_CHUNK_SHIFT;
+	struct ipc_entry *chunk;
 
-	return slot && *slot ? &(*slot)[index & (IE_CHUNK_ENTRIES - 1)] : NULL;
-}
-
-struct ipc_entry *ipc_entry_lookup(struct ipc_space *space, mach_port_name_t name)
-{
-	struct ipc_entry *entry = ipc_entry_at(space, MACH_PORT_INDEX(name));
-
-	if (!entry || IE_BITS_TYPE(entry->ie_bits) == MACH_PORT_TYPE_NONE ||
-	    IE_BITS_GEN(entry->ie_bits) != MACH_PORT_GEN(name))
+	if (number == 0)
+		return &space->is_chunk0[index];
+	if (number >= space->is_chunks_size)
 		return NULL;
-	return entry;
+	chunk = space->is_chunks[number];
+	return chunk ? &chunk[index & (IE_CHUNK_ENTRIES - 1)] : NULL;
 }
 
 static void free_list_push(struct ipc_space *space, uint32_t index, struct ipc_entry *entry)
@@ -90,17 +79,9 @@ static bool directory_reach(struct ipc_space *space, uint32_t number)
 	return true;
 }
 
-/* Add a chunk of free entries; the lowest index will be taken first. */
-static kern_return_t chunk_add(struct ipc_space *space, uint32_t number)
+/* All entries of a new chunk are free; the lowest index will be taken first. */
+static void chunk_free_all(struct ipc_space *space, uint32_t number, struct ipc_entry *chunk)
 {
-	struct ipc_entry *chunk;
-
-	if (number != 0 && !directory_reach(space, number))
-		return KERN_RESOURCE_SHORTAGE;
-	chunk = zone_alloc_zeroed(chunk_zone);
-	if (!chunk)
-		return KERN_RESOURCE_SHORTAGE;
-	*chunk_slot(space, number) = chunk;
 	for (uint32_t i = IE_CHUNK_ENTRIES; i-- > 0;) {
 		uint32_t index = (number << IE_CHUNK_SHIFT) | i;
 
@@ -108,17 +89,27 @@ static kern_return_t chunk_add(struct ipc_space *space, uint32_t number)
 		if (index != 0 && index <= IE_INDEX_MAX)
 			free_list_push(space, index, &chunk[i]);
 	}
+}
+
+static kern_return_t chunk_add(struct ipc_space *space, uint32_t number)
+{
+	struct ipc_entry *chunk;
+
+	if (!directory_reach(space, number))
+		return KERN_RESOURCE_SHORTAGE;
+	chunk = zone_alloc_zeroed(chunk_zone);
+	if (!chunk)
+		return KERN_RESOURCE_SHORTAGE;
+	space->is_chunks[number] = chunk;
+	chunk_free_all(space, number, chunk);
 	return KERN_SUCCESS;
 }
 
 static kern_return_t chunk_add_next(struct ipc_space *space)
 {
-	for (; space->is_chunk_next < CHUNKS_MAX; space->is_chunk_next++) {
-		struct ipc_entry **slot = chunk_slot(space, space->is_chunk_next);
-
-		if (!slot || !*slot)
+	for (; space->is_chunk_next < CHUNKS_MAX; space->is_chunk_next++)
+		if (space->is_chunk_next >= space->is_chunks_size || !space->is_chunks[space->is_chunk_next])
 			return chunk_add(space, space->is_chunk_next);
-	}
 	return KERN_NO_SPACE;
 }
 
@@ -290,8 +281,6 @@ void ipc_entry_table_free(struct ipc_space *space)
 			zone_free(chunk_zone, space->is_chunks[i]);
 	if (space->is_chunks)
 		kfree(space->is_chunks, space->is_chunks_size * sizeof *space->is_chunks);
-	if (space->is_chunk0)
-		zone_free(chunk_zone, space->is_chunk0);
 	if (space->is_hash_segments) {
 		for (uint32_t i = 1; i < IS_HASH_SEGMENTS_MAX; i++)
 			if (space->is_hash_segments[i])
@@ -299,17 +288,13 @@ void ipc_entry_table_free(struct ipc_space *space)
 				      IS_HASH_SEGMENT_BUCKETS * sizeof(uint32_t));
 		kfree(space->is_hash_segments, IS_HASH_SEGMENTS_MAX * sizeof(uint32_t *));
 	}
-	if (space->is_hash_segment0)
-		kfree(space->is_hash_segment0, IS_HASH_SEGMENT_BUCKETS * sizeof(uint32_t));
 }
 
 #define INITIAL_BUCKETS 16u
 
-kern_return_t ipc_entry_table_init(struct ipc_space *space)
+void ipc_entry_table_init(struct ipc_space *space)
 {
 	space->is_hash_buckets = INITIAL_BUCKETS;
-	space->is_hash_segment0 = kalloc_zeroed(IS_HASH_SEGMENT_BUCKETS * sizeof(uint32_t));
-	if (!space->is_hash_segment0)
-		return KERN_RESOURCE_SHORTAGE;
-	return chunk_add(space, 0);
+	space->is_chunk_next = 1;
+	chunk_free_all(space, 0, space->is_chunk0);
 }

@@ -44,11 +44,9 @@ struct ipc_entry {
 #define IE_INDEX_MAX 0xfffffeu /* an index of all ones would make MACH_PORT_DEAD */
 
 void ipc_entry_init_zones(void);
-/* The tables of a new space (KERN_RESOURCE_SHORTAGE: free what there is), and of one that goes. */
-kern_return_t ipc_entry_table_init(struct ipc_space *space);
+/* The tables of a new space, zeroed, and what a space that goes had more than that. */
+void ipc_entry_table_init(struct ipc_space *space);
 void ipc_entry_table_free(struct ipc_space *space);
-/* The entry of a name in use, or NULL. */
-struct ipc_entry *ipc_entry_lookup(struct ipc_space *space, mach_port_name_t name);
 /*
  * Purpose: take a free entry; it has type NONE and no object, and must be given both or be freed
  *   before the lock is dropped.

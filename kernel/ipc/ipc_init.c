@@ -30,10 +30,8 @@ void ipc_init(void)
 	ipc_entry_init_zones();
 	ipc_space_init_zones();
 	ipc_kmsg_init_zones();
-	ipc_space_kernel = ipc_space_create_special();
-	ipc_space_reply = ipc_space_create_special();
-	if (!ipc_space_kernel || !ipc_space_reply)
-		panic("no memory for the kernel's port spaces");
+	ipc_space_init_special(ipc_space_kernel);
+	ipc_space_init_special(ipc_space_reply);
 	ipc_host_port = host_port(IKOT_HOST);
 	ipc_host_priv_port = host_port(IKOT_HOST_PRIV);
 }

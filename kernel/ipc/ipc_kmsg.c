@@ -24,21 +24,23 @@ void ipc_kmsg_init_zones(void)
 	kmsg_zone = zone_create("ipc kmsgs", IKM_SMALL_BYTES, 64);
 }
 
-static void kmsg_init(struct ipc_kmsg *kmsg, uint32_t capacity, mach_msg_size_t size)
+/* All but the message itself; a link needs no value until it is in a list. */
+static inline void kmsg_init(struct ipc_kmsg *kmsg, uint32_t capacity)
 {
-	memset(kmsg, 0, sizeof *kmsg + sizeof(mach_msg_header_t));
-	list_init(&kmsg->ikm_link);
+	kmsg->ikm_remote_port = kmsg->ikm_local_port = IP_NULL;
+	kmsg->ikm_sender = 0;
 	kmsg->ikm_capacity = capacity;
-	kmsg->ikm_header->msgh_size = size;
+	kmsg->ikm_from_net = kmsg->ikm_for_kernel = kmsg->ikm_arrived = false;
+	kmsg->ikm_net_flags = 0;
+	kmsg->ikm_net = 0;
 }
 
-struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size)
+/* A block, its message not yet written. */
+static struct ipc_kmsg *kmsg_new(mach_msg_size_t size)
 {
 	struct ipc_kmsg *kmsg;
 	uint32_t capacity = IKM_SMALL_CAPACITY;
 
-	if (size < sizeof(mach_msg_header_t) || size > MACH_MSG_INLINE_MAX)
-		return NULL;
 	if (size + MAX_TRAILER_SIZE <= IKM_SMALL_CAPACITY) {
 		kmsg = zone_alloc(kmsg_zone);
 	} else {
@@ -46,7 +48,21 @@ struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size)
 		kmsg = kalloc(sizeof *kmsg + capacity);
 	}
 	if (kmsg)
-		kmsg_init(kmsg, capacity, size);
+		kmsg_init(kmsg, capacity);
+	return kmsg;
+}
+
+struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size)
+{
+	struct ipc_kmsg *kmsg;
+
+	if (size < sizeof(mach_msg_header_t) || size > MACH_MSG_INLINE_MAX)
+		return NULL;
+	kmsg = kmsg_new(size);
+	if (!kmsg)
+		return NULL;
+	list_init(&kmsg->ikm_link);
+	*kmsg->ikm_header = (mach_msg_header_t){ .msgh_size = size };
 	return kmsg;
 }
 
@@ -65,9 +81,9 @@ static struct ipc_kmsg *kmsg_alloc_cached(mach_msg_size_t size)
 	struct ipc_kmsg *kmsg = ith->kmsg_cache;
 
 	if (!kmsg || size + MAX_TRAILER_SIZE > IKM_SMALL_CAPACITY)
-		return ipc_kmsg_alloc(size);
+		return kmsg_new(size);
 	ith->kmsg_cache = NULL;
-	kmsg_init(kmsg, IKM_SMALL_CAPACITY, size);
+	kmsg_init(kmsg, IKM_SMALL_CAPACITY);
 	return kmsg;
 }
 
@@ -188,7 +204,7 @@ mach_msg_return_t ipc_kmsg_get(uint64_t addr, mach_msg_size_t size, struct ipc_k
 		return MACH_SEND_INVALID_DATA;
 	}
 	kmsg->ikm_header->msgh_size = size;
-	kmsg->ikm_sender = current_task()->id;
+	kmsg->ikm_sender = current_thread()->ipc.task_id;
 	*out = kmsg;
 	return MACH_MSG_SUCCESS;
 }
@@ -208,9 +224,9 @@ void ipc_kmsg_put_back(struct ipc_kmsg *kmsg)
 
 mach_msg_size_t ipc_kmsg_trailer_size(mach_msg_option_t option)
 {
-	switch (GET_RCV_ELEMENTS((uint32_t)option)) {
-	case MACH_RCV_TRAILER_NULL:
+	if (GET_RCV_ELEMENTS((uint32_t)option) == MACH_RCV_TRAILER_NULL)
 		return sizeof(mach_msg_trailer_t);
+	switch (GET_RCV_ELEMENTS((uint32_t)option)) {
 	case MACH_RCV_TRAILER_SEQNO:
 		return sizeof(mach_msg_seqno_trailer_t);
 	case MACH_RCV_TRAILER_SENDER:
@@ -222,21 +238,33 @@ mach_msg_size_t ipc_kmsg_trailer_size(mach_msg_option_t option)
 	}
 }
 
-mach_msg_size_t ipc_kmsg_add_trailer(struct ipc_kmsg *kmsg, mach_msg_option_t option,
-				     mach_port_seqno_t seqno, uint64_t context)
+/* The rest of a trailer of which the least is there. */
+static void fill_trailer(struct ipc_kmsg *kmsg, mach_msg_trailer_t *least, mach_port_seqno_t seqno,
+			 uint64_t context)
 {
-	mach_msg_size_t size = ipc_kmsg_trailer_size(option);
 	mach_msg_max_trailer_t trailer = {
-		.msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0,
-		.msgh_trailer_size = size,
+		.msgh_trailer_type = least->msgh_trailer_type,
+		.msgh_trailer_size = least->msgh_trailer_size,
 		.msgh_seqno = seqno,
 		.msgh_context = context,
 	};
 
-	VERIFY(ikm_size(kmsg) + MAX_TRAILER_SIZE <= kmsg->ikm_capacity); /* K1 */
 	if (kmsg->ikm_sender == 0)
 		trailer.msgh_sender.val[1] = 1; /* the kernel */
 	trailer.msgh_audit.val[5] = (unsigned int)kmsg->ikm_sender; /* where XNU keeps the pid */
-	memcpy((char *)kmsg->ikm_header + ikm_size(kmsg), &trailer, size);
+	memcpy(least, &trailer, trailer.msgh_trailer_size);
+}
+
+mach_msg_size_t ipc_kmsg_add_trailer(struct ipc_kmsg *kmsg, mach_msg_option_t option,
+				     mach_port_seqno_t seqno, uint64_t context)
+{
+	mach_msg_trailer_t *least = (mach_msg_trailer_t *)((char *)kmsg->ikm_header + ikm_size(kmsg));
+	mach_msg_size_t size = ipc_kmsg_trailer_size(option);
+
+	VERIFY(ikm_size(kmsg) + MAX_TRAILER_SIZE <= kmsg->ikm_capacity); /* K1 */
+	least->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
+	least->msgh_trailer_size = size;
+	if (size > sizeof *least)
+		fill_trailer(kmsg, least, seqno, context);
 	return size;
 }

@@ -20,6 +20,7 @@
 #include <mach/message.h>
 
 struct ipc_space;
+struct task;
 struct vm_map;
 
 struct ipc_kmsg {
@@ -119,18 +120,22 @@ mach_msg_return_t ipc_kmsg_get(uint64_t addr, mach_msg_size_t size, struct ipc_k
 /*
  * Purpose: user form to kernel form. On failure kmsg is gone, and if the error is of the class
  *   'message destroyed' so are the rights that were taken already; the header's errors change nothing.
+ *   The task's map is used for complex messages only.
+ *   rcv_object (or NULL): while the space is locked, also find the receive right or port set rcv_name for the
+ *   receive that follows; with a reference, on success only; NULL: to be looked up again then.
  * Returns: MACH_MSG_SUCCESS, MACH_SEND_INVALID_{HEADER,DEST,REPLY,VOUCHER} (nothing done),
  *   MACH_SEND_{INVALID_RIGHT,INVALID_MEMORY,INVALID_TYPE,MSG_TOO_SMALL,NO_BUFFER,TOO_LARGE}
  *   (destroyed).
  */
-mach_msg_return_t ipc_kmsg_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
+mach_msg_return_t ipc_kmsg_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task,
+				  mach_port_name_t rcv_name, struct ipc_object **rcv_object);
 /*
  * Purpose: kernel form to user form, for the receiver. Never fails half-way: a right or region that cannot
  *   be given becomes MACH_PORT_NULL or 0 and its error bit is set.
  * Returns: MACH_MSG_SUCCESS; MACH_RCV_BODY_ERROR | MACH_MSG_{IPC,VM}_{SPACE,KERNEL}: deliver it all the same;
  *   MACH_RCV_HEADER_ERROR | ...: still in kernel form.
  */
-mach_msg_return_t ipc_kmsg_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
+mach_msg_return_t ipc_kmsg_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task);
 /* A message that could not be sent goes back to its sender (D6), header in the sender's order. */
 mach_msg_return_t ipc_kmsg_copyout_pseudo(struct ipc_kmsg *kmsg, struct ipc_space *space,
 					  struct vm_map *map);

@@ -12,6 +12,7 @@
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
 #include <kern/kalloc.h>
+#include <kern/task.h>
 #include <machine/copyio.h>
 #include <vm/vm_map_copy.h>
 
@@ -29,7 +30,7 @@ static mach_msg_return_t header_decode(const mach_msg_header_t *h, struct header
 	out->reply_name = h->msgh_local_port;
 	out->dest_type = MACH_MSGH_BITS_REMOTE(bits);
 	out->reply_type = MACH_MSGH_BITS_LOCAL(bits);
-	out->dest = out->reply = (struct ipc_right_taken){ .port = IP_NULL };
+	out->reply.port = out->reply.deleted = IP_NULL;
 	if (bits & ~MACH_MSGH_BITS_USER)
 		return MACH_SEND_INVALID_HEADER;
 	if (MACH_MSGH_BITS_VOUCHER(bits) != 0)
@@ -101,7 +102,19 @@ static mach_msg_return_t header_copyin_locked(struct ipc_space *space, struct he
 	return header_take(space, h, dest_entry, reply_entry);
 }
 
-static mach_msg_return_t header_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space)
+/* What the receive after this send wants. Space locked. NULL: nothing, or not there now. */
+static struct ipc_object *receive_object(struct ipc_space *space, mach_port_name_t name)
+{
+	struct ipc_entry *entry = ipc_entry_lookup(space, name);
+
+	if (!entry || !(entry->ie_bits & (MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET)))
+		return NULL;
+	io_reference(entry->ie_object);
+	return entry->ie_object;
+}
+
+static mach_msg_return_t header_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space,
+				       mach_port_name_t rcv_name, struct ipc_object **rcv_object)
 {
 	mach_msg_header_t *msgh = kmsg->ikm_header;
 	struct header h;
@@ -111,13 +124,17 @@ static mach_msg_return_t header_copyin(struct ipc_kmsg *kmsg, struct ipc_space *
 		return mr;
 	is_lock(space);
 	mr = header_copyin_locked(space, &h);
+	if (mr == MACH_MSG_SUCCESS && rcv_object)
+		*rcv_object = receive_object(space, rcv_name);
 	is_unlock(space);
 	if (mr != MACH_MSG_SUCCESS) {
 		ipc_port_release_right(h.reply.port, ipc_right_type_taken(h.reply_type));
 		return mr;
 	}
-	ipc_right_taken_notify(&h.dest);
-	ipc_right_taken_notify(&h.reply);
+	if (h.dest.deleted || h.reply.deleted) {
+		ipc_right_taken_notify(&h.dest);
+		ipc_right_taken_notify(&h.reply);
+	}
 	kmsg->ikm_remote_port = h.dest.port;
 	kmsg->ikm_local_port = h.reply.port;
 	msgh->msgh_bits = (msgh->msgh_bits & MACH_MSGH_BITS_COMPLEX) |
@@ -287,9 +304,10 @@ static mach_msg_return_t body_copyin(struct ipc_kmsg *kmsg, struct ipc_space *sp
 	return MACH_MSG_SUCCESS;
 }
 
-mach_msg_return_t ipc_kmsg_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+mach_msg_return_t ipc_kmsg_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task,
+				  mach_port_name_t rcv_name, struct ipc_object **rcv_object)
 {
-	mach_msg_return_t mr = header_copyin(kmsg, space);
+	mach_msg_return_t mr = header_copyin(kmsg, space, rcv_name, rcv_object);
 
 	if (mr != MACH_MSG_SUCCESS) {
 		ipc_kmsg_put_back(kmsg);
@@ -297,8 +315,10 @@ mach_msg_return_t ipc_kmsg_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space
 	}
 	if (!ikm_complex(kmsg))
 		return MACH_MSG_SUCCESS;
-	mr = body_copyin(kmsg, space, map);
+	mr = body_copyin(kmsg, space, task->map);
 	if (mr != MACH_MSG_SUCCESS) {
+		if (rcv_object && *rcv_object)
+			io_release(*rcv_object);
 		kmsg->ikm_header->msgh_bits &= ~MACH_MSGH_BITS_COMPLEX; /* no descriptors to destroy */
 		ipc_kmsg_destroy(kmsg);
 	}

@@ -13,6 +13,7 @@
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
 #include <kern/kalloc.h>
+#include <kern/task.h>
 #include <machine/copyio.h>
 #include <vm/vm_map_copy.h>
 
@@ -27,35 +28,32 @@ static mach_port_name_t literal_name(const struct ipc_port *port)
 	return port == IP_DEAD ? MACH_PORT_DEAD : MACH_PORT_NULL;
 }
 
-/* The message has arrived: its right to the destination is used up. Returns the destination's name here. */
+/*
+ * The message has arrived: its right to the destination is used up. Returns the destination's name here. Read
+ * without the port's lock: if the receive right moves away just now, the name is as good as a moment earlier.
+ */
 static mach_port_name_t consume_dest(struct ipc_kmsg *kmsg, struct ipc_space *space)
 {
 	struct ipc_port *port = kmsg->ikm_remote_port;
 	mach_msg_type_name_t type = MACH_MSGH_BITS_REMOTE(kmsg->ikm_header->msgh_bits);
 	mach_port_name_t name = MACH_PORT_NULL;
-	bool more_to_do = false;
+	bool arrived = true;
 
 	kmsg->ikm_remote_port = IP_NULL;
 	if (!IP_VALID(port))
 		return literal_name(port);
-	ip_lock(port);
-	if (!ip_active(port)) {
-		name = MACH_PORT_DEAD;
-	} else if (port->ip_receiver != space) {
-		more_to_do = true; /* the receive right moved on meanwhile */
-	} else {
+	if (port->ip_receiver == space)
 		name = port->ip_receiver_name;
-		more_to_do = type == MACH_MSG_TYPE_PORT_SEND && port->ip_srights == 1;
-		if (type == MACH_MSG_TYPE_PORT_SEND_ONCE)
-			port->ip_sorights--;
-		else if (!more_to_do)
-			port->ip_srights--;
-	}
-	ip_unlock(port);
-	if (more_to_do)
-		ipc_port_release_right(port, type);
+	else if (!ip_active(port))
+		name = MACH_PORT_DEAD;
 	else
-		ip_release(port);
+		arrived = false; /* the receive right moved on meanwhile */
+	if (type == MACH_MSG_TYPE_PORT_SEND)
+		ipc_port_release_send(port);
+	else if (arrived)
+		ipc_port_release_sonce(port);
+	else
+		ipc_notify_send_once(port);
 	return name;
 }
 
@@ -205,13 +203,13 @@ static mach_msg_return_t body_copyout(struct ipc_kmsg *kmsg, struct ipc_space *s
 	return mr;
 }
 
-mach_msg_return_t ipc_kmsg_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+mach_msg_return_t ipc_kmsg_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task)
 {
 	mach_msg_return_t mr = header_copyout(kmsg, space);
 
 	if (mr != MACH_MSG_SUCCESS || !ikm_complex(kmsg))
 		return mr;
-	mr = body_copyout(kmsg, space, map);
+	mr = body_copyout(kmsg, space, task->map);
 	return mr == MACH_MSG_SUCCESS ? mr : mr | MACH_RCV_BODY_ERROR;
 }
 

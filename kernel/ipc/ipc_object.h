@@ -19,7 +19,7 @@ struct ipc_object {
 	struct spinlock io_lock;
 	_Atomic uint32_t io_references; /* [a] */
 	uint8_t io_kind;                /* [I] enum ipc_object_kind */
-	bool io_active;                 /* [o] */
+	_Atomic bool io_active;         /* [o] to write; a reader without the lock may learn of the death late */
 };
 
 static inline void io_reference(struct ipc_object *object)

@@ -210,56 +210,21 @@ void ipc_port_end_transit(struct ipc_port *port)
 		ip_release(dest);
 }
 
-struct ipc_port *ipc_port_make_send_locked(struct ipc_port *port)
-{
-	port->ip_mscount++;
-	port->ip_srights++;
-	ip_reference(port);
-	return port;
-}
-
-struct ipc_port *ipc_port_make_sonce_locked(struct ipc_port *port)
-{
-	port->ip_sorights++;
-	ip_reference(port);
-	return port;
-}
-
 struct ipc_port *ipc_port_make_send(struct ipc_port *port)
 {
-	struct ipc_port *right;
-
-	ip_lock(port);
-	right = ip_active(port) ? ipc_port_make_send_locked(port) : IP_DEAD;
-	ip_unlock(port);
-	return right;
+	return ip_active(port) ? ipc_port_make_send_locked(port) : IP_DEAD;
 }
 
 struct ipc_port *ipc_port_make_sonce(struct ipc_port *port)
 {
-	struct ipc_port *right;
-
-	ip_lock(port);
-	right = ip_active(port) ? ipc_port_make_sonce_locked(port) : IP_DEAD;
-	ip_unlock(port);
-	return right;
+	return ip_active(port) ? ipc_port_make_sonce_locked(port) : IP_DEAD;
 }
 
 struct ipc_port *ipc_port_copy_send(struct ipc_port *port)
 {
-	struct ipc_port *right = IP_DEAD;
-
 	if (!IP_VALID(port))
 		return port;
-	ip_lock(port);
-	if (ip_active(port)) {
-		KASSERT(port->ip_srights > 0);
-		port->ip_srights++;
-		ip_reference(port);
-		right = port;
-	}
-	ip_unlock(port);
-	return right;
+	return ip_active(port) ? ipc_port_copy_send_held(port) : IP_DEAD;
 }
 
 /* No send right is left here: the request fires unless other nodes hold rights. A reference is held. */
@@ -270,42 +235,47 @@ static void no_senders_here(struct ipc_port *port, bool exported)
 	ipc_notify_no_senders(port);
 }
 
+/* The count fell to 0. It may have risen again since; then the next fall is told. A reference is held. */
+static __attribute__((noinline, cold)) void last_send_right_gone(struct ipc_port *port)
+{
+	bool gone, exported, remote, requested;
+
+	ip_lock(port);
+	gone = ip_active(port) && port->ip_srights == 0;
+	exported = port->ip_exported;
+	remote = port->ip_remote;
+	requested = port->ip_nsrequest != IP_NULL;
+	ip_unlock(port);
+	if (!gone)
+		return;
+	if (requested || exported)
+		no_senders_here(port, exported);
+	if (remote && ipc_net)
+		ipc_net->proxy_no_rights(port);
+}
+
 void ipc_port_release_send(struct ipc_port *port)
 {
-	bool no_senders = false, proxy_unused = false, exported;
+	uint32_t before;
 
 	if (!IP_VALID(port))
 		return;
-	ip_lock(port);
-	exported = port->ip_exported;
-	if (ip_active(port)) {
-		VERIFY(port->ip_srights > 0);
-		port->ip_srights--;
-		no_senders = port->ip_srights == 0 && (port->ip_nsrequest || exported);
-		proxy_unused = port->ip_remote && port->ip_srights == 0;
-	}
-	ip_unlock(port);
-	if (no_senders)
-		no_senders_here(port, exported);
-	if (proxy_unused && ipc_net)
-		ipc_net->proxy_no_rights(port);
+	before = atomic_fetch_sub(&port->ip_srights, 1);
+	VERIFY(before > 0);
+	if (before == 1)
+		last_send_right_gone(port);
 	ip_release(port);
 }
 
 void ipc_port_release_sonce(struct ipc_port *port)
 {
-	bool proxy_unused = false;
+	uint32_t before;
 
 	if (!IP_VALID(port))
 		return;
-	ip_lock(port);
-	if (ip_active(port)) {
-		VERIFY(port->ip_sorights > 0);
-		port->ip_sorights--;
-		proxy_unused = port->ip_remote && port->ip_srights == 0 && port->ip_sorights == 0;
-	}
-	ip_unlock(port);
-	if (proxy_unused && ipc_net)
+	before = atomic_fetch_sub(&port->ip_sorights, 1);
+	VERIFY(before > 0);
+	if (before == 1 && port->ip_remote && port->ip_srights == 0 && ip_active(port) && ipc_net)
 		ipc_net->proxy_no_rights(port);
 	ip_release(port);
 }

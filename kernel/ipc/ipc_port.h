@@ -12,6 +12,9 @@
  * References: each send right, send-once right and receive right in a space or message holds one
  *   reference. "Consumes a right" means: the count and the reference.
  * Lock key: [I] immutable, [a] atomic, [p] port lock, [c] ipc_port_chain_lock, [n] the network glue's.
+ *   Fields with [pa] are written under the port lock and may be read without it, when being late does no harm.
+ *   The rights' counts are atomic: who holds a right may add to them (they cannot fall to 0 meanwhile), so
+ *   an RPC takes the lock of a port only to use its queue.
  * Order: space -> port -> port set -> run queues; ipc_port_chain_lock is never held with another.
  */
 #pragma once
@@ -28,13 +31,13 @@ struct ipc_space;
 
 struct ipc_port {
 	struct ipc_object ip_object;
-	mach_port_name_t ip_receiver_name; /* [p] */
-	bool ip_remote;                    /* [p] a proxy */
+	_Atomic mach_port_name_t ip_receiver_name; /* [pa] */
+	_Atomic bool ip_remote;            /* [pa] a proxy */
 	bool ip_exported;                  /* [p] other nodes hold rights */
 	bool ip_net_waiting;               /* [p] the network was refused a slot; the glue clears it */
 	bool ip_net_turn;                  /* [p] the next free slot is the network's */
 	uint16_t ip_kotype;                /* [p] enum ipc_kotype; IKOT_NONE: a plain port */
-	struct ipc_space *ip_receiver;     /* [p] not referenced: the space destroys its rights first */
+	struct ipc_space *_Atomic ip_receiver; /* [pa] not referenced: the space destroys its rights first */
 	void *ip_kobject;                  /* [p] what a kernel port stands for */
 
 	/* The queue. */
@@ -48,9 +51,9 @@ struct ipc_port {
 	uint32_t ip_pset_count;            /* [p] */
 
 	/* The rights. */
-	uint32_t ip_srights;               /* [p] */
-	uint32_t ip_sorights;              /* [p] */
-	mach_port_mscount_t ip_mscount;    /* [p] */
+	_Atomic uint32_t ip_srights;       /* [a] */
+	_Atomic uint32_t ip_sorights;      /* [a] */
+	_Atomic mach_port_mscount_t ip_mscount; /* [a] */
 	uint32_t ip_net_queued;            /* [p] of ip_msgcount, those that came from the network */
 	struct ipc_port *ip_nsrequest;     /* [p] send-once right, or NULL */
 	struct ipc_port *ip_pdrequest;     /* [p] send-once right, or NULL */
@@ -83,7 +86,7 @@ static inline void ip_unlock(struct ipc_port *port)
 
 static inline bool ip_active(const struct ipc_port *port)
 {
-	return port->ip_object.io_active;
+	return atomic_load_explicit(&port->ip_object.io_active, memory_order_relaxed);
 }
 
 static inline void ip_reference(struct ipc_port *port)
@@ -134,10 +137,31 @@ bool ipc_port_check_circularity(struct ipc_port *port, struct ipc_port *dest);
 /* port, in transit, is in limbo again. Nothing locked. */
 void ipc_port_end_transit(struct ipc_port *port);
 
-/* Rights. Of a port that is locked or that the caller holds in some other way; no lock is taken. */
-struct ipc_port *ipc_port_make_send_locked(struct ipc_port *port);
-struct ipc_port *ipc_port_make_sonce_locked(struct ipc_port *port);
-/* The same, taking the lock; a dead port gives IP_DEAD. Counts in the make-send count. */
+/* Rights. Of a port that is locked or whose receive right the caller holds; no lock is taken. */
+static inline struct ipc_port *ipc_port_make_send_locked(struct ipc_port *port)
+{
+	atomic_fetch_add_explicit(&port->ip_mscount, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&port->ip_srights, 1, memory_order_relaxed);
+	ip_reference(port);
+	return port;
+}
+
+static inline struct ipc_port *ipc_port_make_sonce_locked(struct ipc_port *port)
+{
+	atomic_fetch_add_explicit(&port->ip_sorights, 1, memory_order_relaxed);
+	ip_reference(port);
+	return port;
+}
+
+/* One more of a send right that the caller holds, on a port it found active. */
+static inline struct ipc_port *ipc_port_copy_send_held(struct ipc_port *port)
+{
+	atomic_fetch_add_explicit(&port->ip_srights, 1, memory_order_relaxed);
+	ip_reference(port);
+	return port;
+}
+
+/* The same; a dead port gives IP_DEAD. Counts in the make-send count. */
 struct ipc_port *ipc_port_make_send(struct ipc_port *port);
 struct ipc_port *ipc_port_make_sonce(struct ipc_port *port);
 /* One more of a send right that the caller holds; IP_NULL gives IP_NULL, a dead port IP_DEAD. */

@@ -69,8 +69,8 @@ struct ipc_entry *ipc_right_lookup(struct ipc_space *space, mach_port_name_t nam
 struct ipc_entry *ipc_right_reverse(struct ipc_space *space, struct ipc_port *port,
 				    mach_port_name_t *name)
 {
-	spin_assert_held(&port->ip_object.io_lock);
-	if (port->ip_receiver == space) {
+	spin_assert_held(&space->is_lock);
+	if (port->ip_receiver == space) { /* and stays so: it would leave under our lock */
 		*name = port->ip_receiver_name;
 		return ipc_entry_lookup(space, *name);
 	}
@@ -100,19 +100,13 @@ static void dead_name_drop(struct ipc_space *space, mach_port_name_t name, struc
 
 mach_msg_type_name_t ipc_right_type_taken(mach_msg_type_name_t type)
 {
-	switch (type) {
-	case MACH_MSG_TYPE_MOVE_SEND:
-	case MACH_MSG_TYPE_COPY_SEND:
-	case MACH_MSG_TYPE_MAKE_SEND:
-		return MACH_MSG_TYPE_PORT_SEND;
-	case MACH_MSG_TYPE_MOVE_SEND_ONCE:
-	case MACH_MSG_TYPE_MAKE_SEND_ONCE:
-		return MACH_MSG_TYPE_PORT_SEND_ONCE;
-	case MACH_MSG_TYPE_MOVE_RECEIVE:
-		return MACH_MSG_TYPE_PORT_RECEIVE;
-	default:
-		return 0;
-	}
+	/* One byte for each of MOVE_RECEIVE .. MAKE_SEND_ONCE, in the code, so that no table is touched. */
+	const uint64_t taken = (uint64_t)MACH_MSG_TYPE_PORT_RECEIVE | MACH_MSG_TYPE_PORT_SEND << 8 |
+			       MACH_MSG_TYPE_PORT_SEND_ONCE << 16 | MACH_MSG_TYPE_PORT_SEND << 24 |
+			       (uint64_t)MACH_MSG_TYPE_PORT_SEND << 32 |
+			       (uint64_t)MACH_MSG_TYPE_PORT_SEND_ONCE << 40;
+
+	return MACH_MSG_TYPE_PORT_ANY(type) ? taken >> (8 * (type - MACH_MSG_TYPE_MOVE_RECEIVE)) & 0xff : 0;
 }
 
 bool ipc_right_copyin_check(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
@@ -177,8 +171,7 @@ static void copyin_move_send(struct ipc_space *space, mach_port_name_t name, str
 	taken->port = port;
 	if (IE_BITS_UREFS(entry->ie_bits) > 1) {
 		entry->ie_bits--;
-		port->ip_srights++;
-		ip_reference(port);
+		(void)ipc_port_copy_send_held(port);
 	} else if (has(entry, MACH_PORT_TYPE_RECEIVE)) {
 		entry->ie_bits = (entry->ie_bits & ~MACH_PORT_TYPE_SEND) - 1;
 	} else {
@@ -188,6 +181,31 @@ static void copyin_move_send(struct ipc_space *space, mach_port_name_t name, str
 	}
 }
 
+/*
+ * The rights that messages mostly carry, without the port's lock: the entry's own right keeps the counts above
+ * 0. A port that dies just now counts as one that dies a moment later. IP_NULL: it takes the lock.
+ */
+static inline struct ipc_port *copyin_without_lock(struct ipc_space *space, mach_port_name_t name,
+						   struct ipc_entry *entry, mach_msg_type_name_t type)
+{
+	struct ipc_port *port = entry_port(entry);
+
+	if (type == MACH_MSG_TYPE_MAKE_SEND_ONCE && has(entry, MACH_PORT_TYPE_RECEIVE))
+		return ipc_port_make_sonce_locked(port);
+	if (type == MACH_MSG_TYPE_MAKE_SEND && has(entry, MACH_PORT_TYPE_RECEIVE))
+		return ipc_port_make_send_locked(port);
+	if (!has(entry, MACH_PORT_TYPE_SEND_RIGHTS) || !ip_active(port))
+		return IP_NULL;
+	if (type == MACH_MSG_TYPE_COPY_SEND && has(entry, MACH_PORT_TYPE_SEND))
+		return ipc_port_copy_send_held(port);
+	if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE && has(entry, MACH_PORT_TYPE_SEND_ONCE) &&
+	    !entry->ie_request) {
+		ipc_entry_dealloc(space, name, entry);
+		return port;
+	}
+	return IP_NULL;
+}
+
 kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
 			       mach_msg_type_name_t type, bool dead_ok, struct ipc_right_taken *taken)
 {
@@ -195,22 +213,18 @@ kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, s
 	kern_return_t kr = KERN_SUCCESS;
 
 	spin_assert_held(&space->is_lock);
-	*taken = (struct ipc_right_taken){ .name = name };
+	taken->name = name;
+	taken->deleted = IP_NULL;
+	taken->port = copyin_without_lock(space, name, entry, type);
+	if (taken->port)
+		return KERN_SUCCESS;
 	if (!has(entry, MACH_PORT_TYPE_PORT_RIGHTS) || right_is_dead(space, name, entry))
 		return has(entry, MACH_PORT_TYPE_DEAD_NAME)
 			       ? copyin_dead(space, name, entry, type, dead_ok, taken)
 			       : KERN_INVALID_RIGHT;
 	port = entry_port(entry);
-	if (type == MACH_MSG_TYPE_MAKE_SEND && has(entry, MACH_PORT_TYPE_RECEIVE)) {
-		taken->port = ipc_port_make_send_locked(port);
-	} else if (type == MACH_MSG_TYPE_MAKE_SEND_ONCE && has(entry, MACH_PORT_TYPE_RECEIVE)) {
-		taken->port = ipc_port_make_sonce_locked(port);
-	} else if (type == MACH_MSG_TYPE_MOVE_RECEIVE && has(entry, MACH_PORT_TYPE_RECEIVE)) {
+	if (type == MACH_MSG_TYPE_MOVE_RECEIVE && has(entry, MACH_PORT_TYPE_RECEIVE)) {
 		copyin_receive(space, name, entry, port, taken);
-	} else if (type == MACH_MSG_TYPE_COPY_SEND && has(entry, MACH_PORT_TYPE_SEND)) {
-		port->ip_srights++;
-		ip_reference(port);
-		taken->port = port;
 	} else if (type == MACH_MSG_TYPE_MOVE_SEND && has(entry, MACH_PORT_TYPE_SEND)) {
 		copyin_move_send(space, name, entry, port, taken);
 	} else if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE && has(entry, MACH_PORT_TYPE_SEND_ONCE)) {
@@ -252,7 +266,7 @@ kern_return_t ipc_object_copyin(struct ipc_space *space, mach_port_name_t name,
 	return kr;
 }
 
-/* One more send right for an entry of this port; consumes it. Port locked. */
+/* One more send right for an entry of this port; consumes it. */
 static kern_return_t add_send(struct ipc_entry *entry, struct ipc_port *port, bool overflow)
 {
 	if (!has(entry, MACH_PORT_TYPE_SEND)) {
@@ -263,7 +277,7 @@ static kern_return_t add_send(struct ipc_entry *entry, struct ipc_port *port, bo
 		return KERN_UREFS_OVERFLOW;
 	if (IE_BITS_UREFS(entry->ie_bits) < MACH_PORT_UREFS_MAX)
 		entry->ie_bits++;
-	port->ip_srights--; /* R1 */
+	atomic_fetch_sub_explicit(&port->ip_srights, 1, memory_order_relaxed); /* R1: not the last */
 	ip_release(port);
 	return KERN_SUCCESS;
 }
@@ -279,7 +293,7 @@ static void settle_receive(struct ipc_space *space, mach_port_name_t name, struc
 	port->ip_receiver_name = name;
 }
 
-/* A right for a fresh entry. Port locked. */
+/* A right for a fresh entry. Port locked if it is the receive right. */
 static void settle_fresh(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
 			 struct ipc_port *port, mach_msg_type_name_t type)
 {
@@ -310,29 +324,38 @@ static kern_return_t settle_existing(struct ipc_space *space, mach_port_name_t n
 	return KERN_SUCCESS;
 }
 
-kern_return_t ipc_object_copyout_locked(struct ipc_space *space, struct ipc_port *port,
-					mach_msg_type_name_t type, bool overflow, mach_port_name_t *name)
+/* A port that is found active and dies now leaves an entry that is a dead name for who looks next (R3). */
+static kern_return_t copyout_active(struct ipc_space *space, struct ipc_port *port,
+				    mach_msg_type_name_t type, bool overflow, mach_port_name_t *name)
 {
 	struct ipc_entry *entry = NULL;
 	kern_return_t kr;
 
+	if (type != MACH_MSG_TYPE_PORT_SEND_ONCE)
+		entry = ipc_right_reverse(space, port, name);
+	if (entry)
+		return settle_existing(space, *name, entry, port, type, overflow);
+	kr = ipc_entry_alloc(space, name, &entry);
+	if (kr == KERN_SUCCESS)
+		settle_fresh(space, *name, entry, port, type);
+	return kr;
+}
+
+kern_return_t ipc_object_copyout_locked(struct ipc_space *space, struct ipc_port *port,
+					mach_msg_type_name_t type, bool overflow, mach_port_name_t *name)
+{
+	kern_return_t kr;
+
 	spin_assert_held(&space->is_lock);
-	ip_lock(port);
 	if (!ip_active(port)) {
-		ip_unlock(port);
 		ip_release(port);
 		*name = MACH_PORT_DEAD;
 		return KERN_SUCCESS;
 	}
-	if (type != MACH_MSG_TYPE_PORT_SEND_ONCE)
-		entry = ipc_right_reverse(space, port, name);
-	if (entry) {
-		kr = settle_existing(space, *name, entry, port, type, overflow);
-	} else {
-		kr = ipc_entry_alloc(space, name, &entry);
-		if (kr == KERN_SUCCESS)
-			settle_fresh(space, *name, entry, port, type);
-	}
+	if (type != MACH_MSG_TYPE_PORT_RECEIVE)
+		return copyout_active(space, port, type, overflow, name);
+	ip_lock(port);
+	kr = copyout_active(space, port, type, overflow, name);
 	ip_unlock(port);
 	return kr;
 }

@@ -12,39 +12,31 @@
 #include <kern/kalloc.h>
 
 static struct zone *space_zone;
-struct ipc_space *ipc_space_kernel;
-struct ipc_space *ipc_space_reply;
+struct ipc_space ipc_space_kernel_object;
+struct ipc_space ipc_space_reply_object;
 
 void ipc_space_init_zones(void)
 {
 	space_zone = zone_create("ipc spaces", sizeof(struct ipc_space), 64);
 }
 
-struct ipc_space *ipc_space_create_special(void)
+void ipc_space_init_special(struct ipc_space *space)
 {
-	struct ipc_space *space = zone_alloc_zeroed(space_zone);
-
-	if (!space)
-		return NULL;
 	spin_init(&space->is_lock, "ipc space");
 	space->is_references = 1;
 	space->is_active = true;
-	return space;
 }
 
 kern_return_t ipc_space_create(struct task *task, struct ipc_space **out)
 {
-	struct ipc_space *space = ipc_space_create_special();
+	struct ipc_space *space = zone_alloc_zeroed(space_zone);
 
-	*out = NULL;
+	*out = space;
 	if (!space)
 		return KERN_RESOURCE_SHORTAGE;
+	ipc_space_init_special(space);
 	space->is_task = task;
-	if (ipc_entry_table_init(space) != KERN_SUCCESS) {
-		ipc_space_release(space);
-		return KERN_RESOURCE_SHORTAGE;
-	}
-	*out = space;
+	ipc_entry_table_init(space);
 	return KERN_SUCCESS;
 }
 

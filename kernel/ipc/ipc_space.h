@@ -17,7 +17,7 @@
 
 struct task;
 
-#define IS_HASH_SEGMENT_SHIFT 8
+#define IS_HASH_SEGMENT_SHIFT 7
 #define IS_HASH_SEGMENT_BUCKETS (1u << IS_HASH_SEGMENT_SHIFT)
 #define IS_HASH_SEGMENTS_MAX 512u
 
@@ -26,20 +26,23 @@ struct ipc_space {
 	_Atomic uint32_t is_references;  /* [a] */
 	bool is_active;                  /* [s] */
 	uint32_t is_free;                /* [s] index of the first free entry, 0: none */
-	struct ipc_entry *is_chunk0;     /* [s] entries 0..127; 0 is never used */
 	struct ipc_entry **is_chunks;    /* [s] directory of the others, by index >> IE_CHUNK_SHIFT */
 	uint32_t is_chunks_size;         /* [s] slots in the directory */
 	uint32_t is_chunk_next;          /* [s] no chunk below this is missing */
 	uint32_t is_names;               /* [s] names in use */
 	uint32_t is_hash_count;          /* [s] entries in the hash */
 	uint32_t is_hash_buckets;        /* [s] grows by one bucket at a time (linear hashing) */
-	uint32_t *is_hash_segment0;      /* [s] the first 256 buckets: index of the first entry */
 	uint32_t **is_hash_segments;     /* [s] the others, NULL until needed */
 	struct task *is_task;            /* [I] whose, not referenced; NULL: special */
+	/* All that most tasks need lies in one page. */
+	struct ipc_entry is_chunk0[IE_CHUNK_ENTRIES]; /* [s] entries 0..127; 0 is never used */
+	uint32_t is_hash_segment0[IS_HASH_SEGMENT_BUCKETS]; /* [s] the first buckets: index of the first entry */
 };
+_Static_assert(sizeof(struct ipc_space) <= 4032, "a space and a slab's head fit into a page");
 
-extern struct ipc_space *ipc_space_kernel;
-extern struct ipc_space *ipc_space_reply;
+extern struct ipc_space ipc_space_kernel_object, ipc_space_reply_object;
+#define ipc_space_kernel (&ipc_space_kernel_object)
+#define ipc_space_reply (&ipc_space_reply_object)
 
 static inline void is_lock(struct ipc_space *space)
 {
@@ -54,8 +57,20 @@ static inline void is_unlock(struct ipc_space *space)
 void ipc_space_init_zones(void);
 /* An empty space with one reference. KERN_RESOURCE_SHORTAGE. */
 kern_return_t ipc_space_create(struct task *task, struct ipc_space **out);
-struct ipc_space *ipc_space_create_special(void);
+void ipc_space_init_special(struct ipc_space *space);
 void ipc_space_reference(struct ipc_space *space);
 void ipc_space_release(struct ipc_space *space);
+/* The entry of a name in use, or NULL. Space locked. */
+static inline struct ipc_entry *ipc_entry_lookup(struct ipc_space *space, mach_port_name_t name)
+{
+	uint32_t index = MACH_PORT_INDEX(name);
+	struct ipc_entry *entry = index < IE_CHUNK_ENTRIES ? &space->is_chunk0[index]
+							   : ipc_entry_at(space, index);
+
+	if (!entry || IE_BITS_GEN(entry->ie_bits) != MACH_PORT_GEN(name) || !IE_BITS_TYPE(entry->ie_bits))
+		return NULL;
+	return entry;
+}
+
 /* The space dies: all its rights are destroyed. Nothing locked; the reference stays the caller's. */
 void ipc_space_destroy(struct ipc_space *space);

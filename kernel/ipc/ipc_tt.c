@@ -137,6 +137,8 @@ static struct ipc_port *thread_self_borrow(struct thread *thread)
 
 void ipc_thread_enable(struct thread *thread)
 {
+	thread->ipc.space = thread->task->ipc.space;
+	thread->ipc.task_id = thread->task->id;
 	ipc_kobject_set(thread_self_borrow(thread), thread, IKOT_THREAD);
 }
 

@@ -38,48 +38,37 @@ static void call_kernel(struct ipc_kmsg *request)
 		(void)mach_msg_send_from_kernel(reply);
 }
 
-enum destination { DEST_QUEUE, DEST_KERNEL, DEST_AWAY };
-
-static enum destination destination_of(struct ipc_port *port)
+static mach_msg_return_t send_away(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns)
 {
-	enum destination where = DEST_QUEUE;
+	mach_msg_return_t mr;
 
-	ip_lock(port);
-	if (port->ip_remote && ip_active(port))
-		where = DEST_AWAY;
-	else if (port->ip_receiver == ipc_space_kernel && ip_active(port))
-		where = DEST_KERNEL;
-	ip_unlock(port);
-	return where;
+	if (!ipc_net)
+		return MACH_SEND_TRANSPORT_ERROR;
+	mr = ipc_net->send(kmsg, option, deadline_ns);
+	if (mr != MACH_SEND_INVALID_DEST)
+		return mr;
+	ipc_kmsg_destroy(kmsg); /* it died after its right was taken: as a dead port here */
+	return MACH_MSG_SUCCESS;
 }
 
 mach_msg_return_t ipc_kmsg_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns,
 				struct thread **receiver)
 {
-	mach_msg_return_t mr;
+	struct ipc_port *port = kmsg->ikm_remote_port;
 
 	if (receiver)
 		*receiver = NULL;
-	if (!IP_VALID(kmsg->ikm_remote_port) ||
-	    (kmsg->ikm_header->msgh_bits & MACH_MSGH_BITS_CIRCULAR)) {
+	if (!IP_VALID(port) || (kmsg->ikm_header->msgh_bits & MACH_MSGH_BITS_CIRCULAR)) {
 		ipc_kmsg_destroy(kmsg); /* a circle of rights could never be received */
 		return MACH_MSG_SUCCESS;
 	}
-	switch (destination_of(kmsg->ikm_remote_port)) {
-	case DEST_KERNEL:
+	if (port->ip_receiver == ipc_space_kernel) {
 		call_kernel(kmsg);
 		return MACH_MSG_SUCCESS;
-	case DEST_AWAY:
-		if (!ipc_net)
-			return MACH_SEND_TRANSPORT_ERROR;
-		mr = ipc_net->send(kmsg, option, deadline_ns);
-		if (mr != MACH_SEND_INVALID_DEST)
-			return mr;
-		ipc_kmsg_destroy(kmsg); /* it died after its right was taken: as a dead port here */
-		return MACH_MSG_SUCCESS;
-	default:
-		return ipc_mqueue_send(kmsg, option, deadline_ns, receiver);
 	}
+	if (port->ip_remote && ip_active(port))
+		return send_away(kmsg, option, deadline_ns);
+	return ipc_mqueue_send(kmsg, option, deadline_ns, receiver);
 }
 
 /* Is this an error whose message goes back to its sender? */
@@ -88,10 +77,30 @@ static bool is_put_back(mach_msg_return_t mr)
 	return mr == MACH_SEND_TIMED_OUT || mr == MACH_SEND_INTERRUPTED || mr == MACH_SEND_NO_BUFFER;
 }
 
-static mach_msg_return_t send(uint64_t msg, mach_msg_option_t option, mach_msg_size_t size,
-			      mach_msg_timeout_t timeout, struct thread **receiver)
+/* The message was not sent: it goes back to its sender, or is destroyed. */
+static __attribute__((noinline, cold)) mach_msg_return_t send_failed(uint64_t msg, struct ipc_kmsg *kmsg,
+								      mach_msg_return_t mr)
 {
 	struct task *task = current_task();
+
+	if (!is_put_back(mr)) {
+		ipc_kmsg_destroy(kmsg);
+		return mr;
+	}
+	mr |= ipc_kmsg_copyout_pseudo(kmsg, task->ipc.space, task->map);
+	(void)ipc_kmsg_put(msg, kmsg, ikm_size(kmsg));
+	return mr;
+}
+
+/*
+ * rcv_object: the object of the receive that follows is looked up on the way (see ipc_kmsg_copyin). receiver and
+ * rcv_object are NULL if none follows.
+ */
+static mach_msg_return_t send(uint64_t msg, mach_msg_option_t option, mach_msg_size_t size,
+			      mach_msg_timeout_t timeout, struct thread **receiver,
+			      mach_port_name_t rcv_name, struct ipc_object **rcv_object)
+{
+	struct thread *self = current_thread();
 	struct ipc_kmsg *kmsg;
 	mach_msg_return_t mr;
 
@@ -100,20 +109,16 @@ static mach_msg_return_t send(uint64_t msg, mach_msg_option_t option, mach_msg_s
 	mr = ipc_kmsg_get(msg, size, &kmsg);
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
-	mr = ipc_kmsg_copyin(kmsg, task->ipc.space, task->map);
+	mr = ipc_kmsg_copyin(kmsg, self->ipc.space, self->task, rcv_name, rcv_object);
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
 	mr = ipc_kmsg_send(kmsg, option & ~MACH_SEND_ALWAYS,
 			   deadline_of(option, MACH_SEND_TIMEOUT, timeout), receiver);
 	if (mr == MACH_MSG_SUCCESS)
 		return mr;
-	if (!is_put_back(mr)) {
-		ipc_kmsg_destroy(kmsg);
-		return mr;
-	}
-	mr |= ipc_kmsg_copyout_pseudo(kmsg, task->ipc.space, task->map);
-	(void)ipc_kmsg_put(msg, kmsg, ikm_size(kmsg));
-	return mr;
+	if (rcv_object && *rcv_object)
+		io_release(*rcv_object);
+	return send_failed(msg, kmsg, mr);
 }
 
 /* The header alone tells of a message that could not be received whole. */
@@ -149,9 +154,9 @@ static mach_msg_return_t receive_large(uint64_t msg, mach_msg_option_t option,
 static mach_msg_return_t deliver(uint64_t msg, mach_msg_option_t option, mach_msg_size_t max_size,
 				 const struct ipc_mqueue_received *got)
 {
-	struct task *task = current_task();
+	struct thread *self = current_thread();
 	struct ipc_kmsg *kmsg = got->kmsg;
-	mach_msg_return_t mr = ipc_kmsg_copyout(kmsg, task->ipc.space, task->map), put;
+	mach_msg_return_t mr = ipc_kmsg_copyout(kmsg, self->ipc.space, self->task), put;
 	mach_msg_size_t size;
 
 	if (mr != MACH_MSG_SUCCESS && (mr & ~MACH_MSG_MASK) == MACH_RCV_HEADER_ERROR)
@@ -161,19 +166,22 @@ static mach_msg_return_t deliver(uint64_t msg, mach_msg_option_t option, mach_ms
 	return put == MACH_MSG_SUCCESS ? mr : put;
 }
 
+/* object: found already, with a reference, or NULL. */
 static mach_msg_return_t receive(uint64_t msg, mach_msg_option_t option, mach_msg_size_t max_size,
 				 mach_port_name_t name, mach_msg_timeout_t timeout,
-				 struct thread *handoff)
+				 struct ipc_object *object, struct thread *handoff)
 {
-	struct ipc_space *space = current_task()->ipc.space;
+	struct ipc_space *space = current_thread()->ipc.space;
 	struct ipc_mqueue_received got;
-	struct ipc_object *object;
-	mach_msg_return_t mr = ipc_mqueue_copyin(space, name, &object);
+	mach_msg_return_t mr;
 
-	if (mr != MACH_MSG_SUCCESS) {
-		if (handoff)
-			thread_go(handoff);
-		return mr;
+	if (!object) {
+		mr = ipc_mqueue_copyin(space, name, &object);
+		if (mr != MACH_MSG_SUCCESS) {
+			if (handoff)
+				thread_go(handoff);
+			return mr;
+		}
 	}
 	mr = ipc_mqueue_receive(object, space, option, max_size,
 				deadline_of(option, MACH_RCV_TIMEOUT, timeout), handoff, &got);
@@ -190,18 +198,19 @@ mach_msg_return_t mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option
 					  mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
 					  mach_port_name_t notify, uint64_t rcv_msg)
 {
+	struct ipc_object *object = NULL;
 	struct thread *receiver = NULL;
 	mach_msg_return_t mr;
 
+	if (!(option & MACH_RCV_MSG))
+		return option & MACH_SEND_MSG ? send(msg, option, send_size, timeout, NULL, MACH_PORT_NULL, NULL)
+					      : MACH_MSG_SUCCESS;
 	if (option & MACH_SEND_MSG) {
-		mr = send(msg, option, send_size, timeout,
-			  (option & MACH_RCV_MSG) ? &receiver : NULL);
+		mr = send(msg, option, send_size, timeout, &receiver, rcv_name, &object);
 		if (mr != MACH_MSG_SUCCESS)
 			return mr;
 	}
-	if (!(option & MACH_RCV_MSG))
-		return MACH_MSG_SUCCESS;
-	return receive(rcv_msg ? rcv_msg : msg, option, rcv_size, rcv_name, timeout, receiver);
+	return receive(rcv_msg ? rcv_msg : msg, option, rcv_size, rcv_name, timeout, object, receiver);
 }
 
 mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,

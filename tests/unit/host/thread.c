@@ -35,6 +35,13 @@ void cpu_send_ipi(uint32_t cpu, enum cpu_ipi what)
 	(void)what;
 }
 
+static void host_thread_set_task(struct thread *t, struct task *task)
+{
+	t->task = task;
+	t->ipc.space = task ? task->ipc.space : NULL;
+	t->ipc.task_id = task ? task->id : 0;
+}
+
 static struct thread *thread_new(struct task *task)
 {
 	struct thread *t = calloc(1, sizeof *t);
@@ -47,7 +54,7 @@ static struct thread *thread_new(struct task *task)
 	pthread_cond_init(&s->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	t->machine.sleeper = s;
-	t->task = task;
+	host_thread_set_task(t, task);
 	t->references = 1;
 	t->active = true;
 	t->run_state = THREAD_RUNNING;
@@ -128,7 +135,7 @@ struct task *host_become(struct task *task)
 {
 	struct task *before = current_thread()->task;
 
-	current_thread()->task = task;
+	host_thread_set_task(current_thread(), task);
 	return before;
 }
 
