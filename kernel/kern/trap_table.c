@@ -16,6 +16,7 @@
 
 #define KERN_INVALID_TRAP KERN_INVALID_ARGUMENT
 #define TRAP_REPLY_PORT 26
+#define TRAP_MACH_MSG 31
 
 /* thread_switch options */
 #define SWITCH_OPTION_NONE 0
@@ -193,7 +194,7 @@ static const trap_t traps[] = {
 	[27] = trap_thread_self,
 	[28] = trap_task_self,
 	[29] = trap_host_self,
-	[31] = trap_mach_msg,
+	[TRAP_MACH_MSG] = trap_mach_msg,
 	[32] = trap_mach_msg_overwrite,
 	[59] = trap_swtch, /* swtch_pri: the priority is not lowered */
 	[60] = trap_swtch,
@@ -206,6 +207,10 @@ void mach_trap(struct trap_frame *frame)
 	uint64_t number = -frame->rax;
 	trap_t trap = NULL;
 
+	if (number == TRAP_MACH_MSG) { /* by far the most: no table is touched */
+		frame->rax = trap_mach_msg(frame);
+		return;
+	}
 	if (number < sizeof(traps) / sizeof(traps[0]))
 		trap = traps[number];
 	if (number < TRAP_REPLY_PORT)

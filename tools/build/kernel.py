@@ -149,6 +149,7 @@ PENDING: list[str] = [
 CFLAGS = (
     "-std=c17 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only "
     "-fno-omit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing "
+    "-fno-jump-tables -fno-tree-switch-conversion "  # a table is one more page touched
     "-ffunction-sections -fdata-sections -Wall -Wextra -Werror -Wno-unused-parameter -DMESHACH_KERNEL "
     "-Ikernel -Ikernel/arch/x86_64/include -Iinclude -Ilib -Inetipc/include -Inetipc -Ibuild/gen"
 )
