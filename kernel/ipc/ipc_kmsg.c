@@ -239,7 +239,7 @@ mach_msg_size_t ipc_kmsg_trailer_size(mach_msg_option_t option)
 }
 
 /* The rest of a trailer of which the least is there. */
-static void fill_trailer(struct ipc_kmsg *kmsg, mach_msg_trailer_t *least, mach_port_seqno_t seqno,
+static __attribute__((noinline)) void fill_trailer(struct ipc_kmsg *kmsg, mach_msg_trailer_t *least, mach_port_seqno_t seqno,
 			 uint64_t context)
 {
 	mach_msg_max_trailer_t trailer = {

@@ -276,7 +276,7 @@ static mach_msg_return_t ports_copyin(struct ipc_kmsg *kmsg, struct ipc_space *s
 }
 
 /* On failure the descriptors done so far are undone; the header is not. */
-static mach_msg_return_t body_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+static __attribute__((noinline)) mach_msg_return_t body_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
 	mach_msg_descriptor_t *d = ikm_descriptors(kmsg);
 	mach_msg_return_t mr = descriptors_check(kmsg);

@@ -181,7 +181,7 @@ static mach_msg_return_t ports_copyout(struct ipc_space *space, struct vm_map *m
 	return mr;
 }
 
-static mach_msg_return_t body_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+static __attribute__((noinline)) mach_msg_return_t body_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
 	mach_msg_descriptor_t *d = ikm_descriptors(kmsg), *next;
 	uint32_t count = ikm_descriptor_count(kmsg);

@@ -44,7 +44,7 @@ static struct thread *claim_receiver(struct waitq *wq, struct ipc_port *port, st
 }
 
 /* A receiver of one of the port's sets; in those without one the port becomes ready. */
-static struct thread *claim_set_receiver(struct ipc_port *port, struct ipc_kmsg *kmsg)
+static __attribute__((noinline)) struct thread *claim_set_receiver(struct ipc_port *port, struct ipc_kmsg *kmsg)
 {
 	LIST_FOR_EACH(l, &port->ip_psets) {
 		struct ipc_pset_link *link = container_of(l, struct ipc_pset_link, port_link);
@@ -85,7 +85,7 @@ static bool limit_applies(const struct ipc_kmsg *kmsg, mach_msg_option_t option)
 }
 
 /* The queue is full and locked: wait until somebody enqueued kmsg for us. */
-static mach_msg_return_t wait_for_slot(struct ipc_port *port, struct ipc_kmsg *kmsg, uint64_t deadline_ns)
+static __attribute__((noinline)) mach_msg_return_t wait_for_slot(struct ipc_port *port, struct ipc_kmsg *kmsg, uint64_t deadline_ns)
 {
 	struct ipc_thread *ith = &current_thread()->ipc;
 	enum wait_result result;
@@ -164,7 +164,7 @@ mach_msg_return_t ipc_mqueue_deliver(struct ipc_kmsg *kmsg)
 }
 
 /* Enqueue the first blocked sender's message, and let it go. Port locked. */
-static bool serve_one_sender(struct ipc_port *port)
+static __attribute__((noinline)) bool serve_one_sender(struct ipc_port *port)
 {
 	struct thread *sender = waitq_claim(&port->ip_senders), *receiver;
 	struct ipc_kmsg *kmsg;
@@ -313,7 +313,7 @@ static mach_msg_return_t receive_member(struct ipc_pset *pset, struct ipc_port *
 	return mr;
 }
 
-static mach_msg_return_t receive_set(struct ipc_pset *pset, mach_msg_option_t option,
+static __attribute__((noinline)) mach_msg_return_t receive_set(struct ipc_pset *pset, mach_msg_option_t option,
 				     mach_msg_size_t max_size, uint64_t deadline_ns,
 				     struct thread **handoff, struct ipc_mqueue_received *out)
 {

@@ -136,7 +136,7 @@ bool ipc_right_copyin_check(struct ipc_space *space, mach_port_name_t name, stru
 	return has(entry, MACH_PORT_TYPE_DEAD_NAME);
 }
 
-static kern_return_t copyin_dead(struct ipc_space *space, mach_port_name_t name,
+static __attribute__((noinline)) kern_return_t copyin_dead(struct ipc_space *space, mach_port_name_t name,
 				 struct ipc_entry *entry, mach_msg_type_name_t type, bool dead_ok,
 				 struct ipc_right_taken *taken)
 {
@@ -150,7 +150,7 @@ static kern_return_t copyin_dead(struct ipc_space *space, mach_port_name_t name,
 }
 
 /* Port locked, entry has RECEIVE. */
-static void copyin_receive(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+static __attribute__((noinline)) void copyin_receive(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
 			   struct ipc_port *port, struct ipc_right_taken *taken)
 {
 	if (has(entry, MACH_PORT_TYPE_SEND)) {
@@ -165,7 +165,7 @@ static void copyin_receive(struct ipc_space *space, mach_port_name_t name, struc
 }
 
 /* Port locked, entry has SEND: one user reference, and the right itself with the last. */
-static void copyin_move_send(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+static __attribute__((noinline)) void copyin_move_send(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
 			     struct ipc_port *port, struct ipc_right_taken *taken)
 {
 	taken->port = port;

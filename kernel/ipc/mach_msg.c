@@ -28,7 +28,7 @@ static uint64_t deadline_of(mach_msg_option_t option, mach_msg_option_t timeout_
 }
 
 /* The call on a kernel object is made here, and its reply sent on; the requester may have ended. */
-static void call_kernel(struct ipc_kmsg *request)
+static __attribute__((noinline)) void call_kernel(struct ipc_kmsg *request)
 {
 	struct ipc_kmsg *reply;
 
@@ -38,7 +38,7 @@ static void call_kernel(struct ipc_kmsg *request)
 		(void)mach_msg_send_from_kernel(reply);
 }
 
-static mach_msg_return_t send_away(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns)
+static __attribute__((noinline)) mach_msg_return_t send_away(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns)
 {
 	mach_msg_return_t mr;
 
@@ -122,7 +122,7 @@ static mach_msg_return_t send(uint64_t msg, mach_msg_option_t option, mach_msg_s
 }
 
 /* The header alone tells of a message that could not be received whole. */
-static mach_msg_return_t receive_error(uint64_t msg, struct ipc_kmsg *kmsg, mach_msg_size_t max_size,
+static __attribute__((noinline)) mach_msg_return_t receive_error(uint64_t msg, struct ipc_kmsg *kmsg, mach_msg_size_t max_size,
 				       mach_msg_return_t mr)
 {
 	ipc_kmsg_copyout_dest(kmsg, current_task()->ipc.space);
@@ -136,7 +136,7 @@ static mach_msg_return_t receive_error(uint64_t msg, struct ipc_kmsg *kmsg, mach
 }
 
 /* Too large, still queued, and the receiver asked to know: its size, and on which port it waits. */
-static mach_msg_return_t receive_large(uint64_t msg, mach_msg_option_t option,
+static __attribute__((noinline)) mach_msg_return_t receive_large(uint64_t msg, mach_msg_option_t option,
 				       const struct ipc_mqueue_received *got)
 {
 	mach_msg_size_t size = got->size;

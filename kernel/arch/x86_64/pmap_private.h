@@ -55,6 +55,17 @@ struct pmap {
 	uint64_t tables;               /* [p] page table frames below the root */
 };
 
+/*
+ * The two halves of pmap_activate() for a switch of stacks: all but loading CR3 and then doing *left &= keep, which
+ * says that the pmap before may forget this CPU (left NULL: not that). Interrupts off; p is not the one in use.
+ */
+struct pmap_move {
+	uint64_t cr3;
+	_Atomic uint64_t *left;
+	uint64_t keep;
+};
+struct pmap_move pmap_move_begin(struct pmap *p, uint64_t root_phys);
+
 /* Zones of pmaps and pv entries; once, after kalloc is up. */
 void pmap_init(void);
 pte_atomic *pmap_pte(const struct pmap *p, uint64_t va);

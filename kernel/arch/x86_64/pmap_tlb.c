@@ -44,6 +44,20 @@ void pmap_load(struct pmap *p, uint64_t root_phys)
 		atomic_fetch_and(&old->active, ~bit);
 }
 
+struct pmap_move pmap_move_begin(struct pmap *p, uint64_t root_phys)
+{
+	struct cpu *cpu = this_cpu();
+	struct pmap *old = cpu->pmap;
+	uint64_t bit = 1UL << cpu->id;
+
+	KASSERT(old != p); /* the caller looked */
+	cpu->pmap = p;
+	if (cpu_count == 1)
+		return (struct pmap_move){ root_phys, NULL, 0 };
+	atomic_fetch_or(&p->active, bit); /* X1 */
+	return (struct pmap_move){ root_phys, old == kernel_pmap ? NULL : &old->active, ~bit };
+}
+
 void pmap_activate(struct pmap *p)
 {
 	pmap_load(p, p->root_phys);

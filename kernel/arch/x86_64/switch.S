@@ -2,8 +2,9 @@
 /*
  * switch.S - from one kernel stack to another.
  *
- * void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp);
- * Callee-saved registers are on the stack that is left; the rest is the caller's.
+ * void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp, uint64_t cr3, uint64_t *left, uint64_t keep);
+ * Callee-saved registers are on the stack that is left; the rest is the caller's. cr3 (0: stays) is loaded when the
+ * new stack is in use, so that the old one is not touched in the new address space; then *left &= keep (left NULL: not).
  */
 	.section .text.hot, "ax"
 	.global switch_stacks
@@ -18,6 +19,13 @@ switch_stacks:
 	pushq %r15
 	movq %rsp, (%rdi)
 	movq %rsi, %rsp
+	testq %rdx, %rdx
+	jz 1f
+	movq %rdx, %cr3
+	testq %rcx, %rcx
+	jz 1f
+	lock andq %r8, (%rcx)
+1:
 	popq %r15
 	popq %r14
 	popq %r13

@@ -23,7 +23,7 @@
 #include <machine/pmap.h>
 #include <vm/vm_map.h>
 
-void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp);
+void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp, uint64_t cr3, _Atomic uint64_t *left, uint64_t keep);
 void thread_trampoline(void);
 
 /* What switch_stacks() pops the first time. */
@@ -90,6 +90,8 @@ __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, st
 	struct cpu *cpu = this_cpu();
 	struct cpu_arch *arch = cpu_arch(cpu);
 
+	struct pmap_move move = { .cr3 = 0 };
+
 	KASSERT(!cpu_irq_enabled());
 	cpu->kernel_stack_top = next->machine.kernel_stack_top;
 	arch->tss.rsp[0] = next->machine.kernel_stack_top;
@@ -97,13 +99,13 @@ __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, st
 		fpu_switch(old, next);
 	if (next->machine.user) {
 		if (cpu->pmap != next->machine.pmap)
-			pmap_load(next->machine.pmap, next->machine.pmap_root);
+			move = pmap_move_begin(next->machine.pmap, next->machine.pmap_root);
 		if (arch->bases_of != next || next->machine.bases_changed) {
 			next->machine.bases_changed = false;
 			load_bases(arch, next);
 		}
 	}
-	switch_stacks(&old->machine.kernel_rsp, next->machine.kernel_rsp);
+	switch_stacks(&old->machine.kernel_rsp, next->machine.kernel_rsp, move.cr3, move.left, move.keep);
 }
 
 void machine_user_entry(void *unused)
