@@ -202,14 +202,16 @@ mach_msg_return_t mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option
 	struct thread *receiver = NULL;
 	mach_msg_return_t mr;
 
-	if (!(option & MACH_RCV_MSG))
-		return option & MACH_SEND_MSG ? send(msg, option, send_size, timeout, NULL, MACH_PORT_NULL, NULL)
-					      : MACH_MSG_SUCCESS;
 	if (option & MACH_SEND_MSG) {
-		mr = send(msg, option, send_size, timeout, &receiver, rcv_name, &object);
+		bool both = (option & MACH_RCV_MSG) != 0;
+
+		mr = send(msg, option, send_size, timeout, both ? &receiver : NULL, rcv_name,
+			  both ? &object : NULL);
 		if (mr != MACH_MSG_SUCCESS)
 			return mr;
 	}
+	if (!(option & MACH_RCV_MSG))
+		return MACH_MSG_SUCCESS;
 	return receive(rcv_msg ? rcv_msg : msg, option, rcv_size, rcv_name, timeout, object, receiver);
 }
 
