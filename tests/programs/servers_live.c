@@ -215,6 +215,48 @@ static void refusals(mach_port_t runner)
 	tap_result(run_kill(runner), KERN_INVALID_ARGUMENT, "LIVE0037 the runner's own port is no session");
 }
 
+/* ---- clients that mean no good ---- */
+
+static struct {
+	mach_msg_header_t head;
+	uint8_t body[40000];
+} hostile;
+
+/* A message with this id and size, a plain send right as its reply right. */
+static mach_msg_return_t send_hostile(mach_port_t to, mach_port_t reply, mach_msg_id_t id, mach_msg_size_t size)
+{
+	hostile.head = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND,
+								       reply != MACH_PORT_NULL ? MACH_MSG_TYPE_COPY_SEND : 0),
+					    .msgh_size = size, .msgh_remote_port = to, .msgh_local_port = reply, .msgh_id = id };
+	return mach_msg(&hostile.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, MACH_PORT_NULL, 5000, MACH_PORT_NULL);
+}
+
+static bool name_server_answers(void)
+{
+	mach_port_t found;
+
+	return name_look_up(name_server, "no such", 0, &found) == KERN_INVALID_NAME;
+}
+
+static void hostility(void)
+{
+	mach_port_t full = new_port();
+	bool sent = true;
+
+	(void)mach_port_insert_right(mach_task_self(), full, full, MACH_MSG_TYPE_MAKE_SEND);
+	sent = send_hostile(name_server, MACH_PORT_NULL, MIG_ID_name_register, sizeof(hostile)) == MACH_MSG_SUCCESS;
+	tap(sent && name_server_answers(), "LIVE0050 a message too large does not end a server");
+	/* Its answers fill the queue of a port that nobody reads; a send-once right's would not count. */
+	for (int i = 0; i < 3 * MACH_PORT_QLIMIT_DEFAULT; i++)
+		sent = sent && send_hostile(name_server, full, MIG_ID_name_list, 24) == MACH_MSG_SUCCESS;
+	tap(sent && name_server_answers(), "LIVE0051 a reply port that is full does not stop a server");
+	for (int i = 0; i < 200; i++)
+		sent = sent && send_hostile(name_server, MACH_PORT_NULL, MIG_ID_name_register - 50 + i, 24 + 4u * (unsigned)i) == MACH_MSG_SUCCESS;
+	tap(sent && name_server_answers(), "LIVE0052 neither do messages of no interface");
+	(void)mach_port_mod_refs(mach_task_self(), full, MACH_PORT_RIGHT_SEND, -1);
+	drop_receive(full);
+}
+
 int main(int argc, char **argv)
 {
 	mach_port_t runner = MACH_PORT_NULL, host = mach_host_self();
@@ -236,6 +278,7 @@ int main(int argc, char **argv)
 		names();
 		programs(runner);
 		refusals(runner);
+		hostility();
 	}
 	tap(tap_names() == before, "LIVE0040 no port is left over: %u before, %u now", before, tap_names());
 	tap(task_info(mach_task_self(), TASK_NAME_INFO, (task_info_t)&name, &count) == KERN_SUCCESS &&
