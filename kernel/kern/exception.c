@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * exception.c - what happens to a thread whose user code did something wrong: its task ends, and the console
- * and the task's exit port are told why. The kernel goes on.
+ * exception.c - what happens to a thread whose user code did something wrong: its exception ports are asked;
+ * when nobody deals with it its task ends, and the console and the task's exit port are told why. The kernel goes on.
  */
+#include <kern/exception_port.h>
 #include <kern/printf.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -31,6 +32,8 @@ void exception(int type, int64_t code, int64_t subcode)
 	struct task *task = t->task;
 	const struct exception_kind *kind = &unknown;
 
+	if (exception_port_ask(type, code, subcode))
+		return;
 	if (type > 0 && (unsigned)type < sizeof(kinds) / sizeof(kinds[0]) && kinds[type].name != NULL)
 		kind = &kinds[type];
 	kprintf("meshach: task %lu (%s) thread %lu: %s code %ld at 0x%lx, pc 0x%lx sp 0x%lx: ended\n", task->id,

@@ -8,6 +8,7 @@
 #include <ipc/ipc_port.h>
 #include <ipc/ipc_space.h>
 #include <ipc/ipc_tt.h>
+#include <kern/exception_port.h>
 #include <kern/kalloc.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/task.h>
@@ -295,7 +296,15 @@ static kern_return_t call_thread_create_running(struct task *task, thread_state_
 	return KERN_SUCCESS;
 }
 
+static kern_return_t call_set_exception_ports(struct task *task, exception_mask_t mask, mach_port_t port,
+					      exception_behavior_t behavior, thread_state_flavor_t flavor)
+{
+	(void)flavor; /* of behaviours that carry state */
+	return task == NULL ? KERN_INVALID_TASK : exception_port_set_task(task, mask, port, behavior);
+}
+
 const struct task_ops task_calls = {
+	.task_set_exception_ports = call_set_exception_ports,
 	.task_create = call_task_create,
 	.task_terminate = call_task_terminate,
 	.task_threads = call_task_threads,

@@ -2,6 +2,7 @@
 /* thread_calls.c - the calls of thread_act.defs. A NULL thread: the port was no thread's. */
 #include <base/string.h>
 #include <ipc/ipc_tt.h>
+#include <kern/exception_port.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -138,7 +139,15 @@ static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_
 	}
 }
 
+static kern_return_t call_set_exception_ports(struct thread *t, exception_mask_t mask, mach_port_t port,
+					      exception_behavior_t behavior, thread_state_flavor_t flavor)
+{
+	(void)flavor; /* of behaviours that carry state */
+	return t == NULL ? KERN_INVALID_ARGUMENT : exception_port_set_thread(t, mask, port, behavior);
+}
+
 const struct thread_act_ops thread_act_calls = {
+	.thread_set_exception_ports = call_set_exception_ports,
 	.thread_terminate = call_terminate,
 	.thread_get_state = call_get_state,
 	.thread_set_state = call_set_state,

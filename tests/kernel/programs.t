@@ -59,6 +59,7 @@ with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
     expect("PRG0007 a file that is not there is named", boot("exit=1", archive=archive(
         temporary, "all once bin/none\nall last bin/hello\n")), GOOD, "the boot archive has no file 'bin/none'")
     for cpus in (1, 2):
+        program("test-exceptions", temporary, cpus)
         program("test-servers", temporary, cpus)
         program("test-aborts", temporary, cpus)
         program("test-mig", temporary, cpus, "all once bin/test server\n")

@@ -74,6 +74,7 @@ SOURCES: list[str] = [
     "kernel/kern/bootstrap.c",
     "kernel/kern/clock.c",
     "kernel/kern/exception.c",
+    "kernel/kern/exception_port.c",
     "kernel/kern/host.c",
     "kernel/kern/host_calls.c",
     "kernel/kern/ipc_kobject.c",

@@ -40,6 +40,7 @@ PROGRAMS: dict[str, list[str]] = {
     "net-check": ["tests/programs/net_check.c"],
     "name": ["servers/name/name.c", "servers/name/name_table.c"],
     "runner": ["servers/runner/runner.c"],
+    "test-exceptions": ["tests/programs/exception_live.c"],
     "test-servers": ["tests/programs/servers_live.c"],
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
     "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],

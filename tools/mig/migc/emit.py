@@ -123,6 +123,10 @@ def message_struct(name: str, message: Message, server: bool) -> list[str]:
         if member.argument is not None:
             lines.append(f'_Static_assert(offsetof(struct {name}, {member.name}) == {member.offset}, '
                          f'"{name}.{member.name}");')
+    for argument in message.variables:
+        ctype = argument.type.server_type if server else argument.type.user_type
+        if argument.type.kind == "array":  # does the C type, a pointer or an array, have elements of that size?
+            lines.append(f'_Static_assert(sizeof(*({ctype}){{ 0 }}) == {argument.type.size}, "{name}.{argument.name}[0]");')
     lines.append(f'_Static_assert(sizeof(struct {name}) == {message.max_size}, "{name}");')
     return lines
 

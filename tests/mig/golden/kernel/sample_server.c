@@ -150,6 +150,8 @@ _Static_assert(offsetof(struct sample_arrays_request, wordsCnt) == 24, "sample_a
 _Static_assert(offsetof(struct sample_arrays_request, bytesCnt) == 28, "sample_arrays_request.bytesCnt");
 _Static_assert(offsetof(struct sample_arrays_request, four) == 32, "sample_arrays_request.four");
 _Static_assert(offsetof(struct sample_arrays_request, copyCnt) == 40, "sample_arrays_request.copyCnt");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_arrays_request.words[0]");
+_Static_assert(sizeof(*(sample_bytes_t){ 0 }) == 1, "sample_arrays_request.bytes[0]");
 _Static_assert(sizeof(struct sample_arrays_request) == 192, "sample_arrays_request");
 struct sample_arrays_reply {
 	mach_msg_header_t head;
@@ -163,6 +165,8 @@ struct sample_arrays_reply {
 _Static_assert(offsetof(struct sample_arrays_reply, reversedCnt) == 28, "sample_arrays_reply.reversedCnt");
 _Static_assert(offsetof(struct sample_arrays_reply, copyCnt) == 32, "sample_arrays_reply.copyCnt");
 _Static_assert(offsetof(struct sample_arrays_reply, fours) == 36, "sample_arrays_reply.fours");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_arrays_reply.reversed[0]");
+_Static_assert(sizeof(*(sample_bytes_t){ 0 }) == 1, "sample_arrays_reply.copy[0]");
 _Static_assert(sizeof(struct sample_arrays_reply) == 192, "sample_arrays_reply");
 
 static kern_return_t serve_sample_arrays(const void *ops_, mach_port_t request_port_, mach_port_t reply_port_,
@@ -465,6 +469,7 @@ struct sample_typed_request {
 	uint8_t variable[40] __attribute__((aligned(8)));
 };
 _Static_assert(offsetof(struct sample_typed_request, wordsCnt) == 48, "sample_typed_request.wordsCnt");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_typed_request.words[0]");
 _Static_assert(sizeof(struct sample_typed_request) == 96, "sample_typed_request");
 
 static kern_return_t serve_sample_typed(const void *ops_, mach_port_t request_port_, mach_port_t reply_port_,
@@ -495,6 +500,8 @@ struct sample_inout_request {
 _Static_assert(offsetof(struct sample_inout_request, prefixCnt) == 24, "sample_inout_request.prefixCnt");
 _Static_assert(offsetof(struct sample_inout_request, wordsCnt) == 28, "sample_inout_request.wordsCnt");
 _Static_assert(offsetof(struct sample_inout_request, bytesCnt) == 32, "sample_inout_request.bytesCnt");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_inout_request.words[0]");
+_Static_assert(sizeof(*(sample_bytes_t){ 0 }) == 1, "sample_inout_request.bytes[0]");
 _Static_assert(sizeof(struct sample_inout_request) == 216, "sample_inout_request");
 struct sample_inout_reply {
 	mach_msg_header_t head;
@@ -506,6 +513,8 @@ struct sample_inout_reply {
 };
 _Static_assert(offsetof(struct sample_inout_reply, wordsCnt) == 28, "sample_inout_reply.wordsCnt");
 _Static_assert(offsetof(struct sample_inout_reply, bytesCnt) == 32, "sample_inout_reply.bytesCnt");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_inout_reply.words[0]");
+_Static_assert(sizeof(*(sample_bytes_t){ 0 }) == 1, "sample_inout_reply.bytes[0]");
 _Static_assert(sizeof(struct sample_inout_reply) == 184, "sample_inout_reply");
 
 static kern_return_t serve_sample_inout(const void *ops_, mach_port_t request_port_, mach_port_t reply_port_,

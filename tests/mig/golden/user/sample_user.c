@@ -182,6 +182,8 @@ _Static_assert(offsetof(struct sample_arrays_request, wordsCnt) == 24, "sample_a
 _Static_assert(offsetof(struct sample_arrays_request, bytesCnt) == 28, "sample_arrays_request.bytesCnt");
 _Static_assert(offsetof(struct sample_arrays_request, four) == 32, "sample_arrays_request.four");
 _Static_assert(offsetof(struct sample_arrays_request, copyCnt) == 40, "sample_arrays_request.copyCnt");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_arrays_request.words[0]");
+_Static_assert(sizeof(*(sample_bytes_t){ 0 }) == 1, "sample_arrays_request.bytes[0]");
 _Static_assert(sizeof(struct sample_arrays_request) == 192, "sample_arrays_request");
 struct sample_arrays_reply {
 	mach_msg_header_t head;
@@ -195,6 +197,8 @@ struct sample_arrays_reply {
 _Static_assert(offsetof(struct sample_arrays_reply, reversedCnt) == 28, "sample_arrays_reply.reversedCnt");
 _Static_assert(offsetof(struct sample_arrays_reply, copyCnt) == 32, "sample_arrays_reply.copyCnt");
 _Static_assert(offsetof(struct sample_arrays_reply, fours) == 36, "sample_arrays_reply.fours");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_arrays_reply.reversed[0]");
+_Static_assert(sizeof(*(sample_bytes_t){ 0 }) == 1, "sample_arrays_reply.copy[0]");
 _Static_assert(sizeof(struct sample_arrays_reply) == 192, "sample_arrays_reply");
 
 kern_return_t sample_arrays(mach_port_t server, sample_words_t words,
@@ -560,6 +564,7 @@ struct sample_typed_request {
 	uint8_t variable[40] __attribute__((aligned(8)));
 };
 _Static_assert(offsetof(struct sample_typed_request, wordsCnt) == 48, "sample_typed_request.wordsCnt");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_typed_request.words[0]");
 _Static_assert(sizeof(struct sample_typed_request) == 96, "sample_typed_request");
 
 kern_return_t sample_typed(mach_port_t server, mach_port_t observer, sample_words_t words,
@@ -594,6 +599,8 @@ struct sample_inout_request {
 _Static_assert(offsetof(struct sample_inout_request, prefixCnt) == 24, "sample_inout_request.prefixCnt");
 _Static_assert(offsetof(struct sample_inout_request, wordsCnt) == 28, "sample_inout_request.wordsCnt");
 _Static_assert(offsetof(struct sample_inout_request, bytesCnt) == 32, "sample_inout_request.bytesCnt");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_inout_request.words[0]");
+_Static_assert(sizeof(*(sample_bytes_t){ 0 }) == 1, "sample_inout_request.bytes[0]");
 _Static_assert(sizeof(struct sample_inout_request) == 216, "sample_inout_request");
 struct sample_inout_reply {
 	mach_msg_header_t head;
@@ -605,6 +612,8 @@ struct sample_inout_reply {
 };
 _Static_assert(offsetof(struct sample_inout_reply, wordsCnt) == 28, "sample_inout_reply.wordsCnt");
 _Static_assert(offsetof(struct sample_inout_reply, bytesCnt) == 32, "sample_inout_reply.bytesCnt");
+_Static_assert(sizeof(*(sample_words_t){ 0 }) == 4, "sample_inout_reply.words[0]");
+_Static_assert(sizeof(*(sample_bytes_t){ 0 }) == 1, "sample_inout_reply.bytes[0]");
 _Static_assert(sizeof(struct sample_inout_reply) == 184, "sample_inout_reply");
 
 kern_return_t sample_inout(mach_port_t server, const char *prefix, sample_words_t words,
