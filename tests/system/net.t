@@ -57,5 +57,5 @@ def run(what: str, arguments: str, wanted: int, faults: tuple[str, ...] = (), li
 
 
 run("clean", "3000 3 kill", 22)
-run("lossy", "3000 3", 17, ("drop=0.01", "dup=0.01", "reorder=0.01", "seed=7"))
+run("lossy", "3000 3", 17, ("drop=1", "dup=1", "reorder=1", "seed=7"))
 done()
