@@ -41,7 +41,7 @@ typedef host_sched_info_data_t *host_sched_info_t;
 typedef struct host_node_info {
 	uint32_t address;     /* IPv4, host order; 0: no network */
 	uint32_t cpus;
-	uint64_t incarnation;
+	uint64_t incarnation; /* of this boot, in the cluster; 0: no network */
 	uint64_t uptime_ns;
 	uint64_t memory_bytes, free_bytes;
 	uint32_t tasks, threads;
@@ -49,3 +49,22 @@ typedef struct host_node_info {
 } host_node_info_data_t;
 typedef host_node_info_data_t *host_node_info_t;
 #define HOST_NODE_INFO_COUNT ((natural_t)(sizeof(host_node_info_data_t) / sizeof(natural_t)))
+
+/* Ours: this node's network. KERN_FAILURE: it has none. */
+#define HOST_NET_INFO 0x4d54
+typedef struct host_net_info {
+	uint64_t incarnation;
+	/* In use now: a node that nobody calls and that calls nobody is back at its start. */
+	uint32_t exports, holders, onces, proxies, once_refs, transits; /* rights between nodes */
+	uint32_t messages, records, large_buffers, deliveries, waiting; /* on their way */
+	uint32_t peers_alive, peers_connected;
+	uint32_t qps, regions, pieces, small_buffers, receive_buffers, transmit_buffers; /* of the transport */
+	uint32_t zero;
+	/* Since the boot. */
+	uint64_t records_sent, records_received, duplicates, replayed, qp_errors, malformed, bad_mac, bad_right;
+	uint64_t full, retracts, pulls, pulled_bytes, deaths, fences;
+	uint64_t frames_in, frames_out, frames_dropped, retransmitted, timeouts, naks, rnrs;
+} host_net_info_data_t;
+typedef host_net_info_data_t *host_net_info_t;
+#define HOST_NET_INFO_COUNT ((natural_t)(sizeof(host_net_info_data_t) / sizeof(natural_t)))
+_Static_assert(HOST_NET_INFO_COUNT <= HOST_INFO_MAX, "host_net_info");

@@ -439,4 +439,5 @@ const struct ipc_net_ops net_ops = {
 	.has_remote_senders = has_remote_senders,
 	.slot_freed = slot_freed,
 	.name_server = name_server_set,
+	.info = net_info,
 };

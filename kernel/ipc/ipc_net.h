@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct host_net_info;
 struct ipc_kmsg;
 struct ipc_port;
 
@@ -40,6 +41,8 @@ struct ipc_net_ops {
 	void (*slot_freed)(struct ipc_port *port);
 	/* The host's special port for the cluster's name server was set here; IP_NULL: to none. */
 	void (*name_server)(struct ipc_port *port);
+	/* What HOST_NET_INFO tells. */
+	void (*info)(struct host_net_info *info);
 };
 
 extern const struct ipc_net_ops *ipc_net;

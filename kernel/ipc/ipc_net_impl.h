@@ -6,6 +6,7 @@
  *   ipc_net_send.c     kmsg -> wire, until the message is settled
  *   ipc_net_receive.c  wire -> kmsg
  *   ipc_net_link.c     start; the card's frames <-> the RoCEv2 engine; timers
+ *   ipc_net_info.c     what HOST_NET_INFO tells
  *
  * Invariants:
  *  G1 the engine is entered with net.lock held, and net.lock is a leaf but for port locks, zones, timers and the card.
@@ -32,6 +33,7 @@
 #define NET_REAP_NS 5000000ull
 #define NET_FEW_RIGHTS 8u  /* up to so many need no allocation */
 
+struct host_net_info;
 struct nic;
 struct roce;
 struct zone;
@@ -124,3 +126,6 @@ void net_out_free(struct net_out *out);
 void net_receive_init(void);
 void net_deliver(const struct netipc_deliver *d);
 void net_pulled(void *cookie, int status);
+
+/* ipc_net_info.c */
+void net_info(struct host_net_info *info);

@@ -13,7 +13,6 @@ struct host realhost = { .lock = SPINLOCK_INIT("host") };
 
 void host_init(void)
 {
-	realhost.incarnation = machine_random64();
 	ipc_kobject_set(ipc_host_port, &realhost, IKOT_HOST);
 	ipc_kobject_set(ipc_host_priv_port, &realhost, IKOT_HOST_PRIV);
 }

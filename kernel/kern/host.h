@@ -14,7 +14,6 @@ struct task;
 
 struct host {
 	struct spinlock lock;
-	uint64_t incarnation;         /* [I] this boot, of all boots of all nodes */
 	struct ipc_port *special[16]; /* lock; +1 send right each, by HOST_*_PORT; NULL: none */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* host_calls.c - the calls of mach_host.defs and host_priv.defs. A NULL host: the port was not the host's. */
 #include <base/string.h>
+#include <ipc/ipc_net.h>
 #include <ipc/ipc_port.h>
 #include <ipc/ipc_tt.h>
 #include <kern/host.h>
@@ -54,7 +55,12 @@ static void fill_node(host_node_info_data_t *info)
 {
 	info->address = boot_options.node_ip;
 	info->cpus = cpu_count;
-	info->incarnation = realhost.incarnation;
+	if (ipc_net != NULL) {
+		host_net_info_data_t net;
+
+		ipc_net->info(&net);
+		info->incarnation = net.incarnation;
+	}
 	info->uptime_ns = clock_now_ns();
 	info->memory_bytes = boot_info.memory_bytes;
 	info->free_bytes = vm_page_free_count() * PAGE_SIZE;
@@ -69,6 +75,7 @@ static kern_return_t call_info(struct host *host, host_flavor_t flavor, host_inf
 		host_basic_info_data_t basic;
 		host_sched_info_data_t sched;
 		host_node_info_data_t node;
+		host_net_info_data_t net;
 	} info;
 	mach_msg_type_number_t need;
 
@@ -88,6 +95,12 @@ static kern_return_t call_info(struct host *host, host_flavor_t flavor, host_inf
 	case HOST_NODE_INFO:
 		need = HOST_NODE_INFO_COUNT;
 		fill_node(&info.node);
+		break;
+	case HOST_NET_INFO:
+		need = HOST_NET_INFO_COUNT;
+		if (ipc_net == NULL)
+			return KERN_FAILURE;
+		ipc_net->info(&info.net);
 		break;
 	default:
 		return KERN_INVALID_ARGUMENT;

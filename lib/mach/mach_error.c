@@ -45,7 +45,7 @@ static const struct {
 
 static bool is_message_error(mach_error_t error)
 {
-	return (error & 0x10000000) != 0;
+	return error > 0 && (error & 0x10000000) != 0; /* MIG's are negative */
 }
 
 const char *mach_error_string(mach_error_t error)

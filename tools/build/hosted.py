@@ -25,6 +25,7 @@ KERNEL: list[str] = [
     "kernel/ipc/ipc_kmsg_copyout.c",
     "kernel/ipc/ipc_mqueue.c",
     "kernel/ipc/ipc_net.c",
+    "kernel/ipc/ipc_net_info.c",
     "kernel/ipc/ipc_net_link.c",
     "kernel/ipc/ipc_net_receive.c",
     "kernel/ipc/ipc_net_send.c",

@@ -8,6 +8,7 @@ from .ninja import Writer
 
 # One file tests/programs/NAME.c each, sorted.
 PROGRAMS: list[str] = [
+    "death",
     "peer",
     "third_party",
 ]
