@@ -8,6 +8,12 @@
 #include <base/string.h>
 #include <stdint.h>
 
+#undef memcpy
+#undef memmove
+#undef memset
+#undef memcmp
+#undef strlen
+
 /* GCC must not find a memcpy in memcpy. */
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 

@@ -36,6 +36,8 @@ static void forget(struct roce *r, struct roce_neighbour *n)
 {
 	if (n->waiting != NULL)
 		roce_buffer_free(r, n->waiting);
+	if (n->state == ROCE_N_ASKED)
+		r->neighbours_asked--;
 	*n = (struct roce_neighbour){ .state = ROCE_N_FREE };
 }
 
@@ -112,6 +114,7 @@ struct roce_neighbour *roce_neighbour_get(struct roce *r, np_addr_t addr, uint64
 		if (n == NULL)
 			return NULL;
 		n->state = ROCE_N_ASKED;
+		r->neighbours_asked++;
 		roce_neighbour_ask(r, n, now_ns);
 	}
 	n->used_ns = now_ns;
@@ -138,6 +141,8 @@ void roce_neighbour_learn(struct roce *r, np_addr_t addr, const uint8_t mac[6], 
 	n->tries = 0;
 	if (n->state == ROCE_N_KNOWN)
 		return;
+	if (n->state == ROCE_N_ASKED)
+		r->neighbours_asked--;
 	n->state = ROCE_N_KNOWN;
 	waiting = n->waiting;
 	n->waiting = NULL;
@@ -187,7 +192,7 @@ uint64_t roce_neighbours_run(struct roce *r, uint64_t now_ns)
 {
 	uint64_t next = ROCE_NEVER;
 
-	for (uint32_t i = 0; i < r->config.neighbours; i++) {
+	for (uint32_t i = 0; r->neighbours_asked != 0 && i < r->config.neighbours; i++) {
 		struct roce_neighbour *n = &r->neighbours[i];
 
 		if (n->state != ROCE_N_ASKED)

@@ -214,6 +214,7 @@ struct roce {
 	struct roce_block *free_blocks;
 	uint32_t blocks_used, regions_used, region_hint;
 	struct roce_neighbour *neighbours;
+	uint32_t neighbours_asked; /* of them ROCE_N_ASKED: the only ones with a timer */
 	struct list small_free, large_free;
 	uint32_t small_used, large_used;
 	struct roce_transmit_buffer *transmit;

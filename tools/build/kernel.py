@@ -152,6 +152,9 @@ CFLAGS = (
     "-std=c17 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only "
     "-fno-omit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing "
     "-fno-jump-tables -fno-tree-switch-conversion "  # a table is one more page touched
+    "-fno-omit-frame-pointer -mmemcpy-strategy=unrolled_loop:64:noalign,libcall:-1:noalign "
+    "-mmemset-strategy=unrolled_loop:64:noalign,libcall:-1:noalign "
+    "-fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing "
     "-ffunction-sections -fdata-sections -Wall -Wextra -Werror -Wno-unused-parameter -DMESHACH_KERNEL "
     "-Ikernel -Ikernel/arch/x86_64/include -Iinclude -Ilib -Inetipc/include -Inetipc -Ibuild/gen"
 )
@@ -203,7 +206,7 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
     n.variable("kernel_cflags", CFLAGS)
     n.rule("kernel_cc", "gcc $kernel_cflags $flags -MMD -MF $out.d -c $in -o $out", "CC $in",
            depfile="$out.d", deps="gcc")
-    n.rule("kernel_whole", "gcc $kernel_cflags $flags -Wno-maybe-uninitialized -r -flinker-output=nolto-rel -nostdlib "
+    n.rule("kernel_whole", "gcc $kernel_cflags $flags -Wno-maybe-uninitialized -Wno-stringop-overflow -r -flinker-output=nolto-rel -nostdlib "
            "$in -o $out", "WHOLE $out")
     n.rule("kernel_link", "gcc -nostdlib -static -no-pie -Wl,-T,kernel/arch/x86_64/kernel.ld "
            "-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments $in -o $out",
