@@ -103,6 +103,16 @@ struct mig_server {
 	const mig_stub_t *stubs;
 };
 
+/*
+ * What every call runs through lies together in a program: each page of code that is touched after an address-space
+ * switch costs a refill of the translation cache. The kernel has an order of its own (hot_text.ld).
+ */
+#ifdef MESHACH_KERNEL
+#define MIG_HOT
+#else
+#define MIG_HOT __attribute__((hot))
+#endif
+
 #define MIG_ALIGN(n, to) (((n) + (to) - 1u) & ~((to) - 1u))
 
 /* Append bytes to a message as its next variable array (src may lie in the message, further on). */

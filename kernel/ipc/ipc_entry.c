@@ -22,7 +22,7 @@ void ipc_entry_init_zones(void)
 	chunk_zone = zone_create("ipc entries", CHUNK_BYTES, 0);
 }
 
-struct ipc_entry *ipc_entry_at(struct ipc_space *space, uint32_t index)
+__attribute__((noinline)) struct ipc_entry *ipc_entry_at(struct ipc_space *space, uint32_t index)
 {
 	uint32_t number = index >> IE_CHUNK_SHIFT;
 	struct ipc_entry *chunk;
@@ -41,16 +41,16 @@ static void free_list_push(struct ipc_space *space, uint32_t index, struct ipc_e
 	entry->ie_next = space->is_free;
 	entry->ie_prev = 0;
 	if (space->is_free)
-		ipc_entry_at(space, space->is_free)->ie_prev = index;
+		ipc_entry_of(space, space->is_free)->ie_prev = index;
 	space->is_free = index;
 }
 
 static void free_list_remove(struct ipc_space *space, uint32_t index, struct ipc_entry *entry)
 {
 	if (entry->ie_next)
-		ipc_entry_at(space, entry->ie_next)->ie_prev = entry->ie_prev;
+		ipc_entry_of(space, entry->ie_next)->ie_prev = entry->ie_prev;
 	if (entry->ie_prev)
-		ipc_entry_at(space, (uint32_t)entry->ie_prev)->ie_next = entry->ie_next;
+		ipc_entry_of(space, (uint32_t)entry->ie_prev)->ie_next = entry->ie_next;
 	else
 		space->is_free = entry->ie_next;
 	entry->ie_next = 0;
@@ -105,7 +105,7 @@ static kern_return_t chunk_add(struct ipc_space *space, uint32_t number)
 	return KERN_SUCCESS;
 }
 
-static kern_return_t chunk_add_next(struct ipc_space *space)
+static __attribute__((noinline)) kern_return_t chunk_add_next(struct ipc_space *space)
 {
 	for (; space->is_chunk_next < CHUNKS_MAX; space->is_chunk_next++)
 		if (space->is_chunk_next >= space->is_chunks_size || !space->is_chunks[space->is_chunk_next])
@@ -125,7 +125,7 @@ kern_return_t ipc_entry_alloc(struct ipc_space *space, mach_port_name_t *name, s
 			return kr;
 	}
 	index = space->is_free;
-	*entry = ipc_entry_at(space, index);
+	*entry = ipc_entry_of(space, index);
 	free_list_remove(space, index, *entry);
 	space->is_names++;
 	*name = MACH_PORT_MAKE(index, IE_BITS_GEN((*entry)->ie_bits));
@@ -231,7 +231,7 @@ static void hash_grow(struct ipc_space *space)
 	}
 }
 
-void ipc_hash_insert(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+__attribute__((noinline)) void ipc_hash_insert(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
 {
 	uint32_t *head;
 
@@ -243,7 +243,7 @@ void ipc_hash_insert(struct ipc_space *space, mach_port_name_t name, struct ipc_
 	*head = MACH_PORT_INDEX(name);
 }
 
-void ipc_hash_remove(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+__attribute__((noinline)) void ipc_hash_remove(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
 {
 	uint32_t *link = bucket_head(space, bucket_of(space, hash_of(entry->ie_object)));
 
@@ -257,7 +257,7 @@ void ipc_hash_remove(struct ipc_space *space, mach_port_name_t name, struct ipc_
 	space->is_hash_count--;
 }
 
-struct ipc_entry *ipc_hash_lookup(struct ipc_space *space, const struct ipc_object *object,
+__attribute__((noinline)) struct ipc_entry *ipc_hash_lookup(struct ipc_space *space, const struct ipc_object *object,
 				  mach_port_name_t *name)
 {
 	uint32_t index = *bucket_head(space, bucket_of(space, hash_of(object)));

@@ -36,7 +36,7 @@ static inline void kmsg_init(struct ipc_kmsg *kmsg, uint32_t capacity)
 }
 
 /* A block, its message not yet written. */
-static struct ipc_kmsg *kmsg_new(mach_msg_size_t size)
+static __attribute__((noinline)) struct ipc_kmsg *kmsg_new(mach_msg_size_t size)
 {
 	struct ipc_kmsg *kmsg;
 	uint32_t capacity = IKM_SMALL_CAPACITY;
@@ -66,7 +66,7 @@ struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size)
 	return kmsg;
 }
 
-void ipc_kmsg_free(struct ipc_kmsg *kmsg)
+__attribute__((noinline)) void ipc_kmsg_free(struct ipc_kmsg *kmsg)
 {
 	if (kmsg->ikm_capacity == IKM_SMALL_CAPACITY)
 		zone_free(kmsg_zone, kmsg);
@@ -181,7 +181,7 @@ void ipc_kmsg_run_deferred(void)
 	ith->deferring = false;
 }
 
-void ipc_kmsg_destroy(struct ipc_kmsg *kmsg)
+__attribute__((noinline)) void ipc_kmsg_destroy(struct ipc_kmsg *kmsg)
 {
 	ipc_kmsg_defer(kmsg, false);
 	ipc_kmsg_run_deferred();

@@ -114,7 +114,7 @@ void ipc_notify_no_senders_count(struct ipc_port *notify, mach_port_mscount_t ms
 	notification_send(kmsg);
 }
 
-void ipc_notify_send_once(struct ipc_port *notify)
+__attribute__((noinline)) void ipc_notify_send_once(struct ipc_port *notify)
 {
 	struct ipc_kmsg *kmsg = notification(notify, MACH_NOTIFY_SEND_ONCE,
 					     NOTIFY_SIZE(mach_send_once_notification_t));

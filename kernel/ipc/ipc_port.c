@@ -280,7 +280,7 @@ void ipc_port_release_sonce(struct ipc_port *port)
 	ip_release(port);
 }
 
-void ipc_port_release_right(struct ipc_port *port, mach_msg_type_name_t type)
+__attribute__((noinline)) void ipc_port_release_right(struct ipc_port *port, mach_msg_type_name_t type)
 {
 	if (!IP_VALID(port))
 		return;

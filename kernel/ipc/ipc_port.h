@@ -154,7 +154,7 @@ static inline struct ipc_port *ipc_port_make_sonce_locked(struct ipc_port *port)
 }
 
 /* One more of a send right that the caller holds, on a port it found active. */
-static inline struct ipc_port *ipc_port_copy_send_held(struct ipc_port *port)
+static inline __attribute__((always_inline)) struct ipc_port *ipc_port_copy_send_held(struct ipc_port *port)
 {
 	atomic_fetch_add_explicit(&port->ip_srights, 1, memory_order_relaxed);
 	ip_reference(port);

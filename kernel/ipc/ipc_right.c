@@ -34,7 +34,7 @@ static inline void set_type(struct ipc_entry *entry, mach_port_type_t type)
  * Lock the entry's port (it has port rights). If the port is dead: the entry becomes a dead name, with one
  * more user reference if a dead-name notification was sent for it; returns true, nothing locked.
  */
-static bool right_is_dead(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+static __attribute__((noinline)) bool right_is_dead(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
 {
 	struct ipc_port *port = entry_port(entry);
 
@@ -57,7 +57,7 @@ static bool right_is_dead(struct ipc_space *space, mach_port_name_t name, struct
 	return true;
 }
 
-struct ipc_entry *ipc_right_lookup(struct ipc_space *space, mach_port_name_t name)
+__attribute__((noinline)) struct ipc_entry *ipc_right_lookup(struct ipc_space *space, mach_port_name_t name)
 {
 	struct ipc_entry *entry = ipc_entry_lookup(space, name);
 
@@ -238,7 +238,7 @@ kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, s
 	return kr;
 }
 
-void ipc_right_taken_notify(struct ipc_right_taken *taken)
+__attribute__((noinline)) void ipc_right_taken_notify(struct ipc_right_taken *taken)
 {
 	if (taken->deleted)
 		ipc_notify_port_deleted(taken->deleted, taken->name);

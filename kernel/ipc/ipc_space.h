@@ -60,12 +60,17 @@ kern_return_t ipc_space_create(struct task *task, struct ipc_space **out);
 void ipc_space_init_special(struct ipc_space *space);
 void ipc_space_reference(struct ipc_space *space);
 void ipc_space_release(struct ipc_space *space);
+/* Entry number index, whose chunk is there; most are near. */
+static inline struct ipc_entry *ipc_entry_of(struct ipc_space *space, uint32_t index)
+{
+	return index < IE_CHUNK_ENTRIES ? &space->is_chunk0[index] : ipc_entry_at(space, index);
+}
+
 /* The entry of a name in use, or NULL. Space locked. */
 static inline struct ipc_entry *ipc_entry_lookup(struct ipc_space *space, mach_port_name_t name)
 {
 	uint32_t index = MACH_PORT_INDEX(name);
-	struct ipc_entry *entry = index < IE_CHUNK_ENTRIES ? &space->is_chunk0[index]
-							   : ipc_entry_at(space, index);
+	struct ipc_entry *entry = ipc_entry_of(space, index);
 
 	if (!entry || IE_BITS_GEN(entry->ie_bits) != MACH_PORT_GEN(name) || !IE_BITS_TYPE(entry->ie_bits))
 		return NULL;

@@ -193,10 +193,14 @@ static mach_msg_return_t receive(uint64_t msg, mach_msg_option_t option, mach_ms
 	return got.kmsg ? receive_error(msg, got.kmsg, max_size, mr) : receive_large(msg, option, &got);
 }
 
-mach_msg_return_t mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option,
-					  mach_msg_size_t send_size, mach_msg_size_t rcv_size,
-					  mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
-					  mach_port_name_t notify, uint64_t rcv_msg)
+/*
+ * flatten: the whole way of a message in one function. Under an emulator each return costs more than the
+ * function's work; what is rare or long on the way is noinline, where it is defined.
+ */
+__attribute__((flatten)) mach_msg_return_t
+mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
+			mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+			mach_port_name_t notify, uint64_t rcv_msg)
 {
 	struct ipc_object *object = NULL;
 	struct thread *receiver = NULL;

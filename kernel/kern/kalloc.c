@@ -160,7 +160,7 @@ static void *slab_take_locked(struct zone *z, struct slab *s)
 	return o;
 }
 
-void *zone_alloc(struct zone *z)
+__attribute__((noinline)) void *zone_alloc(struct zone *z)
 {
 	struct slab *s, *extra = NULL;
 	void *p;
@@ -195,7 +195,7 @@ void *zone_alloc_zeroed(struct zone *z)
 	return p;
 }
 
-void zone_free(struct zone *z, void *p)
+__attribute__((noinline)) void zone_free(struct zone *z, void *p)
 {
 	struct slab *s = (void *)((uintptr_t)p & ~((PAGE_SIZE << z->order) - 1));
 	struct free_object *o = p;
@@ -302,7 +302,7 @@ static unsigned order_of(size_t size)
 	return order;
 }
 
-void *kalloc(size_t size)
+__attribute__((noinline)) void *kalloc(size_t size)
 {
 	struct vm_page *p;
 	unsigned order;
@@ -335,7 +335,7 @@ void *kalloc_zeroed(size_t size)
 	return p;
 }
 
-void kfree(void *p, size_t size)
+__attribute__((noinline)) void kfree(void *p, size_t size)
 {
 	unsigned order;
 

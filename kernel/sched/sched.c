@@ -155,7 +155,7 @@ static uint32_t choose_cpu(struct thread *t)
 	return this_cpu()->id;
 }
 
-void thread_go(struct thread *t)
+__attribute__((noinline)) void thread_go(struct thread *t)
 {
 	struct run_queue *rq;
 	struct cpu *cpu;
@@ -458,7 +458,7 @@ bool thread_wait_abort(struct thread *t)
 	return true;
 }
 
-enum wait_result waitq_block_handoff(struct waitq *wq, struct spinlock *lock, enum wait_flags flags,
+__attribute__((noinline)) enum wait_result waitq_block_handoff(struct waitq *wq, struct spinlock *lock, enum wait_flags flags,
 				     uint64_t deadline_ns, struct thread *next)
 {
 	struct thread *self = current_thread();

@@ -26,7 +26,7 @@ static void thread_ends(void *unused)
 	mig_dealloc_reply_port(reply_port);
 }
 
-mach_port_t mig_get_reply_port(void)
+MIG_HOT mach_port_t mig_get_reply_port(void)
 {
 	if (reply_port == MACH_PORT_NULL) {
 		reply_port = mach_reply_port();
@@ -46,7 +46,7 @@ void mig_dealloc_reply_port(mach_port_t port)
 		(void)mach_port_mod_refs(mach_task_self_, mine, MACH_PORT_RIGHT_RECEIVE, -1);
 }
 
-void mig_put_reply_port(mach_port_t port)
+MIG_HOT void mig_put_reply_port(mach_port_t port)
 {
 	(void)port;
 }

@@ -103,7 +103,7 @@ static bool variables_fit(const struct mig_layout *l, const mach_msg_header_t *m
 	return MIG_ALIGN(at, 4u) == size;
 }
 
-kern_return_t mig_check(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size)
+MIG_HOT kern_return_t mig_check(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size)
 {
 	if (l->fixed_size == 0 || size < l->fixed_size || size > l->max_size || size != msg->msgh_size)
 		return MIG_BAD_ARGUMENTS;
@@ -125,7 +125,7 @@ kern_return_t mig_check_reply(const struct mig_layout *l, const mach_msg_header_
 	return mig_check(l, msg, size) == KERN_SUCCESS ? KERN_SUCCESS : MIG_TYPE_ERROR;
 }
 
-kern_return_t mig_check_reply_id(const struct mig_routine *routine, const mach_msg_header_t *msg, mach_msg_id_t request_id)
+MIG_HOT kern_return_t mig_check_reply_id(const struct mig_routine *routine, const mach_msg_header_t *msg, mach_msg_id_t request_id)
 {
 	if (msg->msgh_id == MACH_NOTIFY_SEND_ONCE)
 		return MIG_SERVER_DIED;
@@ -134,7 +134,7 @@ kern_return_t mig_check_reply_id(const struct mig_routine *routine, const mach_m
 	return mig_check_reply(&routine->reply, msg, msg->msgh_size);
 }
 
-const struct mig_routine *mig_routine_of(const struct mig_subsystem *s, mach_msg_id_t id)
+MIG_HOT const struct mig_routine *mig_routine_of(const struct mig_subsystem *s, mach_msg_id_t id)
 {
 	uint32_t number = (uint32_t)id - (uint32_t)s->base;
 

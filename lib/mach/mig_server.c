@@ -25,7 +25,7 @@ static void drop_reply_right(mach_msg_header_t *in)
 	in->msgh_remote_port = MACH_PORT_NULL;
 }
 
-boolean_t mig_dispatch(const struct mig_server *server, const void *ops, mach_msg_header_t *in, mach_msg_header_t *out)
+MIG_HOT boolean_t mig_dispatch(const struct mig_server *server, const void *ops, mach_msg_header_t *in, mach_msg_header_t *out)
 {
 	const struct mig_routine *routine = mig_routine_of(server->subsystem, in->msgh_id);
 	mig_reply_error_t *error = (mig_reply_error_t *)out;

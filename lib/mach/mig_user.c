@@ -61,7 +61,7 @@ static kern_return_t take_reply(mach_msg_header_t *msg, const struct mig_routine
 	return result;
 }
 
-kern_return_t mig_call(mach_msg_header_t *msg, mach_msg_size_t rcv_size, const struct mig_routine *routine,
+MIG_HOT kern_return_t mig_call(mach_msg_header_t *msg, mach_msg_size_t rcv_size, const struct mig_routine *routine,
 		       mach_msg_option_t option, mach_msg_timeout_t timeout)
 {
 	bool own_port = msg->msgh_local_port == MACH_PORT_NULL;

@@ -35,6 +35,7 @@
 	TRAP	swtch, 60
 	TRAP	thread_switch, 61
 
+	.section .text.hot.mach_msg_trap, "ax"
 	.globl	mach_msg_trap
 	.type	mach_msg_trap, @function
 	.p2align 4
@@ -53,6 +54,7 @@ mach_msg_trap:
 	ret
 	.cfi_endproc
 	.size	mach_msg_trap, . - mach_msg_trap
+	.text
 
 	.globl	mach_msg_overwrite_trap
 	.type	mach_msg_overwrite_trap, @function
