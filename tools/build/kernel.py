@@ -162,7 +162,8 @@ CFLAGS = (
 # Two kernels of the same sources: what runs and is measured, inlined across files (docs/why/2026-11-20-two-kernels.md), and what the
 # tests boot, with KASSERT and without that.
 VARIANTS: dict[str, str] = {
-    "": "-flto=2",
+    "": "-flto=2 --param=max-inline-insns-auto=60 --param=inline-unit-growth=200 --param=max-inline-insns-single=300 "
+        "--param=early-inlining-insns=40",
     "debug/": "-DMESHACH_DEBUG",
 }
 

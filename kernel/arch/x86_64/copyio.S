@@ -13,18 +13,50 @@
 
 	.section .text.hot, "ax"
 
+	/*
+	 * Small copies (8 to 32 bytes, in two overlapping halves where it is not 8, 16 or 32) pass through registers, so
+	 * that kernel memory is not touched with AC set: an emulator keeps such accesses apart in its
+	 * translation cache. Larger ones run with AC set throughout.
+	 */
+
 	/* rdi dst, rsi src, rdx bytes */
 	.global user_read
 	.type user_read, @function
 	.balign 16
 user_read:
+	cmpq $32, %rdx
+	ja 2f
+	cmpq $16, %rdx
+	jb 1f
 	PATCHED_STAC
-1:	cmpq $32, %rdx
-	jb 3f
 10:	movq (%rsi), %rax
 11:	movq 8(%rsi), %rcx
-12:	movq 16(%rsi), %r8
-13:	movq 24(%rsi), %r9
+12:	movq -16(%rsi,%rdx), %r8
+13:	movq -8(%rsi,%rdx), %r9
+	PATCHED_CLAC
+	movq %rax, (%rdi)
+	movq %rcx, 8(%rdi)
+	movq %r8, -16(%rdi,%rdx)
+	movq %r9, -8(%rdi,%rdx)
+	movl $1, %eax
+	ret
+1:	cmpq $8, %rdx
+	jb 2f
+	PATCHED_STAC
+14:	movq (%rsi), %rax
+15:	movq -8(%rsi,%rdx), %rcx
+	PATCHED_CLAC
+	movq %rax, (%rdi)
+	movq %rcx, -8(%rdi,%rdx)
+	movl $1, %eax
+	ret
+2:	PATCHED_STAC
+3:	cmpq $32, %rdx
+	jb 4f
+16:	movq (%rsi), %rax
+17:	movq 8(%rsi), %rcx
+18:	movq 16(%rsi), %r8
+19:	movq 24(%rsi), %r9
 	movq %rax, (%rdi)
 	movq %rcx, 8(%rdi)
 	movq %r8, 16(%rdi)
@@ -32,78 +64,98 @@ user_read:
 	addq $32, %rsi
 	addq $32, %rdi
 	subq $32, %rdx
-	jmp 1b
-3:	cmpq $8, %rdx
-	jb 4f
-14:	movq (%rsi), %rax
+	jmp 3b
+4:	cmpq $8, %rdx
+	jb 5f
+20:	movq (%rsi), %rax
 	movq %rax, (%rdi)
 	addq $8, %rsi
 	addq $8, %rdi
 	subq $8, %rdx
-	jmp 3b
-4:	testq %rdx, %rdx
-	jz 5f
-15:	movb (%rsi), %al
+	jmp 4b
+5:	testq %rdx, %rdx
+	jz 6f
+21:	movb (%rsi), %al
 	movb %al, (%rdi)
 	incq %rsi
 	incq %rdi
 	decq %rdx
-	jmp 4b
-5:	PATCHED_CLAC
+	jmp 5b
+6:	PATCHED_CLAC
 	movl $1, %eax
 	ret
-	FIXUP(10b, user_fail)
-	FIXUP(11b, user_fail)
-	FIXUP(12b, user_fail)
-	FIXUP(13b, user_fail)
-	FIXUP(14b, user_fail)
-	FIXUP(15b, user_fail)
+	.irp access, 10b, 11b, 12b, 13b, 14b, 15b, 16b, 17b, 18b, 19b, 20b, 21b
+	FIXUP(\access, user_fail)
+	.endr
 	.size user_read, . - user_read
 
 	.global user_write
 	.type user_write, @function
 	.balign 16
 user_write:
+	cmpq $32, %rdx
+	ja 2f
+	cmpq $16, %rdx
+	jb 1f
+	movq (%rsi), %rax
+	movq 8(%rsi), %rcx
+	movq -16(%rsi,%rdx), %r8
+	movq -8(%rsi,%rdx), %r9
 	PATCHED_STAC
-1:	cmpq $32, %rdx
-	jb 3f
+10:	movq %rax, (%rdi)
+11:	movq %rcx, 8(%rdi)
+12:	movq %r8, -16(%rdi,%rdx)
+13:	movq %r9, -8(%rdi,%rdx)
+	PATCHED_CLAC
+	movl $1, %eax
+	ret
+1:	cmpq $8, %rdx
+	jb 2f
+	movq (%rsi), %rax
+	movq -8(%rsi,%rdx), %rcx
+	PATCHED_STAC
+14:	movq %rax, (%rdi)
+15:	movq %rcx, -8(%rdi,%rdx)
+	PATCHED_CLAC
+	movl $1, %eax
+	ret
+2:	PATCHED_STAC
+3:	cmpq $32, %rdx
+	jb 4f
 	movq (%rsi), %rax
 	movq 8(%rsi), %rcx
 	movq 16(%rsi), %r8
 	movq 24(%rsi), %r9
-10:	movq %rax, (%rdi)
-11:	movq %rcx, 8(%rdi)
-12:	movq %r8, 16(%rdi)
-13:	movq %r9, 24(%rdi)
+16:	movq %rax, (%rdi)
+17:	movq %rcx, 8(%rdi)
+18:	movq %r8, 16(%rdi)
+19:	movq %r9, 24(%rdi)
 	addq $32, %rsi
 	addq $32, %rdi
 	subq $32, %rdx
-	jmp 1b
-3:	cmpq $8, %rdx
-	jb 4f
+	jmp 3b
+4:	cmpq $8, %rdx
+	jb 5f
 	movq (%rsi), %rax
-14:	movq %rax, (%rdi)
+20:	movq %rax, (%rdi)
 	addq $8, %rsi
 	addq $8, %rdi
 	subq $8, %rdx
-	jmp 3b
-4:	testq %rdx, %rdx
-	jz 5f
+	jmp 4b
+5:	testq %rdx, %rdx
+	jz 6f
 	movb (%rsi), %al
-15:	movb %al, (%rdi)
+21:	movb %al, (%rdi)
 	incq %rsi
 	incq %rdi
 	decq %rdx
-	jmp 4b
-5:	PATCHED_CLAC
+	jmp 5b
+6:	PATCHED_CLAC
 	movl $1, %eax
 	ret
-	FIXUP(10b, user_fail)
-	FIXUP(11b, user_fail)
-	FIXUP(12b, user_fail)
-	FIXUP(13b, user_fail)
-	FIXUP(14b, user_fail)
-	FIXUP(15b, user_fail)
+	.irp access, 10b, 11b, 12b, 13b, 14b, 15b, 16b, 17b, 18b, 19b, 20b, 21b
+	FIXUP(\access, user_fail)
+	.endr
 	.size user_write, . - user_write
 
 	.type user_fail, @function
