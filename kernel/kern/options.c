@@ -13,7 +13,7 @@
 struct boot_options boot_options = {
 	.node_mask = 0xffffff00u,
 	.init = "servers/bootstrap",
-	.poll_us = 50,
+	.poll_us = 300,
 	.log_level = 1,
 };
 

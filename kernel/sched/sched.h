@@ -23,7 +23,7 @@ struct thread;
 #define SCHED_PRIORITY_KERNEL 80
 #define SCHED_QUANTUM_NS 10000000ULL
 #define SCHED_BALANCE_NS 1000000ULL
-#define SCHED_POLL_NS_DEFAULT 50000ULL
+#define SCHED_POLL_NS_DEFAULT 300000ULL
 
 /* How long a blocking thread polls before its CPU sleeps; 0: not at all (boot option poll_us). */
 extern uint64_t sched_poll_ns;

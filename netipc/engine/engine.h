@@ -138,7 +138,6 @@ struct netipc_delivery {
 	const uint8_t *data;
 	uint64_t number;
 	struct nw_message m;
-	uint64_t ool[NW_OOL_MAX];
 	/* pulling */
 	const struct np_sge *local;
 	uint32_t local_count, local_piece;
@@ -152,6 +151,7 @@ struct netipc_delivery {
 	uint64_t retry_ns;
 	int status;
 	struct upcall up;
+	uint64_t ool[NW_OOL_MAX]; /* last: not cleared */
 };
 
 struct holder { /* home side: peer holds send rights of x */

@@ -139,7 +139,7 @@ static void config_set(struct roce *r, const struct roce_config *config)
 	set_default(&c->retransmit_min_ns, 2000000);
 	set_default(&c->retransmit_start_ns, 10000000);
 	set_default(&c->retransmit_max_ns, 500000000);
-	set_default(&c->ack_delay_ns, 500000);
+	set_default(&c->ack_delay_ns, 1000000);
 	set_default(&c->retry_limit_ns, 120000000000u);
 	if (c->datagram_port == 0)
 		c->datagram_port = ROCE_DATAGRAM_PORT_DEFAULT;

@@ -60,7 +60,7 @@ struct roce_config {
 	uint64_t retransmit_min_ns;   /* 2 ms */
 	uint64_t retransmit_start_ns; /* 10 ms, until a round trip was measured */
 	uint64_t retransmit_max_ns;   /* 500 ms */
-	uint64_t ack_delay_ns;        /* 500 us: an acknowledgement nobody asked for */
+	uint64_t ack_delay_ns;        /* 1 ms: an acknowledgement nobody asked for */
 	uint64_t retry_limit_ns;      /* 120 s */
 	/* Transmit one frame, Ethernet header included, no FCS. flags: none yet, 0. */
 	enum roce_sent (*output)(void *ctx, const struct np_sge *pieces, uint32_t count,
