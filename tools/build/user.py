@@ -42,6 +42,7 @@ PROGRAMS: dict[str, list[str]] = {
     "runner": ["servers/runner/runner.c"],
     "test-exceptions": ["tests/programs/exception_live.c"],
     "test-servers": ["tests/programs/servers_live.c"],
+    "tests/ipc_calls": ["tests/kernel/programs/ipc_calls.c"],
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
     "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],
 }
