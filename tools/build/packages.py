@@ -16,6 +16,7 @@ WANTED: dict[str, dict[str, str]] = {
     },
     "test": {
         "busybox-static": "the user land of the Linux guest that talks RoCEv2 with us",
+        "cpio": "a second maker of boot archives",
         "gdb": "reads the kernel's symbols in the debugging tests",
         "ibverbs-providers": "rxe, Linux's RoCEv2, as a real peer of our transport",
         "libcmocka-dev": "unit tests",
