@@ -108,7 +108,7 @@ uint32_t apic_id(void)
 	return apic_base == NULL ? id : id >> 24;
 }
 
-__attribute__((section(".text.hot"))) void apic_end_of_interrupt(void)
+__attribute__((section(".text.warm"))) void apic_end_of_interrupt(void)
 {
 	apic_write(APIC_EOI, 0);
 }

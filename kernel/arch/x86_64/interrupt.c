@@ -48,7 +48,7 @@ static void serve_device(unsigned vector)
 	apic_end_of_interrupt();
 }
 
-__attribute__((section(".text.hot"))) void interrupt_dispatch(struct trap_frame *frame)
+__attribute__((section(".text.warm"))) void interrupt_dispatch(struct trap_frame *frame)
 {
 	struct cpu *cpu = this_cpu();
 

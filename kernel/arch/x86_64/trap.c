@@ -83,7 +83,7 @@ static bool from_user(const struct trap_frame *frame)
 
 /* --- the way back to user mode ------------------------------------------------------------ */
 
-__attribute__((section(".text.hot"))) void trap_leave(struct trap_frame *frame)
+__attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
 {
 	struct thread *self = current_thread();
 
@@ -192,7 +192,7 @@ static void kernel_fault(struct trap_frame *frame, uint64_t va)
 	frame->rip = go_on;
 }
 
-__attribute__((section(".text.hot"))) void trap_dispatch(struct trap_frame *frame)
+__attribute__((section(".text.warm"))) void trap_dispatch(struct trap_frame *frame)
 {
 	uint64_t va, debug_status = 0;
 
