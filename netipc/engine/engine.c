@@ -317,18 +317,18 @@ uint64_t netipc_poll(struct netipc *e, uint64_t now_ns)
 	e->now = now_ns;
 	if (e->returned_ns != NEVER && now_ns > e->returned_ns + e->c.stall_ns)
 		member_stalled(e);
-	provider_ns = e->provider->ops->run(e->provider, now_ns);
-	for (;;) {
+	/* What is posted may make events at once; only when none is left is the provider's time known. */
+	for (bool more = true; more;) {
 		while (e->provider->ops->next_event(e->provider, &ev))
 			event_in(e, &ev);
 		if (e->next_timer <= now_ns)
 			run_timers(e);
-		if (list_empty(&e->dirty))
-			break;
 		engine_flush(e);
+		provider_ns = e->provider->ops->run(e->provider, now_ns);
+		more = e->provider->ops->next_event(e->provider, &ev);
+		if (more)
+			event_in(e, &ev);
 	}
-	engine_flush(e);
-	provider_ns = e->provider->ops->run(e->provider, now_ns);
 	due = provider_ns < e->next_timer ? provider_ns : e->next_timer;
 	/* Only netipc's own timers tell of a stall: a provider may want to be called at any time. */
 	e->returned_ns = e->next_timer;

@@ -47,6 +47,8 @@ struct netipc_export *export_get(struct netipc *e, void *port, struct netipc_exp
 	if (x != NULL)
 		return x;
 	x = pool_get(&e->export_pool);
+	if (x == NULL)
+		return NULL;
 	memset(x, 0, sizeof(*x));
 	list_init(&x->link);
 	list_init(&x->holders);

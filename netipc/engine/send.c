@@ -219,6 +219,8 @@ static struct netipc_message *message_make(struct netipc *e, const struct netipc
 	struct netipc_message *m = pool_get(&e->message_pool);
 	uint8_t *data;
 
+	if (m == NULL)
+		return NULL;
 	memset(m, 0, offsetof(struct netipc_message, bytes));
 	list_init(&m->r.link);
 	list_init(&m->r.flight);
