@@ -11,7 +11,8 @@
  * Invariants:
  *  S1 every child dies with the supervisor (PR_SET_PDEATHSIG), however that ends;
  *  S2 while a connection owns the cluster (`own`, until `release`), its end takes the cluster down;
- *  S3 the end of the switch, or `down`, or a signal, ends all children before the supervisor.
+ *  S3 the end of the switch, or `down`, or a signal, ends all children before the supervisor;
+ *  S4 when the state directory is gone, nobody can reach the cluster any more: it ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,7 @@
 
 #define MAX_CLIENTS 32
 #define WATCH_MS 50 /* between looks at the logs while a node is coming up */
+#define ALIVE_MS 2000
 #define SWITCH_START_MS 5000
 #define END_MS 2000 /* from SIGTERM to SIGKILL */
 
@@ -520,13 +522,17 @@ static void remove_sockets(void)
 
 static void serve(int listener, int signals)
 {
+	char path[PATH_BYTES];
+
 	while (!s.ending) {
 		struct pollfd fds[MAX_CLIENTS + 2] = {{.fd = listener, .events = POLLIN},
 						      {.fd = signals, .events = POLLIN}};
 
 		for (int i = 0; i < MAX_CLIENTS; i++)
 			fds[i + 2] = (struct pollfd){.fd = s.clients[i].fd, .events = POLLIN};
-		poll(fds, MAX_CLIENTS + 2, anyone_coming_up() ? WATCH_MS : -1);
+		poll(fds, MAX_CLIENTS + 2, anyone_coming_up() ? WATCH_MS : ALIVE_MS);
+		if (access(state_path(s.o, path, "control"), F_OK) != 0)
+			s.ending = true; /* S4 */
 		if (fds[1].revents != 0) {
 			struct signalfd_siginfo info;
 

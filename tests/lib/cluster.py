@@ -7,6 +7,7 @@ import atexit
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -30,8 +31,18 @@ class Cluster:
 
     def meshach(self, *words: str, timeout: float = 180, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command; output and errors are text."""
-        return subprocess.run([*self.base, *words], input=stdin, capture_output=True, text=True, errors="replace",
+        done = subprocess.run([*self.base, *words], input=stdin, capture_output=True, text=True, errors="replace",
                               timeout=timeout)
+        if words[0] == "up" and done.returncode == 0:
+            self.own()
+        return done
+
+    def own(self) -> None:
+        """Hold a connection that the cluster ends with, so that it does not outlive a test that is killed."""
+        self.owner = socket.socket(socket.AF_UNIX)
+        self.owner.connect(f"{self.directory}/control")
+        self.owner.send(b"own\n")
+        self.owner.recv(64)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen([*self.base, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

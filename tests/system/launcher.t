@@ -119,6 +119,13 @@ time.sleep(0.5)
 check(not c.processes(), "LAU0021 the children die with the supervisor", c.processes())
 check("no cluster" in c.meshach("status").stderr, "LAU0022 and the cluster is not up")
 
+c.meshach("up", "--nodes", "1", "--memory", "64", "--accel", "tcg")
+subprocess.run(["rm", "-r", c.directory])
+limit = time.monotonic() + 10
+while c.processes() and time.monotonic() < limit:
+    time.sleep(0.2)
+check(not c.processes(), "LAU0030 a cluster whose directory is removed ends", c.processes())
+
 if os.path.exists("build/meshach-switch-vhost"):
     r = c.meshach("up", "--nodes", "2", "--memory", "64", "--accel", "tcg", "--fabric", "vhost")
     check(r.returncode == 0 and c.status()["fabric"] == "vhost", "LAU0026 nodes boot over the vhost fabric", r.stderr)
