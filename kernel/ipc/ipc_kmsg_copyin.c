@@ -52,6 +52,16 @@ static bool same_entry_suffices(const struct header *h, const struct ipc_entry *
 	       IE_BITS_UREFS(entry->ie_bits) >= 2;
 }
 
+static __attribute__((noinline)) mach_msg_return_t header_take_reply_first(struct ipc_space *space,
+									    struct header *h,
+									    struct ipc_entry *entry)
+{
+	if (ipc_right_copyin(space, h->reply_name, entry, h->reply_type, false, &h->reply) != KERN_SUCCESS ||
+	    ipc_right_copyin(space, h->dest_name, entry, h->dest_type, false, &h->dest) != KERN_SUCCESS)
+		return MACH_SEND_INVALID_DEST;
+	return MACH_MSG_SUCCESS;
+}
+
 /*
  * The destination may die between the check and its taking; then nothing is done. A reply right that
  * dies goes as MACH_PORT_DEAD. If both come from one entry and only the destination is moved, the reply
@@ -60,15 +70,11 @@ static bool same_entry_suffices(const struct header *h, const struct ipc_entry *
 static mach_msg_return_t header_take(struct ipc_space *space, struct header *h,
 				     struct ipc_entry *dest_entry, struct ipc_entry *reply_entry)
 {
-	bool reply_first = reply_entry == dest_entry && h->dest_type == MACH_MSG_TYPE_MOVE_SEND;
 	kern_return_t kr;
 
-	if (reply_first && h->reply_type != MACH_MSG_TYPE_MOVE_SEND) {
-		kr = ipc_right_copyin(space, h->reply_name, reply_entry, h->reply_type, false, &h->reply);
-		if (kr != KERN_SUCCESS)
-			return MACH_SEND_INVALID_DEST;
-		reply_entry = NULL;
-	}
+	if (reply_entry == dest_entry && h->dest_type == MACH_MSG_TYPE_MOVE_SEND &&
+	    h->reply_type != MACH_MSG_TYPE_MOVE_SEND)
+		return header_take_reply_first(space, h, dest_entry);
 	kr = ipc_right_copyin(space, h->dest_name, dest_entry, h->dest_type, false, &h->dest);
 	if (kr != KERN_SUCCESS)
 		return MACH_SEND_INVALID_DEST;

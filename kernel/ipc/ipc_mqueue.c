@@ -203,7 +203,7 @@ static bool slot_became_free(struct ipc_port *port)
  * Take the port's first message, if it fits or the receiver did not ask to be told. Port locked, queue
  * not empty. *freed: the network is to be told of a free slot.
  */
-static mach_msg_return_t take_locked(struct ipc_port *port, mach_msg_option_t option,
+static __attribute__((noinline)) mach_msg_return_t take_locked(struct ipc_port *port, mach_msg_option_t option,
 				     mach_msg_size_t max_size, struct ipc_mqueue_received *out,
 				     bool *freed)
 {

@@ -206,18 +206,15 @@ static inline struct ipc_port *copyin_without_lock(struct ipc_space *space, mach
 	return IP_NULL;
 }
 
-kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
-			       mach_msg_type_name_t type, bool dead_ok, struct ipc_right_taken *taken)
+/* All others: dead rights, receive rights, names under a dead-name request. */
+static __attribute__((noinline)) kern_return_t copyin_with_lock(struct ipc_space *space, mach_port_name_t name,
+								struct ipc_entry *entry,
+								mach_msg_type_name_t type, bool dead_ok,
+								struct ipc_right_taken *taken)
 {
 	struct ipc_port *port;
 	kern_return_t kr = KERN_SUCCESS;
 
-	spin_assert_held(&space->is_lock);
-	taken->name = name;
-	taken->deleted = IP_NULL;
-	taken->port = copyin_without_lock(space, name, entry, type);
-	if (taken->port)
-		return KERN_SUCCESS;
 	if (!has(entry, MACH_PORT_TYPE_PORT_RIGHTS) || right_is_dead(space, name, entry))
 		return has(entry, MACH_PORT_TYPE_DEAD_NAME)
 			       ? copyin_dead(space, name, entry, type, dead_ok, taken)
@@ -236,6 +233,18 @@ kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, s
 	}
 	ip_unlock(port);
 	return kr;
+}
+
+kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+			       mach_msg_type_name_t type, bool dead_ok, struct ipc_right_taken *taken)
+{
+	spin_assert_held(&space->is_lock);
+	taken->name = name;
+	taken->deleted = IP_NULL;
+	taken->port = copyin_without_lock(space, name, entry, type);
+	if (taken->port)
+		return KERN_SUCCESS;
+	return copyin_with_lock(space, name, entry, type, dead_ok, taken);
 }
 
 __attribute__((noinline)) void ipc_right_taken_notify(struct ipc_right_taken *taken)
@@ -314,7 +323,7 @@ static void settle_fresh(struct ipc_space *space, mach_port_name_t name, struct 
 	}
 }
 
-static kern_return_t settle_existing(struct ipc_space *space, mach_port_name_t name,
+static __attribute__((noinline)) kern_return_t settle_existing(struct ipc_space *space, mach_port_name_t name,
 				     struct ipc_entry *entry, struct ipc_port *port,
 				     mach_msg_type_name_t type, bool overflow)
 {
