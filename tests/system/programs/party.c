@@ -171,7 +171,7 @@ static void *hang(void *arg)
 	mach_port_t server = *(mach_port_t *)arg;
 	kern_return_t result = party_hang(server);
 
-	printf("party: the call ended: %s\n", mach_error_string(result));
+	printf("party: the call ended: %s (0x%x)\n", mach_error_string(result), (unsigned)result);
 	fflush(stdout);
 	return NULL;
 }
