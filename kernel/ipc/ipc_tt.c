@@ -83,10 +83,18 @@ void ipc_task_enable(struct task *task)
 
 void ipc_task_disable(struct task *task)
 {
-	struct ipc_port *self = task_self_borrow(task);
+	struct ipc_port *self;
 
+	/* Referenced: the task may be finished meanwhile, and its port be freed. */
+	spin_lock(&task->ipc.lock);
+	self = task->ipc.self;
 	if (self)
-		ipc_kobject_set(self, NULL, IKOT_NONE);
+		ip_reference(self);
+	spin_unlock(&task->ipc.lock);
+	if (!self)
+		return;
+	ipc_kobject_set(self, NULL, IKOT_NONE);
+	ip_release(self);
 }
 
 void ipc_task_terminate(struct task *task)
@@ -144,10 +152,18 @@ void ipc_thread_enable(struct thread *thread)
 
 void ipc_thread_disable(struct thread *thread)
 {
-	struct ipc_port *self = thread_self_borrow(thread);
+	struct ipc_port *self;
 
+	/* Referenced: the thread, told to end, may end on its own CPU meanwhile, and its port be freed. */
+	spin_lock(&thread->lock);
+	self = thread->ipc.self;
 	if (self)
-		ipc_kobject_set(self, NULL, IKOT_NONE);
+		ip_reference(self);
+	spin_unlock(&thread->lock);
+	if (!self)
+		return;
+	ipc_kobject_set(self, NULL, IKOT_NONE);
+	ip_release(self);
 }
 
 void ipc_thread_terminate(struct thread *thread)
