@@ -484,6 +484,7 @@ void proxy_offer(struct netipc_proxy *p);
 void proxy_unpin(struct netipc *e, struct netipc_proxy *p);
 void proxy_settle(struct netipc *e, struct netipc_proxy *p);
 void proxy_die(struct netipc *e, struct netipc_proxy *p);
+void proxy_fence(struct netipc *e);
 void proxy_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct nw_ref *ref);
 void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit);
 struct transit *transit_make(struct netipc *e, struct peer *to, struct netipc_proxy *p, struct once_ref *o);

@@ -437,6 +437,7 @@ void member_fence(struct netipc *e)
 		peer_free_dying(e, list_first(&e->dying, struct peer, link));
 	e->fence_due = false;
 	export_fence(e);
+	proxy_fence(e);
 	if (e->incarnation < e->fence_above)
 		e->incarnation = e->fence_above;
 	e->incarnation++;

@@ -55,9 +55,10 @@ static void proxy_free(struct netipc *e, struct netipc_proxy *p)
 {
 	struct netipc_proxy **at = &e->proxy_hash[uid_hash(e, &p->uid)];
 
-	while (*at != p)
+	while (*at != NULL && *at != p)
 		at = &(*at)->hash_next;
-	*at = p->hash_next;
+	if (*at == p) /* else proxy_fence() took it out */
+		*at = p->hash_next;
 	upcall_cancel(&p->dead_up);
 	list_remove(&p->link);
 	list_remove(&p->deferred);
@@ -304,6 +305,16 @@ void proxy_die(struct netipc *e, struct netipc_proxy *p)
 	if (p->cookie != NULL)
 		upcall_add(e, &p->dead_up, NETIPC_UP_PROXY_DEAD);
 	proxy_settle(e, p);
+}
+
+/*
+ * This node goes on as another incarnation. All proxies are dead, and only the glue still knows them; the same
+ * ports may be given to the new incarnation, as new proxies.
+ */
+void proxy_fence(struct netipc *e)
+{
+	for (uint32_t i = 0; i <= e->hash_mask; i++)
+		e->proxy_hash[i] = NULL;
 }
 
 /* ---- records from the home ---- */

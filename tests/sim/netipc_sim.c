@@ -546,7 +546,8 @@ static void up_sent(struct sim *s, struct node *n, const struct netipc_upcall *u
 			FAIL(s, "message %llu retracted unasked", (unsigned long long)g->id);
 		/* fall through */
 	case NETIPC_SENT_REFUSED:
-		if (u->sent == NETIPC_SENT_REFUSED)
+		/* Of a node that was taken for dead, and was not, the others have forgotten what it held. */
+		if (u->sent == NETIPC_SENT_REFUSED && !s->o.cuts)
 			FAIL(s, "message %llu refused as wrong", (unsigned long long)g->id);
 		/* fall through */
 	case NETIPC_SENT_INVALID_DEST:
@@ -1225,8 +1226,31 @@ static void dump_peers(struct sim *s)
 	}
 }
 
+static void dump_dying(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->o.nodes; i++) {
+		if (!s->node[i].up)
+			continue;
+		LIST_FOR_EACH(l, &s->node[i].e->dying) {
+			const struct peer *p = container_of(l, struct peer, link);
+
+			fprintf(stderr, "node %u, dying: peer %u incarnation %llu waits for %llx\n", i, p->addr - FIRST_ADDR,
+				(unsigned long long)p->incarnation, (unsigned long long)p->flush[0]);
+		}
+		LIST_FOR_EACH(l, &s->node[i].e->peers) {
+			const struct peer *p = container_of(l, struct peer, link);
+
+			fprintf(stderr, "node %u (incarnation %llu): peer %u incarnation %llu index %u\n", i,
+				(unsigned long long)s->node[i].e->incarnation, p->addr - FIRST_ADDR,
+				(unsigned long long)p->incarnation, p->index);
+		}
+	}
+}
+
 static void check_messages(struct sim *s)
 {
+	if (getenv("SIM_DUMP"))
+		dump_dying(s);
 	if (getenv("SIM_DUMP"))
 		dump_peers(s);
 	for (uint64_t id = 1; id <= s->next_id && !s->error; id++) {
