@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Description: the bench measures every row, on one node and across two, and its floors; Linux's part apart.
+
+Timeout: 300
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from report import check, done  # noqa: E402
+
+ROWS = ["null rpc separate task", "null rpc to port set", "1 make_send", "1 copy_send", "128 bytes inline",
+        "1024 bytes inline", "4096 bytes inline", "1024 bytes ool", "4096 bytes ool", "8192 bytes ool"]
+FLOORS = ["trap", "thread switch", "address-space switch", "ipi", "ipi to a halted cpu", "frame echo sleeping", "frame echo",
+          "frame echo polling", "frame echo 4 KiB"]
+
+with tempfile.TemporaryDirectory(prefix="meshach-b-") as folder:
+    found = f"{folder}/found.json"
+    run = subprocess.run([sys.executable, "bench/run.py", "floors", "ipc", "--count", "100", "--json", found, "--svg",
+                          f"{folder}/found.svg"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, timeout=280)
+    check(run.returncode == 0, "BENCH0001 it runs to its end", run.stdout[-2000:])
+    if run.returncode == 0:
+        result = json.loads(Path(found).read_text())
+        rows = {(row["name"], row["placement"]) for row in result["rows"]}
+        wanted = {(name, placement) for name in ROWS for placement in ("local", "remote")} | {("null rpc same task", "local")}
+        check(rows == wanted, "BENCH0002 every row is there, local and remote", f"{rows ^ wanted}")
+        check([row["name"] for row in result["floors"]] == FLOORS, "BENCH0003 every floor is there", f"{result['floors']}")
+        check(all(0 < row["p50_us"] <= row["p99_us"] for row in result["rows"]) and all(row["n"] > 0 for row in result["rows"]),
+              "BENCH0004 medians are above zero and not above the 99th percentile", f"{result['rows']}")
+done()
