@@ -6,7 +6,9 @@
  * net_check [CALLS [NODES [kill]]]: how many null calls to make (default 2000); with kill, node 3 is expected to be
  * killed when this program says so.
  */
+#include <mach/host_info.h>
 #include <mach/mach.h>
+#include <mach/mach_host.h>
 #include <mach/notify.h>
 #include <servers/bootstrap_names.h>
 #include <stdio.h>
@@ -319,6 +321,58 @@ static void null_calls(mach_port_t to, mach_port_t reply, uint32_t calls)
 	printf("# %u calls: p50 %.1f us, p99 %.1f us\n", calls, sample[calls / 2], sample[calls * 99 / 100]);
 }
 
+/* What this node's kernel holds: its zones of ipc and the network, and netipc's tables. */
+struct holdings {
+	uint64_t zone[64];
+	char name[64][32];
+	unsigned zones;
+	host_net_info_data_t net;
+};
+
+static void take_stock(struct holdings *h)
+{
+	zone_name_array_t names;
+	zone_info_array_t info;
+	mach_msg_type_number_t name_count = 0, info_count = 0, count = HOST_NET_INFO_COUNT;
+	mach_port_t host = mach_host_self();
+
+	usleep(300000); /* delayed acknowledgements, dead messages */
+	memset(h, 0, sizeof(*h));
+	(void)host_info(host, HOST_NET_INFO, (host_info_t)&h->net, &count);
+	if (host_zone_info(host, &names, &name_count, &info, &info_count) != KERN_SUCCESS)
+		return;
+	for (unsigned i = 0; i < name_count && h->zones < 64; i++) {
+		if (strncmp(names[i].zn_name, "ipc", 3) != 0 && strncmp(names[i].zn_name, "net_", 4) != 0)
+			continue;
+		snprintf(h->name[h->zones], sizeof(h->name[0]), "%.31s", names[i].zn_name);
+		h->zone[h->zones++] = info[i].zi_count;
+	}
+	(void)mach_vm_deallocate(mach_task_self(), (uintptr_t)names, name_count * sizeof(*names));
+	(void)mach_vm_deallocate(mach_task_self(), (uintptr_t)info, info_count * sizeof(*info));
+}
+
+static void as_it_was(const struct holdings *a, const struct holdings *b)
+{
+	const host_net_info_data_t *x = &a->net, *y = &b->net;
+	bool same = a->zones > 0 && a->zones == b->zones;
+
+	for (unsigned i = 0; i < a->zones && i < b->zones; i++)
+		if (a->zone[i] != b->zone[i]) {
+			printf("# zone %s: %lu before, %lu after\n", a->name[i], a->zone[i], b->zone[i]);
+			same = false;
+		}
+	if (x->exports != y->exports || x->holders != y->holders || x->onces != y->onces || x->proxies != y->proxies ||
+	    x->once_refs != y->once_refs || x->transits != y->transits || y->messages != 0 || y->deliveries != 0 ||
+	    y->waiting != 0) {
+		printf("# exports %u/%u holders %u/%u onces %u/%u proxies %u/%u once_refs %u/%u transits %u/%u messages %u "
+		       "deliveries %u waiting %u\n", x->exports, y->exports, x->holders, y->holders, x->onces, y->onces,
+		       x->proxies, y->proxies, x->once_refs, y->once_refs, x->transits, y->transits, y->messages,
+		       y->deliveries, y->waiting);
+		same = false;
+	}
+	ok(same, "afterwards this node's kernel holds what it held before");
+}
+
 static void sizes(mach_port_t to, mach_port_t reply)
 {
 	static const uint32_t inline_sizes[] = { 0, 4, 128, 1024, 1052, 4096, 8192, 16000, 16384, 20000, 59992 };
@@ -476,6 +530,8 @@ static void full_queue(mach_port_t to, mach_port_t reply)
 		mr = mach_msg(&out.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, out.head.msgh_size, 0, 0, 50, 0);
 		sent += mr == MACH_MSG_SUCCESS;
 		refused += mr == MACH_SEND_TIMED_OUT;
+		if (mr == MACH_SEND_TIMED_OUT)
+			mach_msg_destroy(&out.head); /* it is back, with its rights */
 	}
 	ok(sent == MACH_PORT_QLIMIT_DEFAULT && sent + refused == 12, "a full queue there times a sender out here");
 	printf("# %lu sent, %lu timed out, %.0f ms\n", sent, refused, (now_us() - before) / 1e3);
@@ -549,17 +605,21 @@ static mach_port_t find(int node)
 
 static int check(uint32_t calls, int nodes, bool kill)
 {
+	static struct holdings before, after;
 	mach_port_t two = find(2), three = nodes > 2 ? find(3) : MACH_PORT_NULL, reply = new_port();
 
 	ok(two != MACH_PORT_NULL && (nodes < 3 || three != MACH_PORT_NULL), "names registered on other nodes are found");
 	if (two == MACH_PORT_NULL)
 		return 1;
+	take_stock(&before);
 	null_calls(two, reply, calls);
 	sizes(two, reply);
 	kernel_objects(two, reply);
 	third_party(two, three, reply);
-	notifications(two, reply);
 	full_queue(two, reply);
+	take_stock(&after);
+	as_it_was(&before, &after);
+	notifications(two, reply);
 	if (kill)
 		node_death(three, two, reply);
 	printf("1..%d\nnet_check: %d failed\n", number, failed);

@@ -56,6 +56,6 @@ def run(what: str, arguments: str, wanted: int, faults: tuple[str, ...] = (), li
     c.end()
 
 
-run("clean", "3000 3 kill", 22)
-run("lossy", "3000 3", 17, ("drop=1", "dup=1", "reorder=1", "seed=7"))
+run("clean", "3000 3 kill", 23)
+run("lossy", "3000 3", 18, ("drop=1", "dup=1", "reorder=1", "seed=7"))
 done()
