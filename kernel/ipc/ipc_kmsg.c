@@ -174,9 +174,12 @@ void ipc_kmsg_run_deferred(void)
 		struct ipc_kmsg *kmsg = list_first(&ith->deferred, struct ipc_kmsg, ikm_link);
 
 		list_remove(&kmsg->ikm_link);
-		if (!kmsg->ikm_for_kernel ||
-		    ipc_kmsg_send(kmsg, MACH_SEND_ALWAYS, IPC_NO_WAIT, NULL) != MACH_MSG_SUCCESS)
-			kmsg_dispose(kmsg);
+		if (kmsg->ikm_for_kernel) {
+			if (ipc_kmsg_send(kmsg, MACH_SEND_ALWAYS, IPC_NO_WAIT, NULL) == MACH_MSG_SUCCESS)
+				continue;
+			kmsg->ikm_arrived = true; /* or its loss would make the next notification, for ever */
+		}
+		kmsg_dispose(kmsg);
 	}
 	ith->deferring = false;
 }

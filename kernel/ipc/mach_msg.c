@@ -47,7 +47,9 @@ static __attribute__((noinline)) mach_msg_return_t send_away(struct ipc_kmsg *km
 	mr = ipc_net->send(kmsg, option, deadline_ns);
 	if (mr != MACH_SEND_INVALID_DEST)
 		return mr;
-	ipc_kmsg_destroy(kmsg); /* it died after its right was taken: as a dead port here */
+	/* It died after its right was taken: as a dead port here. A send-once right of it is not told of. */
+	kmsg->ikm_arrived = true;
+	ipc_kmsg_destroy(kmsg);
 	return MACH_MSG_SUCCESS;
 }
 

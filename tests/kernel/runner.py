@@ -42,7 +42,7 @@ def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 12
          seconds: float = 90, typed: str = "", more: tuple[str, ...] = (),
          kernel: str = KERNEL) -> Boot:
     """Boot the kernel (with KASSERT unless told) with a command line; no network, console captured. typed: its input."""
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", str(cpus), "-m", str(memory), "-nodefaults",
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", f"cpus={cpus},maxcpus={max(cpus, 2)}", "-m", str(memory), "-nodefaults",
                "-display", "none", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-kernel", kernel, "-append", options, *more]
     if archive is not None:

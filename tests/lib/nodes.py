@@ -8,9 +8,11 @@ LOCK-ORDER: fails the test.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from report import ROOT, check, done
 
 BAD_LINE = re.compile(r"^(?:WARN|PANIC|LOCK-ORDER):.*", re.MULTILINE)
 CASE = re.compile(r"^(not )?ok \d+ - (.*)$", re.MULTILINE)
+PLEASE = re.compile(r"^# please: (.*)$", re.MULTILINE)
 PLAN = re.compile(r"^1\.\.(\d+)$|^Bail out!.*$", re.MULTILINE)
 FILES = ("boot.ipxe", "meshach-switch", "meshach-switch-vhost")
 POLL = 0.05
@@ -66,10 +69,15 @@ class Nodes(Cluster):
             time.sleep(POLL)
         return found
 
-    def judge(self, node: int, what: str, seconds: float, after: int = 0) -> bool:
-        """Wait for the end of the program on node that prints TAP (from position `after` of its log on); its cases become ours."""
+    def judge(self, node: int, what: str, seconds: float) -> bool:
+        """Wait for the end of the program on node that prints TAP, and do the meshach commands that it asks for; its cases become ours."""
         limit = time.monotonic() + seconds
-        while (plan := PLAN.search(text := self.log(node)[after:])) is None and time.monotonic() < limit:
+        done_deeds = 0
+        while (plan := PLAN.search(text := self.log(node))) is None and time.monotonic() < limit:
+            for deed in PLEASE.findall(text)[done_deeds:]:
+                result = self.meshach(*deed.split())
+                check(result.returncode == 0, f"SYS0004 meshach {deed}", result.stderr)
+                done_deeds += 1
             if re.search(r"^PANIC:", text, re.MULTILINE):
                 time.sleep(1)
                 break
@@ -84,6 +92,13 @@ class Nodes(Cluster):
         if not good and "KEEP" in os.environ:
             print(f"# logs: {self.directory}", file=sys.stderr)
         return good and not any(bad for bad, _ in cases)
+
+    def ports(self) -> dict[int, dict]:
+        """The switch's counters of each port."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(f"{self.directory}/switch")
+            s.sendall(b"ports\n")
+            return {p["port"]: p for p in json.loads(s.makefile().readline())["ports"]}
 
     def finish(self) -> None:
         """No node complained, none stopped that was not told to; take the cluster down and end the test."""

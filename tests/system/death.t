@@ -10,22 +10,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from nodes import Nodes  # noqa: E402
-from report import check  # noqa: E402
 
 n = Nodes(3, "all server bin/peer\nall once bin/death member 1 3 2\nall once bin/death name 2 1 3\n", ["peer", "death"])
 
-
-def deeds(node: int, victim: int) -> None:
-    """Do what the program on node asks for."""
-    for deed in ("kill", "start"):
-        if n.wait(node, f"^# please: {deed} {victim}$", 60) is None:
-            return
-        r = n.meshach(deed, str(victim))
-        check(r.returncode == 0, f"DEATH0050 meshach {deed} {victim}", r.stderr)
-
-
-deeds(1, 3)
 if n.judge(1, "death of a member", 90):
-    deeds(2, 1)
     n.judge(2, "death of the name server's node", 90)
 n.finish()

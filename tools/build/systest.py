@@ -9,7 +9,9 @@ from .ninja import Writer
 # One file tests/programs/NAME.c each, sorted.
 PROGRAMS: list[str] = [
     "death",
+    "exactly_once",
     "peer",
+    "remote_calls",
     "third_party",
 ]
 FLAGS = "-Itests/programs"
