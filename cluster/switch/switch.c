@@ -104,6 +104,7 @@ static uint8_t *mac_find(struct sw *sw, const uint8_t *mac, bool make)
 
 static void learn(struct sw *sw, struct sw_port *from, const uint8_t *mac)
 {
+	struct sw_port *old;
 	uint8_t *where;
 
 	if (mac[0] & 1)
@@ -113,6 +114,10 @@ static void learn(struct sw *sw, struct sw_port *from, const uint8_t *mac)
 	where = mac_find(sw, mac, true);
 	if (where == NULL)
 		return;
+	/* Who had it before learns it again with its next frame, else it would be cut off for good. */
+	old = &sw->ports[*where];
+	if (*where != from->number && old->mac_known && memcmp(old->mac, mac, ETH_ADDR) == 0)
+		old->mac_known = false;
 	*where = (uint8_t)from->number;
 	memcpy(from->mac, mac, ETH_ADDR);
 	from->mac_known = true;
