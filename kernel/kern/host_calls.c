@@ -45,9 +45,9 @@ static void count_zone(void *ctx, const char *name, size_t size, uint64_t in_use
 {
 	host_node_info_data_t *info = ctx;
 
-	if (strcmp(name, "ipc_port") == 0)
+	if (strcmp(name, "ipc ports") == 0)
 		info->ports += (uint32_t)in_use;
-	else if (strncmp(name, "ipc_kmsg", 8) == 0)
+	else if (strncmp(name, "ipc kmsgs", 9) == 0)
 		info->kmsgs += (uint32_t)in_use;
 }
 

@@ -41,6 +41,7 @@ kern_return_t machine_thread_init(struct thread *t, void (*entry)(void *), void 
 		return KERN_RESOURCE_SHORTAGE;
 	memset(m, 0, sizeof(*m));
 	m->fpu_cpu = -1;
+	m->bases_cpu = -1;
 	m->kernel_stack_base = (uint64_t)base;
 	m->kernel_stack_top = m->kernel_stack_base + KERNEL_STACK_BYTES;
 	m->frame = (struct trap_frame *)m->kernel_stack_top - 1;
@@ -83,6 +84,7 @@ static void load_bases(struct cpu_arch *arch, struct thread *t)
 		arch->gs_base = t->machine.gs_base;
 	}
 	arch->bases_of = t;
+	t->machine.bases_cpu = (int32_t)this_cpu()->id;
 }
 
 __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, struct thread *next)
@@ -100,10 +102,12 @@ __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, st
 	if (next->machine.user) {
 		if (cpu->pmap != next->machine.pmap)
 			move = pmap_move_begin(next->machine.pmap, next->machine.pmap_root);
-		if (arch->bases_of != next || next->machine.bases_changed) {
-			next->machine.bases_changed = false;
+		/*
+		 * Both must agree: bases_of alone may be of a thread that has ended and whose memory is next's now, or older
+		 * than a change of the bases on another CPU.
+		 */
+		if (arch->bases_of != next || next->machine.bases_cpu != (int32_t)cpu->id)
 			load_bases(arch, next);
-		}
 	}
 	switch_stacks(&old->machine.kernel_rsp, next->machine.kernel_rsp, move.cr3, move.left, move.keep);
 }
@@ -142,5 +146,5 @@ void machine_thread_set_entry(struct thread *t, uint64_t pc, uint64_t sp, uint64
 	f->rsp = sp;
 	f->rdi = arg;
 	t->machine.fs_base = fs_base;
-	t->machine.bases_changed = true;
+	t->machine.bases_cpu = -1;
 }

@@ -82,7 +82,7 @@ static kern_return_t set_bases(struct thread *t, const meshach_base_state64_t *b
 		return KERN_INVALID_ARGUMENT;
 	t->machine.gs_base = bases->gs_base;
 	t->machine.fs_base = bases->fs_base;
-	t->machine.bases_changed = true;
+	t->machine.bases_cpu = -1;
 	if (t == current_thread())
 		machine_set_fs_base(bases->fs_base);
 	return KERN_SUCCESS;

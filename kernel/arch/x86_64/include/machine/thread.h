@@ -26,7 +26,7 @@ struct machine_thread {
 	void *fpu;                   /* XSAVE area, NULL until first needed; kernel threads: none */
 	int32_t fpu_cpu;             /* the CPU whose registers hold its FPU state, -1: none (fpu.c) */
 	bool user;                   /* runs user code: its bases are loaded at a switch */
-	bool bases_changed;          /* fs_base or gs_base was set from outside */
+	int32_t bases_cpu;           /* the CPU that loaded fs_base and gs_base last, as they are; -1: none */
 };
 
 /*
