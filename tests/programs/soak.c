@@ -181,6 +181,22 @@ static int call(const char *name, unsigned long count)
 	return good ? 0 : 1;
 }
 
+/* What netipc and its transport hold now; nothing on a node without a network. */
+static void network(void)
+{
+	host_net_info_data_t n;
+	mach_msg_type_number_t count = HOST_NET_INFO_COUNT;
+
+	if (host_info(mach_host_self(), HOST_NET_INFO, (host_info_t)&n, &count) != KERN_SUCCESS)
+		return;
+	printf("net_exports %u\nnet_holders %u\nnet_onces %u\nnet_proxies %u\nnet_once_refs %u\nnet_transits %u\n", n.exports,
+	       n.holders, n.onces, n.proxies, n.once_refs, n.transits);
+	printf("net_messages %u\nnet_records %u\nnet_large_buffers %u\nnet_deliveries %u\nnet_waiting %u\n", n.messages,
+	       n.records, n.large_buffers, n.deliveries, n.waiting);
+	printf("net_qps %u\nnet_regions %u\nnet_pieces %u\nnet_transmit_buffers %u\n", n.qps, n.regions, n.pieces,
+	       n.transmit_buffers);
+}
+
 static int snapshot(void)
 {
 	static struct snapshot s;
@@ -190,6 +206,7 @@ static int snapshot(void)
 		printf("zone %s %lu\n", s.names[i].zn_name, (unsigned long)s.infos[i].zi_count);
 	printf("tasks %u\nthreads %u\nfree_pages %lu\n", s.node.tasks, s.node.threads,
 	       (unsigned long)(s.node.free_bytes / 4096));
+	network();
 	return 0;
 }
 
