@@ -191,15 +191,20 @@ void bulk_read_done(struct netipc *e, struct peer *p, int status)
 		return;
 	if (status == NP_E_FLUSHED)
 		return; /* the queue pair's error follows */
+	if (status != NP_OK) {
+		/* An rkey of before: ask for the bytes again over a new queue pair, a few times. */
+		if (++d->failures > PULL_FAILURES_MAX)
+			bulk_end(e, d, NETIPC_DEAD);
+		else
+			conn_down(e, p);
+		return;
+	}
 	d->done += d->read_bytes[0];
 	e->stats.pulled_bytes += d->read_bytes[0];
 	d->reads--;
 	for (uint32_t i = 0; i < d->reads; i++)
 		d->read_bytes[i] = d->read_bytes[i + 1];
-	if (status != NP_OK)
-		bulk_end(e, d, NETIPC_DEAD);
-	else
-		bulk_pump(e, d);
+	bulk_pump(e, d);
 }
 
 void bulk_chunk_in(struct netipc *e, struct peer *p, const struct nw_chunk *c)

@@ -38,6 +38,7 @@
 #define HELLO_QUICK_NS 250000000ull /* the first few */
 #define CONNECT_NS 50000000ull
 #define CONNECT_MAX_NS 1000000000ull
+#define PULL_FAILURES_MAX 8
 #define PULL_RETRY_NS 20000000ull
 #define READ_BYTES_MAX (64u * 1024)
 #define READS_OUTSTANDING 4u
@@ -145,6 +146,7 @@ struct netipc_delivery {
 	uint64_t asked, done;        /* bytes */
 	uint64_t chunk_offset, chunk_end;
 	uint32_t rkey, reads;
+	uint32_t failures; /* READs that failed other than with their queue pair */
 	bool next_asked;
 	void *cookie;
 	uint32_t read_bytes[READS_OUTSTANDING]; /* in order */

@@ -56,6 +56,12 @@ static bool send_response(struct roce *r, struct roce_qp *qp)
 	/* The region may have gone since the last packet (region.c, G2). */
 	if (read->length > 0 && !roce_region_find(r, qp->index, read->rkey, read->offset,
 						  read->length, NP_ACCESS_REMOTE_READ, c)) {
+		if (read->again) {
+			/* The requester had it all before: that is why the region went. */
+			qp->read_out_first = (qp->read_out_first + 1) % ROCE_READS_MAX;
+			qp->read_out--;
+			return true;
+		}
 		qp->read_out = 0;
 		roce_count(r, nak_fatal_out);
 		roce_answer_nak(r, qp, WIRE_AETH_NAK | WIRE_NAK_REMOTE_ACCESS, true);

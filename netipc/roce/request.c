@@ -147,14 +147,14 @@ static void perform_write(struct roce *r, struct roce_qp *qp, const struct roce_
 	roce_event_buffer(r, b);
 }
 
-static void perform_read(struct roce *r, struct roce_qp *qp, const struct roce_packet *p)
+static void perform_read(struct roce *r, struct roce_qp *qp, const struct roce_packet *p, bool again)
 {
 	struct roce_read *read = &qp->read[(qp->read_out_first + qp->read_out++) % ROCE_READS_MAX];
 	uint32_t length = be32_get(reth_of(p)->length);
 
 	*read = (struct roce_read){ .psn = p->psn, .packets = read_packets(qp, length),
 				    .length = length, .rkey = be32_get(reth_of(p)->rkey),
-				    .offset = be64_get(reth_of(p)->address) };
+				    .offset = be64_get(reth_of(p)->address), .again = again };
 	roce_count(r, reads_in);
 	roce_qp_ready(r, qp);
 }
@@ -175,7 +175,7 @@ static void duplicate(struct roce *r, struct roce_qp *qp, const struct roce_pack
 		return;
 	roce_answer_forget_reads(r, qp, p->psn);
 	if (judge_read(r, qp, p) == FINE)
-		perform_read(r, qp, p);
+		perform_read(r, qp, p, true);
 }
 
 static void gap(struct roce *r, struct roce_qp *qp, const struct roce_packet *p)
@@ -235,7 +235,7 @@ void roce_request_input(struct roce *r, struct roce_qp *qp, const struct roce_pa
 		qp->msn = (qp->msn + 1) & PSN_MASK;
 	if (p->opcode->kind == KIND_READ_REQUEST) {
 		qp->epsn = psn_add(qp->epsn, read_packets(qp, be32_get(reth_of(p)->length)));
-		perform_read(r, qp, p);
+		perform_read(r, qp, p, false);
 		return;
 	}
 	qp->epsn = psn_add(qp->epsn, 1);

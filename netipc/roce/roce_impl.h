@@ -140,6 +140,7 @@ struct roce_read {
 	uint32_t length;       /* bytes that remain */
 	uint32_t rkey;
 	uint64_t offset;
+	bool again; /* a duplicate: its requester may have all of it, and the region may have gone since */
 	bool begun;
 	struct roce_cursor cursor; /* valid when begun */
 };
