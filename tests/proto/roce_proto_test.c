@@ -798,6 +798,33 @@ static void a_region_that_goes_in_the_middle_of_a_read_stops_it(void **state)
 	expect_nothing();
 }
 
+/* ROCE0232 */
+static void a_region_that_goes_in_the_middle_of_a_read_done_again_ends_it_quietly(void **state)
+{
+	static uint8_t region[3 * MTU];
+	struct reth r;
+	uint32_t rkey;
+
+	t.p->ops->register_region(t.p, t.qp, &(struct np_sge){ region, sizeof(region) }, 1,
+				  NP_ACCESS_REMOTE_READ, &rkey);
+	r = reth(0, rkey, 3 * MTU);
+	feed_packet(WIRE_READ_REQUEST, PEER_PSN, false, &r, 16, NULL, 0);
+	expect(WIRE_READ_FIRST, PEER_PSN, 0);
+	expect(WIRE_READ_MIDDLE, PEER_PSN + 1, 0);
+	expect(WIRE_READ_LAST, PEER_PSN + 2, 0);
+	/* The peer's timer went off before the last of it came; then it had all, and said so. */
+	t.allow = 1;
+	feed_packet(WIRE_READ_REQUEST, PEER_PSN, false, &r, 16, NULL, 0);
+	expect(WIRE_READ_FIRST, PEER_PSN, 0);
+	t.p->ops->invalidate(t.p, rkey);
+	room();
+	expect_nothing();
+	/* The queue pair lives. */
+	feed_packet(WIRE_SEND_ONLY, PEER_PSN + 3, true, NULL, 0, "s", 1);
+	expect_received("s", 1);
+	expect_aeth(PEER_PSN + 3, 0x1f, 2);
+}
+
 /* ROCE0225 */
 static void more_reads_than_places_are_left_for_later(void **state)
 {
@@ -1199,6 +1226,7 @@ int main(void)
 		CASE(reads_are_answered_in_order_and_again_from_the_middle),
 		CASE(what_waits_for_room_is_superseded_or_settled),
 		CASE(a_region_that_goes_in_the_middle_of_a_read_stops_it),
+		CASE(a_region_that_goes_in_the_middle_of_a_read_done_again_ends_it_quietly),
 		CASE(more_reads_than_places_are_left_for_later),
 		CASE(an_immediate_takes_a_buffer_too),
 		CASE(regions_and_pieces_run_out_and_come_back),
