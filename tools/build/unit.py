@@ -147,11 +147,10 @@ LINK: dict[str, str] = {
     "vm_user": VM_WRAP,
 }
 
-# Of them, those that are also built under ThreadSanitizer, as NAME_tsan.
+# Of them, those that are also built under ThreadSanitizer, as NAME_tsan: the cores of IPC and VM, all cases.
 TSAN: list[str] = [
     "host",
-    "ipc_wait",
-    "vm_smp",
+    *(name for name in UNIT if name.startswith(("ipc_", "vm_"))),
 ]
 
 # Kernel code on the host sees tests/unit/host/include/machine in place of the machine's headers.
