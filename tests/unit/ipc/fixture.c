@@ -184,7 +184,13 @@ void destroy(mach_port_name_t name)
 
 uint32_t names_here(void)
 {
-	return here()->is_names;
+	struct ipc_space *space = here();
+	uint32_t names;
+
+	is_lock(space);
+	names = space->is_names;
+	is_unlock(space);
+	return names;
 }
 
 mach_msg_return_t try_send(mach_port_name_t dest, mach_msg_type_name_t dest_type,

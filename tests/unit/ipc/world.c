@@ -35,6 +35,11 @@ uint32_t world_random(struct world *w, uint32_t below)
 	return (uint32_t)(w->random >> 33) % below;
 }
 
+void world_also(struct world *w, const struct world *of, uint64_t seed)
+{
+	*w = (struct world){ .tasks = { of->tasks[0], of->tasks[1] }, .random = seed * 2654435761u + 1 };
+}
+
 void world_create(struct world *w, uint64_t seed)
 {
 	static bool initialised;
@@ -81,11 +86,13 @@ uint32_t world_name(struct world *w)
 	struct ipc_space *space = here();
 
 	for (int tries = 0; tries < 12; tries++) {
-		uint32_t index = 1 + world_random(w, 40);
-		struct ipc_entry *entry = ipc_entry_at(space, index);
+		uint32_t index = 1 + world_random(w, 40), bits;
 
-		if (IE_BITS_TYPE(entry->ie_bits) != MACH_PORT_TYPE_NONE)
-			return MACH_PORT_MAKE(index, IE_BITS_GEN(entry->ie_bits));
+		is_lock(space);
+		bits = ipc_entry_at(space, index)->ie_bits;
+		is_unlock(space);
+		if (IE_BITS_TYPE(bits) != MACH_PORT_TYPE_NONE)
+			return MACH_PORT_MAKE(index, IE_BITS_GEN(bits));
 	}
 	switch (world_random(w, 4)) {
 	case 0:
@@ -167,7 +174,7 @@ static void step_call(struct world *w)
 	case 0:
 	case 1:
 	case 2:
-		if (space->is_names < 40)
+		if (names_here() < 40)
 			kr = mach_port_allocate(space, world_random(w, 5), &name);
 		break;
 	case 3:
@@ -215,7 +222,7 @@ static void step_send(struct world *w)
 
 static void step_receive(struct world *w)
 {
-	static struct {
+	static _Thread_local struct {
 		mach_msg_header_t h;
 		uint8_t rest[4096];
 	} m;

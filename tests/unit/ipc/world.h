@@ -15,6 +15,8 @@ struct world {
 };
 
 void world_create(struct world *w, uint64_t seed);
+/* Another thread's hand on the same tasks: its own numbers at random. It ends with its world. */
+void world_also(struct world *w, const struct world *of, uint64_t seed);
 /* Checks that nothing is left. */
 void world_destroy(struct world *w);
 uint32_t world_random(struct world *w, uint32_t below);
