@@ -14,7 +14,7 @@ Row = dict[str, object]
 
 @dataclass
 class Findings:
-    """One run: rows of IPC, floors under them, Linux peers beside them."""
+    """One run: rows of IPC, floors under them, Linux and GNU Mach beside them."""
     date: str
     machine: str
     fabric: str
@@ -52,14 +52,17 @@ def targets(f: Findings) -> list[Target]:
         Target("null rpc across nodes / raw frame echo", remote, f.p50("floors", "frame echo"), 1.6),
         Target("null rpc across nodes / Linux UDP", remote, f.p50("peers", "linux udp 64"),
                0.25 if f.fabric == "vhost" else 0.7),
-        Target("null rpc between two tasks / (two traps + two address-space switches)", local, floor, 1.5),
+        Target("null rpc between two tasks / (two traps + two address-space switches)", local, floor, 1.3),
         Target("null rpc between two tasks / Linux pipe", local, f.p50("peers", "linux pipe"), 0.35),
+        Target("null rpc between two tasks / GNU Mach's", local, f.p50("peers", "gnumach null rpc separate task"), 0.8),
+        Target("null rpc within a task / GNU Mach's", f.p50("rows", "null rpc same task", "local"),
+               f.p50("peers", "gnumach null rpc same task"), 0.8),
     ]
 
 
 def table(f: Findings) -> str:
     lines = [f"{f.date}  {f.machine}", f"fabric {f.fabric}, MTU {f.mtu}; microseconds, one round trip unless said", ""]
-    for title, kind in (("IPC", "rows"), ("floors", "floors"), ("Linux peers", "peers")):
+    for title, kind in (("IPC", "rows"), ("floors", "floors"), ("peers", "peers")):
         rows = getattr(f, kind)
         if not rows:
             continue
@@ -101,7 +104,7 @@ colour(c) = c == 1 ? 0x2060a0 : c == 2 ? 0x909090 : 0xc07020
 set label 1 at graph 0,0 ''
 set xrange [{min([float(row['p50_us']) for _, row, _ in bars] + [1]) / 3:g}:*]
 plot $data using 3:2:({min([float(row['p50_us']) for _, row, _ in bars] + [1]) / 3:g}):3:($2-0.4):($2+0.4):(colour($5)):ytic(1) \\
-       with boxxyerror lc rgb variable title 'median (blue: Meshach, grey: floor, brown: Linux)', \\
+       with boxxyerror lc rgb variable title 'median (blue: Meshach, grey: floor, brown: peers)', \\
      $data using 4:2 with points pt 7 ps 0.5 lc rgb 'black' title 'p99'
 """
     done = subprocess.run(["gnuplot"], input=script, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Measure, beside Linux. docs/book/bench.md says what each row means.
+"""Measure, beside Linux and GNU Mach. docs/book/bench.md says what each row means.
 
   bench/run.py [PART]... [--json FILE] [--svg FILE] [--fabric dgram|vhost] [--mtu N] [--count N]
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 sys.dont_write_bytecode = True
 
-from bench import linux, nodes, report  # noqa: E402
+from bench import gnumach, linux, nodes, report  # noqa: E402
 from bench.fabric import Fabric, Failed, cpu_name  # noqa: E402
 
 PARTS = ["floors", "ipc", "peers"]
@@ -47,11 +47,13 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
         if "peers" in parts:
             say("Linux peers: two Debian guests on the same fabric, then one alone ...")
             findings.peers = linux.measure(fabric, 1, arguments.count, 5 * arguments.count)
+            say("GNU Mach, with a boot module of ours ...")
+            findings.peers += gnumach.measure(fabric, 3 * arguments.count)
     return findings
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure Meshach, beside Linux.")
+    parser = argparse.ArgumentParser(description="Measure Meshach, beside Linux and GNU Mach.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--svg", type=Path, metavar="FILE")
