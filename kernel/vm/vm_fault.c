@@ -3,40 +3,14 @@
  * vm_fault.c - from an address to a page, and its mapping.
  *
  * Interface: vm_fault.h; vm_map_internal.h for the other files of VM.
- * A fault holds the map's mutex from the lookup to the mapping, so what it found stays true. Where it
+ * A fault holds the map's lock to read from the lookup to the mapping, so what it found stays true. Where it
  *   must wait (a busy page), it drops everything, waits abortably, and begins again: no state is kept across a
  *   wait (D6).
- * Locking: map mutex -> object locks -> pmap.
+ * Locking: map lock -> object locks -> pmap.
  */
 #include <vm/vm_fault.h>
 
 #include "vm_map_internal.h"
-
-kern_return_t vm_map_entry_object(struct vm_map_entry *e)
-{
-	if (e->object != NULL)
-		return KERN_SUCCESS;
-	e->object = vm_object_create(e->end - e->start);
-	e->offset = 0;
-	return e->object == NULL ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
-}
-
-kern_return_t vm_map_entry_unshare(struct vm_map_entry *e)
-{
-	struct vm_object *o;
-
-	if (!e->needs_copy)
-		return KERN_SUCCESS;
-	if (!vm_object_sole(e->object)) {
-		o = vm_object_shadow(e->object, e->offset, e->end - e->start);
-		if (o == NULL)
-			return KERN_RESOURCE_SHORTAGE;
-		e->object = o;
-		e->offset = 0;
-	}
-	e->needs_copy = false;
-	return KERN_SUCCESS;
-}
 
 kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm_access access,
 				    struct vm_resolved *r)
@@ -85,36 +59,36 @@ static kern_return_t fault_device(struct vm_map *map, const struct vm_map_entry 
 			       e->protection, o->cache);
 }
 
-static kern_return_t fault_locked(struct vm_map *map, uint64_t va, vm_prot_t prot,
-				  struct vm_resolved *r)
+/* The map is held to read. */
+static kern_return_t fault_looked_up(struct vm_map *map, uint64_t va, vm_prot_t prot,
+				     const struct vm_map_lookup *l, struct vm_resolved *r)
 {
-	struct vm_map_entry *e = vm_map_lookup(map, va);
 	kern_return_t kr;
 
-	if (e == NULL)
-		return KERN_INVALID_ADDRESS;
-	if (prot & ~(vm_prot_t)e->protection)
-		return KERN_PROTECTION_FAILURE;
-	if (e->object != NULL && e->object->device)
-		return fault_device(map, e, va);
-	kr = vm_map_resolve_locked(e, va, prot & VM_PROT_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ, r);
+	if (l->object->device)
+		return fault_device(map, l->entry, va);
+	kr = vm_object_resolve(l->object, l->offset,
+			       prot & VM_PROT_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ, r);
 	if (kr != KERN_SUCCESS)
 		return kr;
-	kr = vm_map_enter_page_locked(map, e, va, r, e->wired_count != 0);
+	kr = vm_map_enter_page_locked(map, l->entry, va, r, l->wired);
 	spin_unlock(&r->object->lock); /* O4: not before the mapping is there */
 	return kr;
 }
 
 kern_return_t vm_fault(struct vm_map *map, uint64_t va, vm_prot_t prot)
 {
+	struct vm_map_lookup l;
 	struct vm_resolved r;
 	kern_return_t kr;
 
 	va &= ~PAGE_MASK;
 	do {
-		mutex_lock(&map->lock);
-		kr = fault_locked(map, va, prot, &r);
-		mutex_unlock(&map->lock);
+		kr = vm_map_lookup_fault(map, va, prot, &l);
+		if (kr != KERN_SUCCESS)
+			return kr;
+		kr = fault_looked_up(map, va, prot, &l, &r);
+		vm_map_unlock_read(map);
 		if (kr != VM_OBJECT_WAIT)
 			return kr;
 		kr = vm_object_wait(&r);

@@ -4,7 +4,7 @@
  *
  * Interface: vm_map.h (M1..M5 there). Every change first clips the entries at both ends of its range, which may
  *   fail for want of memory and changes nothing that can be seen; what follows cannot fail.
- * Locking: map mutex -> object lock -> pmap.
+ * Locking: map lock -> object lock -> pmap.
  */
 #include <base/string.h>
 #include <kern/kalloc.h>
@@ -24,7 +24,7 @@ static struct vm_map *map_new(struct pmap *pmap, uint64_t min, uint64_t max)
 
 	if (map == NULL)
 		return NULL;
-	mutex_init(&map->lock, "vm_map");
+	rwlock_init(&map->lock, "vm_map");
 	map->references = 1;
 	map->pmap = pmap;
 	map->min = min;
@@ -57,6 +57,27 @@ struct vm_map *vm_map_create(void)
 	return map;
 }
 
+void vm_map_lock(struct vm_map *map)
+{
+	rwlock_write(&map->lock);
+}
+
+void vm_map_unlock(struct vm_map *map)
+{
+	map->version++;
+	rwlock_write_unlock(&map->lock);
+}
+
+void vm_map_lock_read(struct vm_map *map)
+{
+	rwlock_read(&map->lock);
+}
+
+void vm_map_unlock_read(struct vm_map *map)
+{
+	rwlock_read_unlock(&map->lock);
+}
+
 void vm_map_reference(struct vm_map *map)
 {
 	uint32_t was = atomic_fetch_add_explicit(&map->references, 1, memory_order_relaxed);
@@ -71,9 +92,9 @@ void vm_map_deallocate(struct vm_map *map)
 	VERIFY(was != 0);
 	if (was != 1)
 		return;
-	mutex_lock(&map->lock);
+	vm_map_lock(map);
 	vm_map_remove_locked(map, map->min, map->max);
-	mutex_unlock(&map->lock);
+	vm_map_unlock(map);
 	KASSERT(map->entry_count == 0 && map->size == 0);
 	pmap_destroy(map->pmap);
 	zone_free(map_zone, map);
@@ -293,7 +314,7 @@ kern_return_t vm_map_enter(struct vm_map *map, mach_vm_address_t *address, mach_
 	e->protection = (uint8_t)protection;
 	e->max_protection = (uint8_t)max_protection;
 	e->inheritance = (uint8_t)inheritance;
-	mutex_lock(&map->lock);
+	vm_map_lock(map);
 	kr = vm_map_place_locked(map, *address, size, mask, flags, &e->start);
 	if (kr == KERN_SUCCESS) {
 		*address = e->start;
@@ -306,7 +327,7 @@ kern_return_t vm_map_enter(struct vm_map *map, mach_vm_address_t *address, mach_
 			e = NULL;
 		}
 	}
-	mutex_unlock(&map->lock);
+	vm_map_unlock(map);
 	if (e != NULL)
 		vm_map_entry_free(e); /* e->object is NULL: it failed, or was anonymous */
 	return kr;
@@ -347,11 +368,11 @@ kern_return_t vm_map_remove(struct vm_map *map, mach_vm_address_t address, mach_
 
 	if (kr != KERN_SUCCESS || start == end)
 		return kr;
-	mutex_lock(&map->lock);
+	vm_map_lock(map);
 	kr = vm_map_clip_range(map, start, end);
 	if (kr == KERN_SUCCESS)
 		vm_map_remove_locked(map, start, end);
-	mutex_unlock(&map->lock);
+	vm_map_unlock(map);
 	return kr;
 }
 
@@ -385,7 +406,7 @@ kern_return_t vm_map_protect(struct vm_map *map, mach_vm_address_t address, mach
 	kr = vm_map_range(map, address, size, &start, &end);
 	if (kr != KERN_SUCCESS || start == end)
 		return kr;
-	mutex_lock(&map->lock);
+	vm_map_lock(map);
 	kr = vm_map_check_locked(map, start, end, protection, true);
 	if (kr == KERN_SUCCESS)
 		kr = vm_map_clip_range(map, start, end);
@@ -396,7 +417,7 @@ kern_return_t vm_map_protect(struct vm_map *map, mach_vm_address_t address, mach
 			entry_protect(map, e, protection, set_max);
 	}
 	vm_map_simplify_locked(map, start, end);
-	mutex_unlock(&map->lock);
+	vm_map_unlock(map);
 	return kr;
 }
 
@@ -411,7 +432,7 @@ kern_return_t vm_map_inherit(struct vm_map *map, mach_vm_address_t address, mach
 	kr = vm_map_range(map, address, size, &start, &end);
 	if (kr != KERN_SUCCESS || start == end)
 		return kr;
-	mutex_lock(&map->lock);
+	vm_map_lock(map);
 	kr = vm_map_check_locked(map, start, end, VM_PROT_NONE, true);
 	if (kr == KERN_SUCCESS)
 		kr = vm_map_clip_range(map, start, end);
@@ -422,7 +443,7 @@ kern_return_t vm_map_inherit(struct vm_map *map, mach_vm_address_t address, mach
 			e->inheritance = (uint8_t)inheritance;
 	}
 	vm_map_simplify_locked(map, start, end);
-	mutex_unlock(&map->lock);
+	vm_map_unlock(map);
 	return kr;
 }
 
@@ -434,9 +455,9 @@ kern_return_t vm_map_check(struct vm_map *map, mach_vm_address_t address, mach_v
 
 	if (kr != KERN_SUCCESS)
 		return kr;
-	mutex_lock(&map->lock);
+	vm_map_lock_read(map);
 	kr = vm_map_check_locked(map, start, end, protection, false);
-	mutex_unlock(&map->lock);
+	vm_map_unlock_read(map);
 	return kr;
 }
 
@@ -454,7 +475,7 @@ kern_return_t vm_map_region(struct vm_map *map, mach_vm_address_t address, struc
 {
 	struct vm_map_entry *e;
 
-	mutex_lock(&map->lock);
+	vm_map_lock_read(map);
 	e = vm_map_lookup_after(map, address);
 	if (e != NULL) {
 		*out = (struct vm_region){
@@ -469,6 +490,6 @@ kern_return_t vm_map_region(struct vm_map *map, mach_vm_address_t address, struc
 		if (e->object != NULL)
 			region_object(e->object, out);
 	}
-	mutex_unlock(&map->lock);
+	vm_map_unlock_read(map);
 	return e == NULL ? KERN_INVALID_ADDRESS : KERN_SUCCESS;
 }

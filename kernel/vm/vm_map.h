@@ -12,7 +12,9 @@
  *   M4 every page of an entry with wired_count != 0 is resident in the entry's own object (not a shadow) and wired
  *      once on the entry's behalf; the entry has not needs_copy.
  *   M5 each gap is the free bytes before its entry, each max_gap the widest of its subtree.
- * Locking: [m] the map's mutex, never two maps' at once; [a] atomic; [I] immutable. Mutex -> object locks.
+ * Locking: [m] the map's lock, to read or to write, never two maps' at once; [h] hint, written by readers too; [a]
+ *   atomic; [I] immutable. Map lock -> object locks. Faults hold it to read, so those of one map run at once; what
+ *   changes entries holds it to write, and the version says that somebody did.
  * References: a task holds one on its map; who calls with a map holds one.
  */
 #pragma once
@@ -23,7 +25,7 @@
 #include <mach/vm_prot.h>
 #include <mach/vm_statistics.h>
 #include <mach/vm_types.h>
-#include <sched/mutex.h>
+#include <sched/rwlock.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -45,16 +47,31 @@ struct vm_map_entry {
 };
 
 struct vm_map {
-	struct mutex lock;
+	struct rwlock lock;
 	_Atomic uint32_t references; /* [a] */
 	struct pmap *pmap;           /* [I] */
 	uint64_t min, max;           /* [I] addresses */
 	uint64_t anywhere;           /* [m] where a search for space begins unless told */
 	struct list entries;         /* [m] by address */
 	struct vm_map_entry *root;   /* [m] */
-	struct vm_map_entry *hint;   /* [m] found last, or NULL */
+	struct vm_map_entry *_Atomic hint; /* [h] found last, or NULL */
+	uint64_t version;            /* [m] times that it was held to write */
 	uint32_t entry_count;        /* [m] */
 	uint64_t size;               /* [m] bytes mapped */
+};
+
+/*
+ * What a fault needs of the map (vm_map_lookup_fault). Valid while the map is held to read; who drops the lock takes a
+ * reference on the object first, and asks vm_map_verify() before it maps a page.
+ */
+struct vm_map_lookup {
+	struct vm_map_entry *entry;
+	struct vm_object *object;  /* never NULL; may be a device's */
+	uint64_t offset;           /* of the page in object */
+	uint64_t start, end;       /* of the entry: a cluster stays inside */
+	vm_prot_t protection;      /* that a mapping may have: no write while the entry needs a copy (M3) */
+	bool wired;
+	uint64_t version;
 };
 
 struct vm_region {
@@ -76,6 +93,24 @@ extern struct vm_map *kernel_map;
 /* At boot, after vm_page_bootstrap: zones, kernel_map. */
 void vm_init(void);
 
+/* To write: entries change. vm_map_unlock() makes a new version. */
+void vm_map_lock(struct vm_map *map);
+void vm_map_unlock(struct vm_map *map);
+/* To read: entries stay. */
+void vm_map_lock_read(struct vm_map *map);
+void vm_map_unlock_read(struct vm_map *map);
+
+/*
+ * Purpose: look up the page of va for a fault of access prot, with what must come first done: an object for an entry
+ *   that has none, a shadow in front of one that needs a copy when prot has write.
+ * Conditions: the map is not held; on KERN_SUCCESS, and only then, it is held to read.
+ * Errors: KERN_INVALID_ADDRESS: nothing there; KERN_PROTECTION_FAILURE; KERN_RESOURCE_SHORTAGE.
+ */
+kern_return_t vm_map_lookup_fault(struct vm_map *map, uint64_t va, vm_prot_t prot,
+				  struct vm_map_lookup *out);
+/* True, and the map is held to read: no entry changed since version. False: it is not held, look up again. */
+bool vm_map_verify(struct vm_map *map, uint64_t version);
+
 /* An empty map with a pmap; +1. NULL: no memory. */
 struct vm_map *vm_map_create(void);
 void vm_map_reference(struct vm_map *map);
@@ -85,7 +120,7 @@ struct pmap *vm_map_pmap(const struct vm_map *map);
 
 /*
  * Addresses and sizes below come as users give them: a range is rounded outwards to pages, one that wraps or
- * leaves the map is KERN_INVALID_ADDRESS. All take the map's mutex: thread context, no spin lock held.
+ * leaves the map is KERN_INVALID_ADDRESS. All take the map's lock: thread context, no spin lock held.
  * What has no memory for its own bookkeeping changes nothing and returns KERN_RESOURCE_SHORTAGE.
  */
 

@@ -2,7 +2,7 @@
 /*
  * vm_map_access.c - the kernel reads and writes the memory of any map, through the direct map.
  *
- * Interface: vm_map.h. A page at a time, each under the map's mutex; nothing is mapped.
+ * Interface: vm_map.h. A page at a time, each with the map held to read; nothing is mapped.
  */
 #include <base/string.h>
 
@@ -15,17 +15,13 @@ struct piece {
 	const void *src;  /* NULL: a read */
 };
 
-static kern_return_t access_locked(struct vm_map *map, const struct piece *p, struct vm_resolved *r)
+/* The map is held to read, and e is ready. */
+static kern_return_t access_locked(struct vm_map *map, struct vm_map_entry *e, const struct piece *p,
+				   struct vm_resolved *r)
 {
 	uint64_t in_page = p->address & PAGE_MASK;
-	vm_prot_t prot = p->src != NULL ? VM_PROT_WRITE : VM_PROT_READ;
-	struct vm_map_entry *e = vm_map_lookup(map, p->address);
 	kern_return_t kr;
 
-	if (e == NULL)
-		return KERN_INVALID_ADDRESS;
-	if ((e->protection & prot) == 0)
-		return KERN_PROTECTION_FAILURE;
 	kr = vm_map_resolve_locked(e, p->address - in_page,
 				   p->src != NULL ? VM_ACCESS_WRITE : VM_ACCESS_PEEK, r);
 	if (kr != KERN_SUCCESS)
@@ -46,15 +42,40 @@ static kern_return_t access_locked(struct vm_map *map, const struct piece *p, st
 	return KERN_SUCCESS;
 }
 
+/* On success the map is held to read. */
+static kern_return_t find_entry(struct vm_map *map, const struct piece *p, struct vm_map_entry **e)
+{
+	struct vm_map_lookup l = { 0 };
+	kern_return_t kr = KERN_SUCCESS;
+
+	if (p->src != NULL) {
+		kr = vm_map_lookup_fault(map, p->address, VM_PROT_WRITE, &l);
+		*e = l.entry;
+		return kr;
+	}
+	vm_map_lock_read(map);
+	*e = vm_map_lookup(map, p->address);
+	if (*e == NULL)
+		kr = KERN_INVALID_ADDRESS;
+	else if (((*e)->protection & VM_PROT_READ) == 0)
+		kr = KERN_PROTECTION_FAILURE;
+	if (kr != KERN_SUCCESS)
+		vm_map_unlock_read(map);
+	return kr;
+}
+
 static kern_return_t access_piece(struct vm_map *map, const struct piece *p)
 {
+	struct vm_map_entry *e;
 	struct vm_resolved r;
 	kern_return_t kr;
 
 	do {
-		mutex_lock(&map->lock);
-		kr = access_locked(map, p, &r);
-		mutex_unlock(&map->lock);
+		kr = find_entry(map, p, &e);
+		if (kr != KERN_SUCCESS)
+			return kr;
+		kr = access_locked(map, e, p, &r);
+		vm_map_unlock_read(map);
 		if (kr != VM_OBJECT_WAIT)
 			return kr;
 		kr = vm_object_wait(&r);

@@ -10,7 +10,7 @@
  * Invariants:
  *   C1 the entries follow each other without a gap from 0 to the last byte's page.
  *   C2 a page whose bit in `wired` is set is resident and wired once for this copy.
- * Locking: none of its own (one owner); map mutex -> object locks while in and out.
+ * Locking: none of its own (one owner); map lock -> object locks while in and out.
  */
 #include <vm/vm_map_copy.h>
 
@@ -305,9 +305,9 @@ static kern_return_t copyin_virtual(struct copyin *in)
 
 	do {
 		list_init(&in->entries);
-		mutex_lock(&in->map->lock);
+		vm_map_lock(in->map);
 		kr = copyin_locked(in);
-		mutex_unlock(&in->map->lock);
+		vm_map_unlock(in->map);
 		if (kr == KERN_SUCCESS)
 			return kr;
 		entries_free(&in->entries);
@@ -397,7 +397,7 @@ kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct
 		return KERN_SUCCESS;
 	}
 	vm_map_copy_unwire(copy);
-	mutex_lock(&map->lock);
+	vm_map_lock(map);
 	kr = vm_map_place_locked(map, 0, span(copy), 0, VM_FLAGS_ANYWHERE, &base);
 	if (kr == KERN_SUCCESS) {
 		LIST_FOR_EACH_SAFE(l, next, &copy->entries) {
@@ -414,7 +414,7 @@ kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct
 		}
 		*addr = base + copy->first;
 	}
-	mutex_unlock(&map->lock);
+	vm_map_unlock(map);
 	if (kr == KERN_SUCCESS)
 		vm_map_copy_discard(copy);
 	return kr;
@@ -449,7 +449,7 @@ static mach_vm_size_t overwrite_by_entries(struct vm_map *map, uint64_t addr, st
 	if (whole < REPLACE_MIN || copy->first != 0 || (addr & PAGE_MASK) != 0)
 		return 0;
 	vm_map_copy_unwire(copy);
-	mutex_lock(&map->lock);
+	vm_map_lock(map);
 	e = vm_map_lookup(map, addr);
 	if (replaceable(e, addr, addr + whole) && (e->protection & VM_PROT_WRITE) != 0 &&
 	    vm_map_clip_range(map, addr, addr + whole) == KERN_SUCCESS) {
@@ -469,7 +469,7 @@ static mach_vm_size_t overwrite_by_entries(struct vm_map *map, uint64_t addr, st
 			vm_map_tree_insert(map, e);
 		}
 	}
-	mutex_unlock(&map->lock);
+	vm_map_unlock(map);
 	return done;
 }
 

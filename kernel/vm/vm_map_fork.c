@@ -6,7 +6,7 @@
  * How an object is copied: plain anonymous memory lazily on both sides (needs_copy: whoever writes first puts a
  *   shadow in front of its entry); memory that several maps write by sinking its pages below the shared object; wired
  *   memory and what a pager backs at once, page by page.
- * Locking: never two maps' mutexes at once: vm_map_remap collects entries from the source, then inserts them.
+ * Locking: never two maps' locks at once: vm_map_remap collects entries from the source, then inserts them.
  */
 #include "vm_map_internal.h"
 
@@ -131,9 +131,9 @@ kern_return_t vm_map_fork(struct vm_map *parent, struct vm_map **out)
 		child = vm_map_create();
 		if (child == NULL)
 			return KERN_RESOURCE_SHORTAGE;
-		mutex_lock(&parent->lock);
+		vm_map_lock(parent);
 		kr = fork_locked(parent, child, &r);
-		mutex_unlock(&parent->lock);
+		vm_map_unlock(parent);
 		if (kr == KERN_SUCCESS) {
 			*out = child;
 			return KERN_SUCCESS;
@@ -195,9 +195,9 @@ static kern_return_t extract(struct vm_map *source, uint64_t start, uint64_t end
 	do {
 		*x = (struct extract){ .protection = VM_PROT_ALL, .max_protection = VM_PROT_ALL };
 		list_init(&x->entries);
-		mutex_lock(&source->lock);
+		vm_map_lock(source);
 		kr = extract_locked(source, start, end, copy, x, &r);
-		mutex_unlock(&source->lock);
+		vm_map_unlock(source);
 		if (kr == KERN_SUCCESS)
 			return kr;
 		extract_free(x);
@@ -226,7 +226,7 @@ kern_return_t vm_map_remap(struct vm_map *map, mach_vm_address_t *address, mach_
 	if (kr != KERN_SUCCESS)
 		return kr;
 	size = end - start;
-	mutex_lock(&map->lock);
+	vm_map_lock(map);
 	kr = vm_map_place_locked(map, *address, size, mask, flags, &start);
 	if (kr == KERN_SUCCESS) {
 		LIST_FOR_EACH_SAFE(l, next, &x.entries) {
@@ -242,7 +242,7 @@ kern_return_t vm_map_remap(struct vm_map *map, mach_vm_address_t *address, mach_
 		*protection = x.protection;
 		*max_protection = x.max_protection;
 	}
-	mutex_unlock(&map->lock);
+	vm_map_unlock(map);
 	extract_free(&x);
 	return kr;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* vm_map_internal.h - between the files of the map (vm_map*.c, vm_fault.c, vm_map_copy.c). */
+/* vm_map_internal.h - between the files of the map (vm_map*.c, vm_fault.c). */
 #pragma once
 
 #include <machine/pmap.h>
 #include <vm/vm_map.h>
 #include <vm/vm_object.h>
 
-/* ---- vm_map_tree.c: all with the mutex held ---- */
+/* ---- vm_map_tree.c: all with the map held (to write, for what changes it) ---- */
 
 struct vm_map_entry *vm_map_first(const struct vm_map *map);
 struct vm_map_entry *vm_map_next(const struct vm_map *map, const struct vm_map_entry *e);
@@ -42,18 +42,25 @@ kern_return_t vm_map_place_locked(struct vm_map *map, uint64_t address, uint64_t
 /* Join entries around [start, end) that continue each other. */
 void vm_map_simplify_locked(struct vm_map *map, uint64_t start, uint64_t end);
 
-/* ---- vm_fault.c ---- */
+/* ---- vm_map_lookup.c: with the map held to write, but for _ready ---- */
 
-/*
- * Find the page of va in entry e for access, doing what must come first: a shadow before the first write, an object
- * before the first touch. Protection is not looked at. As vm_object_resolve, and KERN_INVALID_ADDRESS for a device.
- */
-kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm_access access,
-				    struct vm_resolved *r);
 /* The entry gets an object if it has none. */
 kern_return_t vm_map_entry_object(struct vm_map_entry *e);
 /* The entry's object may be written through it: a shadow is put in front if needed. */
 kern_return_t vm_map_entry_unshare(struct vm_map_entry *e);
+/* Can e be read, or written, without a change to it? */
+bool vm_map_entry_ready(const struct vm_map_entry *e, bool write);
+/* Make it so. KERN_RESOURCE_SHORTAGE. */
+kern_return_t vm_map_entry_prepare(struct vm_map_entry *e, bool write);
+
+/* ---- vm_fault.c ---- */
+
+/*
+ * The map is held to write, or e is ready. Find the page of va in entry e for access, doing what must come first: a shadow before the first write, an object
+ * before the first touch. Protection is not looked at. As vm_object_resolve, and KERN_INVALID_ADDRESS for a device.
+ */
+kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm_access access,
+				    struct vm_resolved *r);
 /* Map the page r (locked) at va; on failure no older page is left mapped there. */
 kern_return_t vm_map_enter_page_locked(struct vm_map *map, const struct vm_map_entry *e, uint64_t va,
 				       const struct vm_resolved *r, bool wired);

@@ -6,7 +6,7 @@
  * Each entry carries a random priority; a parent's is never lower than its children's, so the
  *   tree's shape is that of a random tree, whatever the order of insertion. max_gap (M5) finds free space
  *   without a walk over the entries.
- * Locking: the map's mutex (or a map that nobody else knows).
+ * Locking: the map's lock (or a map that nobody else knows).
  */
 #include "vm_map_internal.h"
 
@@ -147,15 +147,15 @@ void vm_map_tree_remove(struct vm_map *map, struct vm_map_entry *e)
 	list_remove(&e->link);
 	map->entry_count--;
 	map->size -= e->end - e->start;
-	if (map->hint == e)
-		map->hint = NULL;
+	if (atomic_load_explicit(&map->hint, memory_order_relaxed) == e)
+		atomic_store_explicit(&map->hint, NULL, memory_order_relaxed);
 	update_up(parent);
 	vm_map_tree_gap_changed(map, next);
 }
 
 struct vm_map_entry *vm_map_lookup_after(struct vm_map *map, uint64_t address)
 {
-	struct vm_map_entry *e = map->hint, *found = NULL;
+	struct vm_map_entry *e = atomic_load_explicit(&map->hint, memory_order_relaxed), *found = NULL;
 
 	if (e != NULL && address >= e->start && address < e->end)
 		return e;
@@ -170,7 +170,7 @@ struct vm_map_entry *vm_map_lookup_after(struct vm_map *map, uint64_t address)
 		}
 	}
 	if (found != NULL)
-		map->hint = found;
+		atomic_store_explicit(&map->hint, found, memory_order_relaxed);
 	return found;
 }
 

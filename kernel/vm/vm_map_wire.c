@@ -2,7 +2,7 @@
 /*
  * vm_map_wire.c - wiring: pages that are resident and stay mapped.
  *
- * Interface: vm_map.h vm_map_wire (M4). A pass over the range runs under one hold of the map's mutex: it
+ * Interface: vm_map.h vm_map_wire (M4). A pass over the range runs under one hold of the map's lock: it
  *   wires all pages or undoes what it did, so nobody sees a range wired in part. If a page must be waited for, the
  *   pass is undone, waits, and begins again. Wired pages are the top object's own, whatever the protection, so
  *   that no copy-on-write ever puts another page in their place.
@@ -124,9 +124,9 @@ kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm
 	if (kr != KERN_SUCCESS || start == end)
 		return kr;
 	do {
-		mutex_lock(&map->lock);
+		vm_map_lock(map);
 		kr = wire_locked(map, start, end, protection, &r);
-		mutex_unlock(&map->lock);
+		vm_map_unlock(map);
 		if (kr != VM_OBJECT_WAIT)
 			return kr;
 		kr = vm_object_wait(&r);

@@ -42,6 +42,7 @@ IPC: list[str] = [
 # The doubles for VM's tests: the real page allocator and zones run on an arena.
 VM_HOST: list[str] = [
     "kernel/kern/kalloc.c",
+    "kernel/sched/rwlock.c",
     "kernel/vm/vm_page.c",
     "tests/unit/host/mutex.c",
     "tests/unit/host/print.c",
@@ -57,6 +58,7 @@ VM: list[str] = [
     "kernel/vm/vm_map_access.c",
     "kernel/vm/vm_map_copy.c",
     "kernel/vm/vm_map_fork.c",
+    "kernel/vm/vm_map_lookup.c",
     "kernel/vm/vm_map_tree.c",
     "kernel/vm/vm_map_wire.c",
     "kernel/vm/vm_object.c",
@@ -126,6 +128,7 @@ UNIT: dict[str, list[str]] = {
     "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *ROCE, *(s for s in NETIPC if s not in ROCE)],
     "ipc_wait": ["tests/unit/ipc/wait_test.c", *IPC],
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
+    "rwlock": ["kernel/sched/rwlock.c", "tests/unit/sched/rwlock_test.c", *HOST],
     "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
@@ -152,6 +155,7 @@ LINK: dict[str, str] = {
 TSAN: list[str] = [
     "host",
     *(name for name in UNIT if name.startswith(("ipc_", "vm_"))),
+    "rwlock",
 ]
 
 # Kernel code on the host sees tests/unit/host/include/machine in place of the machine's headers.
