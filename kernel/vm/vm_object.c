@@ -42,6 +42,12 @@ struct vm_object *vm_object_create(uint64_t size)
 	o->buckets = o->buckets_inline;
 	o->bucket_mask = VM_OBJECT_BUCKETS_INLINE - 1;
 	waitq_init(&o->page_wait);
+	waitq_init(&o->event_wait);
+	list_init(&o->syncs);
+	list_init(&o->hash_link);
+	list_init(&o->cache_link);
+	o->internal = o->alive = true;
+	o->cluster_size = PAGE_SIZE;
 	return o;
 }
 

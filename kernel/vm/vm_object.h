@@ -14,7 +14,7 @@
  *   O4 a mapping of a page is entered under the lock of the page's object.
  *   O5 who makes a page busy holds a reference on its object and counts in paging_in_progress.
  * Locking: [o] object lock, a spin lock; the order is down the shadow chain, then the pmap's, then
- *   the page free lock. [I] immutable.
+ *   the page free lock. [I] immutable. [c] the lock of the pager table (vm_object_cache.c), taken before an object's.
  * References: an entry, a shadowing object, a map copy and a waiter each hold one.
  * After: Rashid et al., "Machine-independent virtual memory management ..." (ASPLOS 1987).
  */
@@ -51,10 +51,35 @@ struct vm_object {
 	enum pmap_cache cache;        /* [I] */
 	uint64_t device_phys;         /* [I] */
 
-	/* The pager's seam: set for objects of an external pager. */
-	struct ipc_port *pager;         /* [o] send right to its port, or NULL */
-	struct ipc_port *pager_control; /* [o] the kernel's port for it */
+	/*
+	 * The pager. An internal object gets one (the default pager's) when its first page is paged out; the others are
+	 * made for one (vm/memory_object.h). Until `ready` nothing is asked of it; when it is not `alive` any more (its
+	 * port died, or it destroyed the object) what is not resident is a memory error.
+	 */
+	struct ipc_port *pager;         /* [o] send right to the memory object, or NULL: none */
+	struct ipc_port *pager_control; /* [o] the kernel's port for it: its receive right, and a send right */
+	struct ipc_port *pager_name;    /* [o] the name port, as above */
 	uint64_t paging_offset;         /* [o] of this object in the pager's */
+	uint64_t *paged_out;            /* [o] internal: a bit for each page that its pager may have; NULL: none */
+	uint64_t pager_timeout_ns;      /* [o] how long a fault waits for an answer; 0: the node's default */
+	uint32_t cluster_size;          /* [o] bytes asked for at once, a power of two >= PAGE_SIZE */
+	uint8_t copy_strategy;          /* [o] MEMORY_OBJECT_COPY_* */
+	bool internal;                  /* [I] the kernel's own memory: anonymous, or a copy of something */
+	bool temporary;                 /* [o] not returned to the pager when it ends */
+	bool can_persist;               /* [o] kept in the cache when nobody names it */
+	bool pager_created;             /* [o] internal: the default pager was told, or is being told */
+	bool pager_ready;               /* [o] the pager has set the attributes */
+	bool alive;                     /* [o] requests may be made */
+	bool terminating;               /* [o] the last reference is gone */
+	bool cached;                    /* [c] without references, in the cache */
+	bool is_copy;                   /* [o] shadow->copy is this object */
+	bool sequential;                /* [o] the last requests followed each other */
+	uint64_t last_request;          /* [o] offset that they reached */
+	struct vm_object *copy;         /* [o] where pages are pushed before they change (delayed copy); not referenced */
+	struct list hash_link;          /* [c] by pager port */
+	struct list cache_link;         /* [c] of the cache, oldest first */
+	struct list syncs;              /* [o] memory_object_synchronize under way */
+	struct waitq event_wait;        /* [o] who waits for ready, for a sync */
 };
 
 /* How vm_object_resolve looks for a page. */

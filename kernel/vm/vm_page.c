@@ -175,7 +175,8 @@ static void page_reset(struct vm_page *p)
 	p->hash_next = NULL;
 	p->wire_count = 1;
 	p->pmap_bits = 0;
-	p->busy = p->wanted = p->absent = p->error = p->dirty = p->precious = false;
+	p->busy = p->wanted = p->absent = p->error = p->dirty = p->precious = p->laundry = false;
+	p->page_lock = p->unlock_request = 0;
 }
 
 struct vm_page *vm_page_grab_contiguous(unsigned order)

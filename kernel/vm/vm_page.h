@@ -31,11 +31,14 @@ struct vm_page {
 	bool free;                 /* [f] a byte of its own: the bits below change under another lock */
 	bool busy : 1;             /* [o] in transit: nobody else may touch it */
 	bool wanted : 1;           /* [o] someone sleeps until it is not busy */
-	bool absent : 1;           /* [o] asked of the pager */
-	bool error : 1;            /* [o] pager said it has none */
+	bool absent : 1;           /* [o] busy: asked of the pager; not busy: the pager has none, look further down */
+	bool error : 1;            /* [o] the pager failed; the next fault asks again */
 	bool dirty : 1;            /* [o] modified since last cleaned (with pmap's bit) */
-	bool precious : 1;         /* [o] */
-	bool fictitious : 1;
+	bool precious : 1;         /* [o] the pager keeps no copy: give it back even if clean */
+	bool laundry : 1;          /* [o] on its way to a pager: vm_page_release tells pageout that it is clean */
+	bool fictitious : 1;       /* [I] no frame (phys is ~0): holds the place of one that was asked for */
+	uint8_t page_lock;         /* [o] VM_PROT_* that the pager forbids */
+	uint8_t unlock_request;    /* [o] VM_PROT_* that it was asked to allow again */
 };
 
 /* At boot: take the frames of boot_info; panics if there are too few. */
