@@ -122,6 +122,7 @@ static struct slab *slab_grab(struct zone *z)
 		if (p == NULL)
 			return NULL;
 	}
+	vm_page_set_owner(p, z->order, PAGE_OWNER_ZONE, (uintptr_t)z);
 	s = vm_page_virt(p);
 	VERIFY(((uintptr_t)s & ((PAGE_SIZE << z->order) - 1)) == 0);
 	*s = (struct slab){ .zone = z, .magic = SLAB_MAGIC };
@@ -321,6 +322,7 @@ __attribute__((noinline)) void *kalloc(size_t size)
 	}
 	if (p == NULL)
 		return NULL;
+	vm_page_set_owner(p, order, PAGE_OWNER_KALLOC, size);
 	atomic_fetch_add_explicit(&large_in_use, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&large_pages, 1UL << order, memory_order_relaxed);
 	return vm_page_virt(p);

@@ -6,4 +6,5 @@
 #define KERNEL_STACK_BYTES (16 * 1024)
 #define TASK_NAME_MAX 32
 #define RESERVED_PAGES 512 /* the last free frames are the kernel's: no user memory is made of them */
+#define PRIVILEGED_PAGES 192 /* of them, the last are for threads that free memory (thread.vm_privilege) */
 #define MIN_MEMORY_BYTES (24UL << 20) /* less than this stops the boot with a sentence */

@@ -64,6 +64,7 @@ struct thread {
 	uint64_t user_ns, system_ns;        /* [o] time on a CPU: all of a user thread's in user_ns */
 	void (*start)(void *);              /* [I] a kernel thread's function */
 	void *start_arg;                    /* [I] */
+	bool vm_privilege;                  /* [o] it frees memory: it may take the last frames, and never waits for one */
 	uint64_t tid;                       /* [I] for the Linux personality and traces */
 	uint64_t clear_child_tid;           /* [o] Linux set_tid_address, 0: none */
 	uint64_t futex_address;             /* lock of its futex bucket: what it waits on */

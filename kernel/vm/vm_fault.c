@@ -10,7 +10,11 @@
  */
 #include <vm/vm_fault.h>
 
+#include <kern/limits.h>
+
 #include "vm_map_internal.h"
+
+#define SHORTAGES_MAX 16U /* a fault waits for kernel memory so often */
 
 kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm_access access,
 				    struct vm_resolved *r)
@@ -80,18 +84,23 @@ kern_return_t vm_fault(struct vm_map *map, uint64_t va, vm_prot_t prot)
 {
 	struct vm_map_lookup l;
 	struct vm_resolved r;
+	unsigned shortages = 0;
 	kern_return_t kr;
 
 	va &= ~PAGE_MASK;
 	do {
 		kr = vm_map_lookup_fault(map, va, prot, &l);
-		if (kr != KERN_SUCCESS)
+		if (kr == KERN_SUCCESS) {
+			kr = fault_looked_up(map, va, prot, &l, &r);
+			vm_map_unlock_read(map);
+		}
+		if (kr == KERN_RESOURCE_SHORTAGE && shortages++ < SHORTAGES_MAX &&
+		    vm_page_free_count() <= RESERVED_PAGES)
+			kr = vm_page_wait(); /* for a page table or the like */
+		else if (kr == VM_OBJECT_WAIT)
+			kr = vm_object_wait(&r);
+		else
 			return kr;
-		kr = fault_looked_up(map, va, prot, &l, &r);
-		vm_map_unlock_read(map);
-		if (kr != VM_OBJECT_WAIT)
-			return kr;
-		kr = vm_object_wait(&r);
 	} while (kr == KERN_SUCCESS);
 	return kr;
 }

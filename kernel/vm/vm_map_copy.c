@@ -142,11 +142,15 @@ static kern_return_t append_physical(struct vm_map_copy *c, const struct source 
 		return KERN_RESOURCE_SHORTAGE;
 	list_add_tail(&c->entries, &e->link);
 	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-		struct vm_page *p = s->map != NULL ? vm_page_grab_user() : vm_page_grab();
-		kern_return_t kr;
+		struct vm_page *p;
+		kern_return_t kr = KERN_SUCCESS;
 
+		if (s->map != NULL)
+			kr = vm_page_grab_user_wait(&p);
+		else
+			p = vm_page_grab();
 		if (p == NULL)
-			return KERN_RESOURCE_SHORTAGE;
+			return kr != KERN_SUCCESS ? kr : KERN_RESOURCE_SHORTAGE;
 		kr = fill_page(c, s, at, vm_page_virt(p));
 		if (kr != KERN_SUCCESS) {
 			vm_page_release(p);
@@ -577,7 +581,7 @@ kern_return_t vm_map_copy_wire_page(struct vm_map_copy *copy, mach_vm_size_t off
 	bit = 1UL << (index % 64);
 	if ((copy->wired[index / 64] & bit) == 0) {
 		copy->wired[index / 64] |= bit;
-		r.page->wire_count++;
+		vm_page_wire_locked(r.page);
 	}
 	*out = r.page;
 	spin_unlock(&r.object->lock);
@@ -590,7 +594,7 @@ static void unwire_index(struct vm_map_copy *c, uint64_t index)
 	kern_return_t kr = copy_page(c, index << PAGE_SHIFT, VM_ACCESS_PEEK, &r);
 
 	VERIFY(kr == KERN_SUCCESS && r.page != NULL && r.page->wire_count != 0); /* C2 */
-	r.page->wire_count--;
+	vm_page_unwire_locked(r.page);
 	spin_unlock(&r.object->lock);
 }
 

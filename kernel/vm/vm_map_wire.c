@@ -24,7 +24,7 @@ static void unwire_pages(struct vm_map_entry *e, uint64_t end)
 	for (uint64_t va = e->start; va < end; va += PAGE_SIZE) {
 		struct vm_resolved r = resident_page(e, va);
 
-		r.page->wire_count--;
+		vm_page_unwire_locked(r.page);
 		spin_unlock(&r.object->lock);
 	}
 }
@@ -50,7 +50,7 @@ static kern_return_t wire_entry(struct vm_map *map, struct vm_map_entry *e, stru
 		if (kr == KERN_SUCCESS) {
 			kr = vm_map_enter_page_locked(map, e, va, r, true);
 			if (kr == KERN_SUCCESS)
-				r->page->wire_count++;
+				vm_page_wire_locked(r->page);
 			spin_unlock(&r->object->lock);
 		}
 		if (kr != KERN_SUCCESS) {

@@ -90,6 +90,8 @@ static void page_remove_locked(struct vm_object *o, struct vm_page *page)
 
 	while (*at != page)
 		at = &(*at)->hash_next;
+	vm_page_unqueue_locked(page);
+	vm_page_laundry_done_locked(page);
 	*at = page->hash_next;
 	page->hash_next = NULL;
 	list_remove(&page->object_link);
@@ -111,7 +113,10 @@ void vm_object_page_move_locked(struct vm_object *to, struct vm_page *page, uint
 
 	page_remove_locked(page->object, page);
 	vm_object_page_insert_locked(to, page, offset);
-	page->wire_count = wired;
+	if (wired != 0) {
+		vm_page_unqueue_locked(page);
+		page->wire_count = wired;
+	}
 }
 
 /* Nobody can find o any more; interrupts get their turn every so many pages. */
@@ -202,18 +207,19 @@ void vm_object_page_insert_locked(struct vm_object *o, struct vm_page *page, uin
 	page->object = o;
 	page->offset = offset;
 	page->wire_count = 0;
+	page->owner = PAGE_OWNER_OBJECT;
 	at = bucket_of(o, offset);
 	page->hash_next = *at;
 	*at = page;
 	list_add_tail(&o->pages, &page->object_link);
 	o->resident++;
+	vm_page_activate_locked(page);
 }
 
 void vm_object_take_pages_locked(struct vm_object *to, struct vm_object *from)
 {
 	KASSERT(to->resident == 0 && to->buckets == to->buckets_inline);
-	LIST_FOR_EACH(l, &from->pages)
-		container_of(l, struct vm_page, object_link)->object = to;
+	vm_page_set_object_locked(&from->pages, to);
 	list_splice_tail(&to->pages, &from->pages);
 	to->resident = from->resident;
 	if (from->buckets == from->buckets_inline) {
@@ -288,6 +294,8 @@ kern_return_t vm_object_wait(struct vm_resolved *r)
 	enum wait_result result = WAIT_WOKEN;
 	struct vm_page *p;
 
+	if (o == NULL)
+		return vm_page_wait();
 	spin_lock(&o->lock);
 	p = vm_object_page_lookup_locked(o, r->offset);
 	if (p != NULL && p->busy) {

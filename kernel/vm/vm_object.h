@@ -93,7 +93,7 @@ enum vm_access {
 #define VM_OBJECT_WAIT (KERN_RETURN_MAX + 1)
 
 struct vm_resolved {
-	struct vm_object *object; /* locked, owner of page; after VM_OBJECT_WAIT: a reference, not locked */
+	struct vm_object *object; /* locked, owner of page; after VM_OBJECT_WAIT: a reference, not locked, or NULL: memory */
 	struct vm_page *page;
 	uint64_t offset;          /* in object */
 	bool in_top;              /* page is the top's own */
@@ -126,7 +126,10 @@ void vm_object_page_done_locked(struct vm_object *o, struct vm_page *page);
  */
 kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_access access,
 				struct vm_resolved *r);
-/* Wait for what a VM_OBJECT_WAIT said. No lock held; takes its reference. KERN_SUCCESS: try again; KERN_ABORTED. */
+/*
+ * Wait for what a VM_OBJECT_WAIT said: a page, or memory. No lock held; takes its reference. KERN_SUCCESS: try again;
+ * KERN_ABORTED; KERN_RESOURCE_SHORTAGE: there will be no memory.
+ */
 kern_return_t vm_object_wait(struct vm_resolved *r);
 
 /* A new object in front of o at offset; takes the caller's reference on o. NULL: no memory, nothing taken. */

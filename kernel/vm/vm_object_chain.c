@@ -141,6 +141,13 @@ static kern_return_t wait_for_page(struct walk *w, struct vm_resolved *r)
 	return VM_OBJECT_WAIT;
 }
 
+/* No frame: vm_object_wait() of this waits for one, or says that there will be none. */
+static kern_return_t wait_for_memory(struct vm_resolved *r)
+{
+	*r = (struct vm_resolved){ 0 };
+	return VM_OBJECT_WAIT;
+}
+
 static void answer(struct vm_resolved *r, struct vm_object *o, struct vm_page *p)
 {
 	*r = (struct vm_resolved){ .object = o, .page = p };
@@ -161,7 +168,7 @@ static kern_return_t zero_fill(struct walk *w, uint64_t offset, enum vm_access a
 	p = vm_page_grab_user();
 	if (p == NULL) {
 		spin_unlock(&w->top->lock);
-		return KERN_RESOURCE_SHORTAGE;
+		return wait_for_memory(r);
 	}
 	memset(vm_page_virt(p), 0, PAGE_SIZE);
 	vm_object_page_insert_locked(w->top, p, offset);
@@ -176,7 +183,7 @@ static kern_return_t copy_up(struct walk *w, uint64_t offset, struct vm_resolved
 
 	if (p == NULL) {
 		walk_unlock(w);
-		return KERN_RESOURCE_SHORTAGE;
+		return wait_for_memory(r);
 	}
 	memcpy(vm_page_virt(p), vm_page_virt(w->page), PAGE_SIZE);
 	vm_object_page_insert_locked(w->top, p, offset);
@@ -306,12 +313,15 @@ kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64
 		if (r.page == NULL)
 			continue;
 		p = vm_page_grab_user();
-		if (p != NULL)
+		if (p != NULL) {
 			memcpy(vm_page_virt(p), vm_page_virt(r.page), PAGE_SIZE);
+			p->dirty = true;
+		}
 		spin_unlock(&r.object->lock);
 		if (p == NULL) {
+			*wait = (struct vm_resolved){ 0 }; /* for memory */
 			vm_object_deallocate(copy);
-			return KERN_RESOURCE_SHORTAGE;
+			return VM_OBJECT_WAIT;
 		}
 		spin_lock(&copy->lock);
 		vm_object_page_insert_locked(copy, p, at);

@@ -16,7 +16,9 @@
 
 #include <base/string.h>
 #include <kern/limits.h>
+#include <kern/thread.h>
 #include <machine/boot.h>
+#include <vm/vm_pageout.h>
 
 #define MAX_ORDER 10U
 
@@ -165,6 +167,7 @@ void vm_page_bootstrap(void)
 	if (total_count == 0)
 		panic("no usable memory in the %u regions of the memory map",
 		      boot_info.region_count);
+	vm_pageout_levels_set(total_count);
 }
 
 /* A frame leaves the allocator with nothing of its last user left in its page. */
@@ -177,22 +180,39 @@ static void page_reset(struct vm_page *p)
 	p->pmap_bits = 0;
 	p->busy = p->wanted = p->absent = p->error = p->dirty = p->precious = p->laundry = false;
 	p->page_lock = p->unlock_request = 0;
+	p->owner = PAGE_OWNER_KERNEL;
 }
 
-struct vm_page *vm_page_grab_contiguous(unsigned order)
+/* How many frames must stay free for others (Q2). */
+static uint64_t kept_back(void)
 {
-	struct vm_page *p;
+	return current_thread()->vm_privilege ? 0 : PRIVILEGED_PAGES;
+}
+
+static struct vm_page *grab(unsigned order, uint64_t keep)
+{
+	struct vm_page *p = NULL;
+	bool low;
 
 	if (order > MAX_ORDER)
 		return NULL;
 	spin_lock(&free_lock);
-	p = block_alloc_locked(order);
+	if (free_count >= keep + (1UL << order))
+		p = block_alloc_locked(order);
+	low = free_count < vm_pageout_levels.low;
 	spin_unlock(&free_lock);
+	if (low)
+		vm_pageout_low();
 	if (p == NULL)
 		return NULL;
 	for (unsigned long i = 0; i < 1UL << order; i++)
 		page_reset(&p[i]);
 	return p;
+}
+
+struct vm_page *vm_page_grab_contiguous(unsigned order)
+{
+	return grab(order, kept_back());
 }
 
 struct vm_page *vm_page_grab(void)
@@ -202,7 +222,7 @@ struct vm_page *vm_page_grab(void)
 
 struct vm_page *vm_page_grab_user(void)
 {
-	return vm_page_free_count() > RESERVED_PAGES ? vm_page_grab() : NULL;
+	return grab(0, current_thread()->vm_privilege ? 0 : RESERVED_PAGES);
 }
 
 struct vm_page *vm_page_grab_zeroed(void)
@@ -221,10 +241,13 @@ void vm_page_release_contiguous(struct vm_page *p, unsigned order)
 	VERIFY(s != NULL && order <= MAX_ORDER);
 	VERIFY((p->phys & ((PAGE_SIZE << order) - 1)) == 0); /* P1 */
 	VERIFY(!p->free && p->object == NULL);
-	KASSERT(p->pv == NULL);
+	KASSERT(p->pv == NULL && p->queue == PAGE_QUEUE_NONE && !p->laundry);
+	for (unsigned long i = 0; i < 1UL << order; i++)
+		p[i].owner = PAGE_OWNER_FREE;
 	spin_lock(&free_lock);
 	block_free_locked(s, p, order);
 	spin_unlock(&free_lock);
+	vm_pageout_frames_freed();
 }
 
 void vm_page_release(struct vm_page *p)
@@ -240,4 +263,24 @@ uint64_t vm_page_free_count(void)
 uint64_t vm_page_total_count(void)
 {
 	return total_count;
+}
+
+void vm_page_set_owner(struct vm_page *p, unsigned order, enum vm_page_owner owner, uint64_t detail)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		KASSERT(!p[i].free && p[i].object == NULL);
+		p[i].owner = (uint8_t)owner;
+		p[i].offset = detail;
+	}
+}
+
+void vm_page_owner_counts(uint64_t counts[PAGE_OWNER_COUNT])
+{
+	memset(counts, 0, PAGE_OWNER_COUNT * sizeof(counts[0]));
+	for (uint32_t i = 0; i < segment_count; i++) {
+		const struct segment *s = &segments[i];
+
+		for (uint64_t n = 0; n < (s->end - s->start) >> PAGE_SHIFT; n++)
+			counts[s->pages[n].owner]++;
+	}
 }

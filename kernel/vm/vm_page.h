@@ -4,12 +4,26 @@
  *
  * Every usable frame has a struct vm_page. Free frames are in a buddy allocator; used frames belong to
  * a vm_object (object, offset) or to the kernel (kalloc, page tables, stacks, wired frames lent to netipc).
- * Lock key: [o] lock of its object, [f] free list lock, [p] pmap's pv lock, [I] immutable.
+ *
+ * An object's page that may be paged out is on the active or the inactive queue (vm_page_queue.c); one that is wired
+ * or on its way to a pager is on none:
+ *
+ *     free --grab--> nobody's --insert--> active <--refault-- inactive --clean--> free
+ *                                           \ \______scan_____^   \--dirty--> laundry --pager took it--> free
+ *                                            wired
+ * Invariants:
+ *   Q1 a page on a queue has an object, wire_count 0, and is not laundry; page->object of such a page changes under
+ *      its object's and the queue lock only, so that who holds the queue lock may try its object's lock.
+ *   Q2 frames are handed out by need: the last RESERVED_PAGES to no user memory, the last PRIVILEGED_PAGES only to
+ *      threads that free memory (thread.vm_privilege).
+ * Lock key: [o] lock of its object, [q] the queue lock, [f] free list lock, [p] pmap's pv lock, [I] immutable.
+ * Lock order: object -> queue -> free list.
  */
 #pragma once
 
 #include <base/list.h>
 #include <kern/lock.h>
+#include <mach/kern_return.h>
 #include <machine/pmap.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,8 +31,24 @@
 struct vm_object;
 struct pv_entry;
 
+enum vm_page_queue { PAGE_QUEUE_NONE = 0, PAGE_QUEUE_ACTIVE, PAGE_QUEUE_INACTIVE };
+
+/* Whose a frame is; vm_page_audit() of the debug kernel checks what can be checked of it. */
+enum vm_page_owner {
+	PAGE_OWNER_FREE = 0,
+	PAGE_OWNER_KERNEL,  /* grabbed, nothing more said */
+	PAGE_OWNER_OBJECT,  /* object and offset say where */
+	PAGE_OWNER_ZONE,    /* a slab; offset is the struct zone */
+	PAGE_OWNER_KALLOC,  /* a large block */
+	PAGE_OWNER_TABLE,   /* of a pmap */
+	PAGE_OWNER_STACK,
+	PAGE_OWNER_DEVICE,  /* rings and buffers that a device reads and writes */
+	PAGE_OWNER_NET,     /* wired for netipc */
+	PAGE_OWNER_COUNT
+};
+
 struct vm_page {
-	struct list queue_link;    /* free list or active/inactive queue */
+	struct list queue_link;    /* [f] free list, or [q] active/inactive queue */
 	struct list object_link;   /* [o] */
 	struct vm_page *hash_next; /* [o] */
 	struct vm_object *object;  /* [o] NULL: the kernel's */
@@ -29,13 +59,15 @@ struct vm_page {
 	uint8_t order;             /* [f] buddy order while free */
 	uint8_t pmap_bits;         /* [p] referenced, modified: said by mappings that are gone */
 	bool free;                 /* [f] a byte of its own: the bits below change under another lock */
+	uint8_t queue;             /* [q] enum vm_page_queue */
+	uint8_t owner;             /* [f] enum vm_page_owner */
 	bool busy : 1;             /* [o] in transit: nobody else may touch it */
 	bool wanted : 1;           /* [o] someone sleeps until it is not busy */
 	bool absent : 1;           /* [o] busy: asked of the pager; not busy: the pager has none, look further down */
 	bool error : 1;            /* [o] the pager failed; the next fault asks again */
 	bool dirty : 1;            /* [o] modified since last cleaned (with pmap's bit) */
 	bool precious : 1;         /* [o] the pager keeps no copy: give it back even if clean */
-	bool laundry : 1;          /* [o] on its way to a pager: vm_page_release tells pageout that it is clean */
+	bool laundry : 1;          /* [o] its bytes are on their way to a pager; counted, on no queue (Q1) */
 	bool fictitious : 1;       /* [I] no frame (phys is ~0): holds the place of one that was asked for */
 	uint8_t page_lock;         /* [o] VM_PROT_* that the pager forbids */
 	uint8_t unlock_request;    /* [o] VM_PROT_* that it was asked to allow again */
@@ -56,6 +88,43 @@ void vm_page_release_contiguous(struct vm_page *p, unsigned order);
 struct vm_page *vm_page_of_phys(uint64_t phys);
 uint64_t vm_page_free_count(void);
 uint64_t vm_page_total_count(void);
+/* Say whose the 2^order frames are that were grabbed just now; detail: the zone of a slab, else 0. */
+void vm_page_set_owner(struct vm_page *p, unsigned order, enum vm_page_owner owner, uint64_t detail);
+/* Frames by owner, for vm_page_audit, ddb and tests. */
+void vm_page_owner_counts(uint64_t counts[PAGE_OWNER_COUNT]);
+
+/* ---- vm_page_queue.c: all with the lock of the page's object held ---- */
+
+/* Put the page on the active (inactive) queue, at its end; nothing if it is wired, laundry, or fictitious. */
+void vm_page_activate_locked(struct vm_page *p);
+void vm_page_deactivate_locked(struct vm_page *p);
+/* Off its queue, if it is on one. */
+void vm_page_unqueue_locked(struct vm_page *p);
+/* One more, or one fewer, reason to keep it resident. */
+void vm_page_wire_locked(struct vm_page *p);
+void vm_page_unwire_locked(struct vm_page *p);
+/* It goes to a pager (off the queues, counted) until vm_page_laundry_done_locked, or until it is freed. */
+void vm_page_laundry_locked(struct vm_page *p);
+void vm_page_laundry_done_locked(struct vm_page *p);
+/* The pages of one object all become another's: page->object under the queue lock (Q1). Both objects are locked. */
+void vm_page_set_object_locked(struct list *pages, struct vm_object *o);
+/* The page at the head of a queue whose object could be locked (it is, on return), or NULL. Looks at up to tries pages. */
+struct vm_page *vm_page_queue_head_lock(enum vm_page_queue queue, unsigned tries);
+uint64_t vm_page_queue_count(enum vm_page_queue queue);
+uint64_t vm_page_laundry_count(void);
+uint64_t vm_page_wired_count(void); /* of objects' pages; the kernel's own are not in it */
+
+/* ---- vm_page_wait.c ---- */
+
+/*
+ * Purpose: wait until there are frames for user memory again.
+ * Conditions: thread context, nothing locked; abortable (D6). A thread with vm_privilege never waits.
+ * Returns KERN_SUCCESS: try again; KERN_ABORTED; KERN_RESOURCE_SHORTAGE: there will be none (nothing can be paged
+ *   out), or no pageout daemon runs.
+ */
+kern_return_t vm_page_wait(void);
+/* A frame for user memory, waiting for it; *out NULL unless KERN_SUCCESS. */
+kern_return_t vm_page_grab_user_wait(struct vm_page **out);
 
 static inline void *vm_page_virt(const struct vm_page *p)
 {

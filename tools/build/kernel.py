@@ -117,6 +117,8 @@ SOURCES: list[str] = [
     "kernel/vm/vm_object.c",
     "kernel/vm/vm_object_chain.c",
     "kernel/vm/vm_page.c",
+    "kernel/vm/vm_page_queue.c",
+    "kernel/vm/vm_page_wait.c",
     "kernel/vm/vm_user.c",
     "lib/base/crc32.c",
     "lib/base/elf.c",

@@ -44,6 +44,8 @@ VM_HOST: list[str] = [
     "kernel/kern/kalloc.c",
     "kernel/sched/rwlock.c",
     "kernel/vm/vm_page.c",
+    "kernel/vm/vm_page_queue.c",
+    "kernel/vm/vm_page_wait.c",
     "tests/unit/host/mutex.c",
     "tests/unit/host/print.c",
     "tests/unit/host/thread.c",

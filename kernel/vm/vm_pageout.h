@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_pageout.h - the pageout daemon: which page goes when.
+ *
+ * Interface for the rest of VM: vm_pageout_start at boot; everything else between vm_page*.c and vm_pageout*.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In frames. Below low the daemon runs, until target are free; user memory stops at RESERVED_PAGES (limits.h). */
+struct vm_pageout_levels {
+	uint64_t low, target;
+};
+extern struct vm_pageout_levels vm_pageout_levels;
+
+void vm_pageout_levels_set(uint64_t total);
+
+/* ---- vm_page_wait.c ---- */
+
+/* Free frames fell below vm_pageout_levels.low. Any context, any lock but the scheduler's. */
+void vm_pageout_low(void);
+/* Frames were freed: let waiting threads try again. As above. */
+void vm_pageout_frames_freed(void);
+/* The daemon: nothing can be freed; whoever waits for memory gets an error. */
+void vm_pageout_exhausted(void);
+/* The daemon sleeps until it is called (true), or until the deadline (WAIT_FOREVER: none). */
+bool vm_pageout_sleep(uint64_t deadline_ns);
+/* Threads that wait for memory. */
+uint32_t vm_pageout_waiting(void);
+
+/* ---- vm_pageout.c ---- */
+
+/* Start the daemon thread; before, who finds no memory gets an error at once. */
+void vm_pageout_start(void);
