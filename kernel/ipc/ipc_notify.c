@@ -11,6 +11,7 @@
 #include <ipc/ipc_notify.h>
 #include <ipc/ipc_space.h>
 #include <ipc/mach_msg.h>
+#include <kern/ipc_kobject.h>
 #include <mach/notify.h>
 
 _Atomic uint64_t ipc_notify_lost;
@@ -147,4 +148,5 @@ void ipc_notify_no_senders(struct ipc_port *port)
 	}
 	ip_unlock(port);
 	ipc_notify_no_senders_count(notify, mscount);
+	ipc_kobject_no_senders(port);
 }

@@ -14,6 +14,7 @@
 #include <ipc/ipc_pset.h>
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
+#include <kern/ipc_kobject.h>
 
 #include "ipc_zones.h"
 
@@ -227,6 +228,19 @@ struct ipc_port *ipc_port_copy_send(struct ipc_port *port)
 	return ip_active(port) ? ipc_port_copy_send_held(port) : IP_DEAD;
 }
 
+ipc_kobject_no_senders_t ipc_kobject_no_senders_calls[IKOT_COUNT];
+
+void ipc_kobject_no_senders(struct ipc_port *port)
+{
+	ipc_kobject_no_senders_t call;
+
+	ip_lock(port);
+	call = ip_active(port) && port->ip_srights == 0 ? ipc_kobject_no_senders_calls[port->ip_kotype] : NULL;
+	ip_unlock(port);
+	if (call != NULL)
+		call(port);
+}
+
 /* No send right is left here: the request fires unless other nodes hold rights. A reference is held. */
 static void no_senders_here(struct ipc_port *port, bool exported)
 {
@@ -244,7 +258,7 @@ static __attribute__((noinline, cold)) void last_send_right_gone(struct ipc_port
 	gone = ip_active(port) && port->ip_srights == 0;
 	exported = port->ip_exported;
 	remote = port->ip_remote;
-	requested = port->ip_nsrequest != IP_NULL;
+	requested = port->ip_nsrequest != IP_NULL || ipc_kobject_no_senders_calls[port->ip_kotype] != NULL;
 	ip_unlock(port);
 	if (!gone)
 		return;

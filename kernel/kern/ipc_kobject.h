@@ -24,6 +24,7 @@ enum ipc_kotype {
 	IKOT_DEVICE,
 	IKOT_MASTER_DEVICE,
 	IKOT_BOOT_ARCHIVE,
+	IKOT_NAMED_ENTRY, /* memory: vm/vm_named_entry.h */
 	IKOT_COUNT
 };
 
@@ -53,3 +54,13 @@ static inline void ipc_kobject_set(struct ipc_port *port, void *object, enum ipc
 	port->ip_kotype = (uint16_t)type;
 	ip_unlock(port);
 }
+
+/*
+ * What a kind of object does when no node has a send right to its port any more; NULL: nothing. Set before the first
+ * such port is made. Called with the port referenced and nothing locked, in any context (what may sleep goes to a
+ * kworker); a right may have been made meanwhile, so look at ip_srights under the port lock.
+ */
+typedef void (*ipc_kobject_no_senders_t)(struct ipc_port *port);
+extern ipc_kobject_no_senders_t ipc_kobject_no_senders_calls[IKOT_COUNT];
+/* The port has lost its last send right: tell its kind. */
+void ipc_kobject_no_senders(struct ipc_port *port);
