@@ -41,6 +41,13 @@ typedef struct {
 	mach_msg_trailer_t trailer;
 } mach_send_once_notification_t;
 
+/* The queue of the name's port had been found full, and has room. */
+typedef struct {
+	mach_msg_header_t not_header;
+	mach_port_name_t not_port;
+	mach_msg_trailer_t trailer;
+} mach_send_possible_notification_t;
+
 /* The name's right died; the notification brings one more user reference of the dead name. */
 typedef struct {
 	mach_msg_header_t not_header;

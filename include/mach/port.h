@@ -51,7 +51,10 @@ typedef mach_port_type_t *mach_port_type_array_t;
 #define MACH_PORT_TYPE_PORT_RIGHTS (MACH_PORT_TYPE_SEND_RIGHTS | MACH_PORT_TYPE_RECEIVE)
 #define MACH_PORT_TYPE_PORT_OR_DEAD (MACH_PORT_TYPE_PORT_RIGHTS | MACH_PORT_TYPE_DEAD_NAME)
 #define MACH_PORT_TYPE_ALL_RIGHTS (MACH_PORT_TYPE_PORT_OR_DEAD | MACH_PORT_TYPE_PORT_SET)
-#define MACH_PORT_TYPE_DNREQUEST 0x80000000u
+/* Not rights: which request stands for the name. */
+#define MACH_PORT_TYPE_DNREQUEST 0x80000000u         /* to be told of its death */
+#define MACH_PORT_TYPE_SPREQUEST 0x40000000u         /* also, of room in a queue that was full */
+#define MACH_PORT_TYPE_SPREQUEST_DELAYED 0x20000000u /* that only after a send with MACH_SEND_NOTIFY found it full */
 
 typedef natural_t mach_port_urefs_t;
 typedef integer_t mach_port_delta_t;

@@ -9,6 +9,7 @@
  */
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_net.h>
+#include <ipc/ipc_right.h>
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
 #include <kern/thread.h>
@@ -224,10 +225,13 @@ static __attribute__((noinline)) mach_msg_return_t take_locked(struct ipc_port *
 	return fits ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
 }
 
-static void tell_slot_freed(struct ipc_port *port, bool freed)
+/* After a message was taken; a reference of the port is held. */
+static inline void tell_slot_freed(struct ipc_port *port, bool freed)
 {
 	if (freed && ipc_net)
 		ipc_net->slot_freed(port);
+	if (atomic_load_explicit(&port->ip_sp_armed, memory_order_relaxed))
+		ipc_right_send_possible(port);
 }
 
 /*

@@ -135,6 +135,17 @@ void ipc_notify_dead_name(struct ipc_port *notify, mach_port_name_t name)
 	notification_send(kmsg);
 }
 
+void ipc_notify_send_possible(struct ipc_port *notify, mach_port_name_t name)
+{
+	struct ipc_kmsg *kmsg = notification(notify, MACH_NOTIFY_SEND_POSSIBLE,
+					     NOTIFY_SIZE(mach_send_possible_notification_t));
+
+	if (!kmsg)
+		return;
+	((mach_send_possible_notification_t *)kmsg->ikm_header)->not_port = name;
+	notification_send(kmsg);
+}
+
 void ipc_notify_no_senders(struct ipc_port *port)
 {
 	struct ipc_port *notify = IP_NULL;

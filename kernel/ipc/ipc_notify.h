@@ -19,6 +19,8 @@ void ipc_notify_no_senders_count(struct ipc_port *notify, mach_port_mscount_t ms
 /* A send-once right died unused: this is sent to its own port. */
 void ipc_notify_send_once(struct ipc_port *notify);
 void ipc_notify_dead_name(struct ipc_port *notify, mach_port_name_t name);
+/* The port of the name, whose queue was full, has room; the request is used up. */
+void ipc_notify_send_possible(struct ipc_port *notify, mach_port_name_t name);
 
 /*
  * Fire port's no-senders request if no send right is left on this node. The network glue calls it when

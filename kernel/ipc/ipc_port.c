@@ -49,6 +49,7 @@ static struct ipc_port *port_new(void)
 	waitq_init(&port->ip_senders);
 	list_init(&port->ip_psets);
 	list_init(&port->ip_requests);
+	list_init(&port->ip_request_spares);
 	return port;
 }
 
@@ -98,7 +99,13 @@ void ipc_port_clear_receiver(struct ipc_port *port, mach_msg_return_t why)
 	port->ip_seqno = 0;
 }
 
-/* Fire the dead-name requests of a dead port; list is off the port. */
+static void free_spares(struct list *spares)
+{
+	LIST_FOR_EACH_SAFE(l, tmp, spares)
+		zone_free(ipc_request_zone, container_of(l, struct ipc_request, link));
+}
+
+/* Fire the requests of a dead port, all of which ask for this; list is off the port. */
 static void fire_dead_names(struct list *requests)
 {
 	LIST_FOR_EACH_SAFE(l, tmp, requests) {
@@ -112,15 +119,19 @@ static void fire_dead_names(struct list *requests)
 /* The port, locked, dies; unlocks it. */
 static void port_die(struct ipc_port *port)
 {
-	struct list messages, requests;
+	struct list messages, requests, spares;
 	struct ipc_port *nsrequest, *pdrequest;
 	bool exported;
 
 	list_init(&messages);
 	list_init(&requests);
+	list_init(&spares);
 	port->ip_object.io_active = false;
 	list_splice_tail(&messages, &port->ip_messages);
 	list_splice_tail(&requests, &port->ip_requests);
+	list_splice_tail(&spares, &port->ip_request_spares);
+	port->ip_request_count = port->ip_request_spare_count = port->ip_request_reserve = 0;
+	port->ip_sp_armed = 0;
 	port->ip_msgcount = 0;
 	port->ip_net_queued = 0;
 	nsrequest = port->ip_nsrequest;
@@ -139,6 +150,7 @@ static void port_die(struct ipc_port *port)
 	ipc_notify_send_once(nsrequest);
 	ipc_notify_send_once(pdrequest);
 	fire_dead_names(&requests);
+	free_spares(&spares);
 	if (exported && ipc_net)
 		ipc_net->port_died(port);
 	ipc_kmsg_run_deferred();
@@ -336,26 +348,90 @@ void ipc_port_pdrequest(struct ipc_port *port, struct ipc_port *notify, struct i
 	ip_unlock(port);
 }
 
-struct ipc_request *ipc_port_dnrequest(struct ipc_port *port, mach_port_name_t name,
-				       struct ipc_port *notify)
+struct ipc_request *ipc_port_request_alloc(struct ipc_port *port, struct ipc_space *space,
+					   mach_port_name_t name, struct ipc_port *notify)
 {
-	struct ipc_request *request = zone_alloc(ipc_request_zone);
+	struct ipc_request *request;
 
 	spin_assert_held(&port->ip_object.io_lock);
-	if (!request)
-		return NULL;
-	request->notify = notify;
-	request->name = name;
+	if (list_empty(&port->ip_request_spares)) {
+		request = zone_alloc(ipc_request_zone);
+		if (!request)
+			return NULL;
+	} else {
+		request = list_first(&port->ip_request_spares, struct ipc_request, link);
+		list_remove(&request->link);
+		port->ip_request_spare_count--;
+	}
+	*request = (struct ipc_request){ .notify = notify, .space = space, .name = name };
 	list_add_tail(&port->ip_requests, &request->link);
+	port->ip_request_count++;
 	return request;
 }
 
-struct ipc_port *ipc_port_dncancel(struct ipc_port *port, struct ipc_request *request)
+void ipc_port_request_set(struct ipc_port *port, struct ipc_request *request, bool send_possible, bool armed)
+{
+	spin_assert_held(&port->ip_object.io_lock);
+	port->ip_sp_armed += (uint32_t)armed - (uint32_t)request->armed;
+	request->send_possible = send_possible;
+	request->armed = armed;
+}
+
+struct ipc_port *ipc_port_request_cancel(struct ipc_port *port, struct ipc_request *request)
 {
 	struct ipc_port *notify = request->notify;
 
-	spin_assert_held(&port->ip_object.io_lock);
+	ipc_port_request_set(port, request, false, false);
 	list_remove(&request->link);
-	zone_free(ipc_request_zone, request);
+	port->ip_request_count--;
+	if (port->ip_request_count + port->ip_request_spare_count < port->ip_request_reserve) {
+		list_add_tail(&port->ip_request_spares, &request->link);
+		port->ip_request_spare_count++;
+	} else {
+		zone_free(ipc_request_zone, request);
+	}
 	return notify;
+}
+
+kern_return_t ipc_port_request_grow(struct ipc_port *port, uint32_t size)
+{
+	struct list made;
+	uint32_t have = port->ip_request_count + port->ip_request_spare_count;
+	kern_return_t kr = KERN_SUCCESS;
+
+	list_init(&made);
+	ip_reference(port);
+	ip_unlock(port);
+	if (size > IP_REQUEST_RESERVE_MAX)
+		kr = KERN_NO_SPACE;
+	for (uint32_t n = have; kr == KERN_SUCCESS && n < size; n++) {
+		struct ipc_request *request = zone_alloc(ipc_request_zone);
+
+		if (request)
+			list_add_tail(&made, &request->link);
+		else
+			kr = KERN_NO_SPACE;
+	}
+	ip_lock(port);
+	if (kr == KERN_SUCCESS && ip_active(port)) {
+		if (port->ip_request_reserve < size)
+			port->ip_request_reserve = size;
+		while (!list_empty(&made) && port->ip_request_count + port->ip_request_spare_count < size) {
+			struct list *spare = made.next;
+
+			list_remove(spare);
+			list_add_tail(&port->ip_request_spares, spare);
+			port->ip_request_spare_count++;
+		}
+	}
+	ip_unlock(port);
+	free_spares(&made);
+	ip_release(port);
+	return kr;
+}
+
+bool ipc_port_full_locked(const struct ipc_port *port)
+{
+	return port->ip_receiver != ipc_space_kernel && !port->ip_remote &&
+	       port->ip_msgcount >= port->ip_qlimit;
 }

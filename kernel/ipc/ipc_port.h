@@ -36,6 +36,9 @@ struct ipc_port {
 	bool ip_exported;                  /* [p] other nodes hold rights */
 	bool ip_net_waiting;               /* [p] the network was refused a slot; the glue clears it */
 	bool ip_net_turn;                  /* [p] the next free slot is the network's */
+	bool ip_guarded;                   /* [p] ip_context is a guard: mach_port_guard() */
+	bool ip_strict_guard;              /* [p] and is neither shown nor changed without it */
+	bool ip_immovable_receive;         /* [p] the receive right stays in its space */
 	uint16_t ip_kotype;                /* [p] enum ipc_kotype; IKOT_NONE: a plain port */
 	struct ipc_space *_Atomic ip_receiver; /* [pa] not referenced: the space destroys its rights first */
 	void *ip_kobject;                  /* [p] what a kernel port stands for */
@@ -57,18 +60,33 @@ struct ipc_port {
 	uint32_t ip_net_queued;            /* [p] of ip_msgcount, those that came from the network */
 	struct ipc_port *ip_nsrequest;     /* [p] send-once right, or NULL */
 	struct ipc_port *ip_pdrequest;     /* [p] send-once right, or NULL */
-	struct list ip_requests;           /* [p] of ipc_request.link: dead-name requests */
+	struct list ip_requests;           /* [p] of ipc_request.link: dead-name and send-possible requests */
+	struct list ip_request_spares;     /* [p] of ipc_request.link: reserved by mach_port_set_attributes() */
+	uint32_t ip_request_count;         /* [p] of ip_requests */
+	uint32_t ip_request_spare_count;   /* [p] of ip_request_spares */
+	uint32_t ip_request_reserve;       /* [p] as many can be made without memory */
+	_Atomic uint32_t ip_sp_armed;      /* [pa] of ip_requests, those that fire when the queue has room */
 	struct ipc_port *ip_destination;   /* [c] +1 */
 	uint64_t ip_context;               /* [p] */
 	void *ip_net;                      /* [n] */
 };
 
-/* A dead-name request: "tell me if the right under this name dies". */
+/*
+ * A dead-name request: "tell me if the right under this name dies"; or a send-possible request, which asks
+ * for the same and also to be told, once, when a queue that was found full has room. Exists while its entry
+ * points to it and the port is alive.
+ */
 struct ipc_request {
 	struct list link;          /* [p] */
-	struct ipc_port *notify;   /* send-once right */
-	mach_port_name_t name;     /* in the space of the entry that points here */
+	struct ipc_port *notify;   /* [p] send-once right */
+	struct ipc_space *space;   /* [I] of the entry that points here; not referenced */
+	mach_port_name_t name;     /* [p] there */
+	bool send_possible;        /* [p] */
+	bool armed;                /* [p] a send-possible request that fires when there is room */
 };
+
+/* The most that MACH_PORT_DNREQUESTS_SIZE reserves. */
+#define IP_REQUEST_RESERVE_MAX 65536u
 
 #define IP_NULL ((struct ipc_port *)0)
 #define IP_DEAD ((struct ipc_port *)~0UL)
@@ -181,11 +199,21 @@ void ipc_port_nsrequest(struct ipc_port *port, mach_port_mscount_t sync, struct 
 			struct ipc_port **previous);
 void ipc_port_pdrequest(struct ipc_port *port, struct ipc_port *notify, struct ipc_port **previous);
 
-/* A new dead-name request, linked; port locked and active. NULL without memory. */
-struct ipc_request *ipc_port_dnrequest(struct ipc_port *port, mach_port_name_t name,
-				       struct ipc_port *notify);
+/* A new request for the entry of name, linked; port locked and active. NULL without memory. */
+struct ipc_request *ipc_port_request_alloc(struct ipc_port *port, struct ipc_space *space,
+					   mach_port_name_t name, struct ipc_port *notify);
 /* Take the request away and return its send-once right. Port locked and active. */
-struct ipc_port *ipc_port_dncancel(struct ipc_port *port, struct ipc_request *request);
+struct ipc_port *ipc_port_request_cancel(struct ipc_port *port, struct ipc_request *request);
+/* Of which kind it is now. Port locked and active. */
+void ipc_port_request_set(struct ipc_port *port, struct ipc_request *request, bool send_possible, bool armed);
+/*
+ * Purpose: reserve memory, so that the port has size requests at least before one can fail.
+ * Conditions: port locked and active on entry, NOT on return.
+ * Returns: KERN_SUCCESS; KERN_NO_SPACE: too many, or no memory.
+ */
+kern_return_t ipc_port_request_grow(struct ipc_port *port, uint32_t size);
+/* Would a send right's message have to wait for room? A proxy's never: its home knows. Port locked. */
+bool ipc_port_full_locked(const struct ipc_port *port);
 
 /* A proxy whose home died or refused it becomes a dead port. Nothing locked; the glue keeps its reference. */
 void ipc_port_proxy_dead(struct ipc_port *proxy);

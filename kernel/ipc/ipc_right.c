@@ -14,6 +14,7 @@
 #include <ipc/ipc_right.h>
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
+#include <mach/notify.h>
 
 static inline struct ipc_port *entry_port(const struct ipc_entry *entry)
 {
@@ -84,7 +85,7 @@ static struct ipc_port *take_request(struct ipc_entry *entry)
 
 	if (!entry->ie_request)
 		return IP_NULL;
-	notify = ipc_port_dncancel(entry_port(entry), entry->ie_request);
+	notify = ipc_port_request_cancel(entry_port(entry), entry->ie_request);
 	entry->ie_request = NULL;
 	return notify;
 }
@@ -653,13 +654,31 @@ kern_return_t ipc_right_delta(struct ipc_space *space, mach_port_name_t name, st
 	}
 }
 
+/* Which request the entry, of a port that was found alive, has. Space locked; it may die just now. */
+static mach_port_type_t request_type(struct ipc_entry *entry)
+{
+	struct ipc_port *port = entry_port(entry);
+	mach_port_type_t type = 0;
+
+	ip_lock(port);
+	if (ip_active(port) && entry->ie_request) {
+		type = MACH_PORT_TYPE_DNREQUEST;
+		if (entry->ie_request->send_possible)
+			type |= MACH_PORT_TYPE_SPREQUEST;
+		if (entry->ie_request->send_possible && !entry->ie_request->armed)
+			type |= MACH_PORT_TYPE_SPREQUEST_DELAYED;
+	}
+	ip_unlock(port);
+	return type;
+}
+
 void ipc_right_info(struct ipc_space *space, struct ipc_entry *entry, mach_port_type_t *type,
 		    mach_port_urefs_t *urefs)
 {
 	*type = IE_BITS_TYPE(entry->ie_bits);
 	*urefs = IE_BITS_UREFS(entry->ie_bits);
 	if (entry->ie_request)
-		*type |= MACH_PORT_TYPE_DNREQUEST;
+		*type |= request_type(entry);
 }
 
 void ipc_right_rename(struct ipc_space *space, mach_port_name_t from, struct ipc_entry *entry,
@@ -696,26 +715,43 @@ void ipc_right_rename(struct ipc_space *space, mach_port_name_t from, struct ipc
 	is_unlock(space);
 }
 
-/* Port locked and active, entry has port rights: one step of ipc_right_dnrequest(). */
-static kern_return_t dnrequest_alive(struct ipc_entry *entry, mach_port_name_t name,
-				     struct ipc_port *notify, struct ipc_port **previous)
+/* What is asked for, and what became of it. */
+struct request {
+	bool immediate, send_possible;
+	struct ipc_port *notify, *previous;
+	mach_msg_id_t fire; /* tell notify at once: MACH_NOTIFY_DEAD_NAME or _SEND_POSSIBLE; 0: no */
+};
+
+/* Port locked and active, entry has port rights: one step of ipc_right_request(). */
+static kern_return_t request_alive(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+				   struct request *r)
 {
-	if (!notify) {
-		*previous = take_request(entry);
+	struct ipc_port *port = entry_port(entry);
+	bool full = !has(entry, MACH_PORT_TYPE_SEND_ONCE) && ipc_port_full_locked(port);
+
+	if (!r->notify) {
+		r->previous = take_request(entry);
+		return KERN_SUCCESS;
+	}
+	if (r->send_possible && r->immediate && !full) {
+		r->previous = take_request(entry);
+		r->fire = MACH_NOTIFY_SEND_POSSIBLE;
 		return KERN_SUCCESS;
 	}
 	if (entry->ie_request) {
-		*previous = entry->ie_request->notify;
-		entry->ie_request->notify = notify;
-		return KERN_SUCCESS;
+		r->previous = entry->ie_request->notify;
+		entry->ie_request->notify = r->notify;
+	} else {
+		entry->ie_request = ipc_port_request_alloc(port, space, name, r->notify);
+		if (!entry->ie_request)
+			return KERN_RESOURCE_SHORTAGE;
 	}
-	entry->ie_request = ipc_port_dnrequest(entry_port(entry), name, notify);
-	return entry->ie_request ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+	ipc_port_request_set(port, entry->ie_request, r->send_possible, r->send_possible && r->immediate);
+	return KERN_SUCCESS;
 }
 
-/* Space locked; *fire: tell notify, after it is unlocked. */
-static kern_return_t dnrequest_locked(struct ipc_space *space, mach_port_name_t name, bool immediate,
-				      struct ipc_port *notify, struct ipc_port **previous, bool *fire)
+/* Space locked; r->fire is to be sent after it is unlocked. */
+static kern_return_t request_locked(struct ipc_space *space, mach_port_name_t name, struct request *r)
 {
 	struct ipc_entry *entry = ipc_entry_lookup(space, name);
 	kern_return_t kr;
@@ -725,33 +761,109 @@ static kern_return_t dnrequest_locked(struct ipc_space *space, mach_port_name_t 
 	if (has(entry, MACH_PORT_TYPE_PORT_SET))
 		return KERN_INVALID_RIGHT;
 	if (has(entry, MACH_PORT_TYPE_PORT_RIGHTS) && !right_is_dead(space, name, entry)) {
-		kr = dnrequest_alive(entry, name, notify, previous);
+		kr = request_alive(space, name, entry, r);
 		ip_unlock(entry_port(entry));
 		return kr;
 	}
-	if (!notify)
+	if (!r->notify)
 		return KERN_SUCCESS;
-	if (!immediate)
+	if (!r->immediate && !r->send_possible)
 		return KERN_INVALID_ARGUMENT;
 	if (IE_BITS_UREFS(entry->ie_bits) == MACH_PORT_UREFS_MAX)
 		return KERN_UREFS_OVERFLOW;
 	entry->ie_bits++;
-	*fire = true;
+	r->fire = MACH_NOTIFY_DEAD_NAME;
 	return KERN_SUCCESS;
 }
 
-kern_return_t ipc_right_dnrequest(struct ipc_space *space, mach_port_name_t name, bool immediate,
-				  struct ipc_port *notify, struct ipc_port **previous)
+kern_return_t ipc_right_request(struct ipc_space *space, mach_port_name_t name, bool immediate,
+				bool send_possible, struct ipc_port *notify, struct ipc_port **previous)
 {
-	bool fire = false;
+	struct request r = { .immediate = immediate, .send_possible = send_possible, .notify = notify };
 	kern_return_t kr = KERN_INVALID_TASK;
 
-	*previous = IP_NULL;
 	is_lock(space);
 	if (space->is_active)
-		kr = dnrequest_locked(space, name, immediate, notify, previous, &fire);
+		kr = request_locked(space, name, &r);
 	is_unlock(space);
-	if (fire)
+	*previous = r.previous;
+	if (r.fire == MACH_NOTIFY_DEAD_NAME)
 		ipc_notify_dead_name(notify, name);
+	else if (r.fire == MACH_NOTIFY_SEND_POSSIBLE)
+		ipc_notify_send_possible(notify, name);
 	return kr;
+}
+
+void ipc_right_arm_send_possible(struct ipc_space *space, struct ipc_port *port)
+{
+	struct ipc_entry *entry = NULL;
+	mach_port_name_t name;
+	bool armed = false;
+
+	is_lock(space);
+	ip_lock(port);
+	if (space->is_active && ip_active(port))
+		entry = ipc_right_reverse(space, port, &name);
+	if (entry && entry->ie_request && entry->ie_request->send_possible) {
+		ipc_port_request_set(port, entry->ie_request, true, true);
+		armed = true;
+	}
+	ip_unlock(port);
+	is_unlock(space);
+	if (armed)
+		ipc_right_send_possible(port);
+}
+
+/* The first armed request of a port that has room: whose it is, with a reference. false: none. */
+static bool armed_request(struct ipc_port *port, struct ipc_space **space, mach_port_name_t *name)
+{
+	bool found = false;
+
+	ip_lock(port);
+	if (ip_active(port) && port->ip_sp_armed > 0 && !ipc_port_full_locked(port)) {
+		LIST_FOR_EACH(l, &port->ip_requests) {
+			struct ipc_request *request = container_of(l, struct ipc_request, link);
+
+			if (!request->armed)
+				continue;
+			/* Its entry is there: the space has not yet got to its end. */
+			*space = request->space;
+			*name = request->name;
+			ipc_space_reference(*space);
+			found = true;
+			break;
+		}
+	}
+	ip_unlock(port);
+	return found;
+}
+
+/* Fire the request of this name, if it still is as armed_request() found it. */
+static void fire_send_possible(struct ipc_port *port, struct ipc_space *space, mach_port_name_t name)
+{
+	struct ipc_port *notify = IP_NULL;
+	struct ipc_entry *entry;
+
+	is_lock(space);
+	entry = ipc_entry_lookup(space, name);
+	if (entry && entry->ie_object == &port->ip_object) {
+		ip_lock(port);
+		if (ip_active(port) && entry->ie_request && entry->ie_request->armed &&
+		    !ipc_port_full_locked(port))
+			notify = take_request(entry);
+		ip_unlock(port);
+	}
+	is_unlock(space);
+	ipc_notify_send_possible(notify, name);
+}
+
+__attribute__((noinline, cold)) void ipc_right_send_possible(struct ipc_port *port)
+{
+	struct ipc_space *space;
+	mach_port_name_t name;
+
+	while (armed_request(port, &space, &name)) {
+		fire_send_possible(port, space, name);
+		ipc_space_release(space);
+	}
 }

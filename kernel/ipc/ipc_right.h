@@ -76,10 +76,21 @@ void ipc_right_info(struct ipc_space *space, struct ipc_entry *entry, mach_port_
 void ipc_right_rename(struct ipc_space *space, mach_port_name_t from, struct ipc_entry *entry,
 		      mach_port_name_t to, struct ipc_entry *to_entry);
 /*
- * Set or cancel (notify IP_NULL) the dead-name request of name; immediate: if it is a dead name
- * already, fire now. Nothing locked. Consumes notify on success only.
+ * Purpose: set or cancel (notify IP_NULL) the request of name, of which it has one at most: for its death, or
+ *   (send_possible) for that and for room in its port's queue. immediate: if it is a dead name already, or there
+ *   is room, fire now; else a send-possible request is armed at once, not by a failed send.
+ * Conditions: nothing locked. Consumes notify on success only; *previous is the right of the one before.
+ * Returns: KERN_SUCCESS, KERN_INVALID_{TASK,NAME,RIGHT}, KERN_RESOURCE_SHORTAGE; of a dead name
+ *   KERN_INVALID_ARGUMENT (not immediate), KERN_UREFS_OVERFLOW.
  */
-kern_return_t ipc_right_dnrequest(struct ipc_space *space, mach_port_name_t name, bool immediate,
-				  struct ipc_port *notify, struct ipc_port **previous);
+kern_return_t ipc_right_request(struct ipc_space *space, mach_port_name_t name, bool immediate,
+				bool send_possible, struct ipc_port *notify, struct ipc_port **previous);
+/*
+ * A send of the space to port (a right is held) found its queue full and asked with MACH_SEND_NOTIFY: arm the
+ * send-possible request of its name, if there is one. Fires at once if there is room by now. Nothing locked.
+ */
+void ipc_right_arm_send_possible(struct ipc_space *space, struct ipc_port *port);
+/* There may be room in port's queue: fire its armed requests if there is. Nothing locked; a reference is held. */
+void ipc_right_send_possible(struct ipc_port *port);
 /* At the space's death: the rights of one entry go. The space is dead; nothing locked. */
 void ipc_right_terminate(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry);

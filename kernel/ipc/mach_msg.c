@@ -10,6 +10,7 @@
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_net.h>
 #include <ipc/ipc_notify.h>
+#include <ipc/ipc_right.h>
 #include <ipc/ipc_space.h>
 #include <ipc/mach_msg.h>
 #include <kern/ipc_kobject.h>
@@ -81,9 +82,13 @@ static bool is_put_back(mach_msg_return_t mr)
 
 /* The message was not sent: it goes back to its sender, or is destroyed. */
 static __attribute__((noinline, cold)) mach_msg_return_t send_failed(uint64_t msg, struct ipc_kmsg *kmsg,
+								      mach_msg_option_t option,
 								      mach_msg_return_t mr)
 {
 	struct task *task = current_task();
+
+	if (mr == MACH_SEND_TIMED_OUT && (option & MACH_SEND_NOTIFY) && IP_VALID(kmsg->ikm_remote_port))
+		ipc_right_arm_send_possible(task->ipc.space, kmsg->ikm_remote_port);
 
 	if (!is_put_back(mr)) {
 		ipc_kmsg_destroy(kmsg);
@@ -120,7 +125,7 @@ static mach_msg_return_t send(uint64_t msg, mach_msg_option_t option, mach_msg_s
 		return mr;
 	if (rcv_object && *rcv_object)
 		io_release(*rcv_object);
-	return send_failed(msg, kmsg, mr);
+	return send_failed(msg, kmsg, option, mr);
 }
 
 /* The header alone tells of a message that could not be received whole. */

@@ -448,15 +448,6 @@ static void receive_status(const struct ipc_port *port, mach_port_status_t *stat
 	};
 }
 
-static uint32_t dnrequests(const struct ipc_port *port)
-{
-	uint32_t n = 0;
-
-	LIST_FOR_EACH(l, &port->ip_requests)
-		n++;
-	return n;
-}
-
 kern_return_t mach_port_get_attributes(struct ipc_space *space, mach_port_name_t name,
 				       mach_port_flavor_t flavor, integer_t *info,
 				       mach_msg_type_number_t *count)
@@ -482,7 +473,7 @@ kern_return_t mach_port_get_attributes(struct ipc_space *space, mach_port_name_t
 	else if (flavor == MACH_PORT_RECEIVE_STATUS)
 		receive_status(port, (mach_port_status_t *)info);
 	else
-		*info = (integer_t)dnrequests(port);
+		*info = (integer_t)(port->ip_request_count + port->ip_request_spare_count);
 	ip_unlock(port);
 	*count = needed;
 	return KERN_SUCCESS;
@@ -498,17 +489,25 @@ kern_return_t mach_port_set_attributes(struct ipc_space *space, mach_port_name_t
 
 	if (!space)
 		return KERN_INVALID_TASK;
-	if (flavor != MACH_PORT_LIMITS_INFO)
+	if (flavor != MACH_PORT_LIMITS_INFO && flavor != MACH_PORT_DNREQUESTS_SIZE)
 		return KERN_INVALID_VALUE;
-	if (count < MACH_PORT_LIMITS_INFO_COUNT)
+	if (count < 1)
 		return KERN_FAILURE;
+	if (flavor == MACH_PORT_DNREQUESTS_SIZE) {
+		kr = receive_lock(space, name, &port);
+		return kr == KERN_SUCCESS ? ipc_port_request_grow(port, (uint32_t)*info) : kr;
+	}
 	if (limits->mpl_qlimit > MACH_PORT_QLIMIT_MAX)
 		return KERN_INVALID_VALUE;
 	kr = receive_lock(space, name, &port);
 	if (kr == KERN_SUCCESS) {
 		port->ip_qlimit = limits->mpl_qlimit;
 		ipc_mqueue_serve_senders(port);
+		ip_reference(port);
 		ip_unlock(port);
+		if (port->ip_sp_armed)
+			ipc_right_send_possible(port);
+		ip_release(port);
 	}
 	return kr;
 }
@@ -660,7 +659,9 @@ kern_return_t mach_port_request_notification(struct ipc_space *space, mach_port_
 		return KERN_INVALID_CAPABILITY;
 	switch (id) {
 	case MACH_NOTIFY_DEAD_NAME:
-		return ipc_right_dnrequest(space, name, sync != 0, notify, previous);
+		return ipc_right_request(space, name, sync != 0, false, notify, previous);
+	case MACH_NOTIFY_SEND_POSSIBLE:
+		return ipc_right_request(space, name, sync != 0, true, notify, previous);
 	case MACH_NOTIFY_PORT_DESTROYED:
 		if (sync != 0)
 			return KERN_INVALID_VALUE;

@@ -125,6 +125,7 @@ UNIT: dict[str, list[str]] = {
     "ipc_body": ["tests/unit/ipc/body_test.c", *IPC],
     "ipc_model": ["tests/unit/ipc/audit.c", "tests/unit/ipc/model_test.c", "tests/unit/ipc/world.c", *IPC],
     "ipc_msg": ["tests/unit/ipc/msg_test.c", *IPC],
+    "ipc_notify": ["tests/unit/ipc/notify_test.c", *IPC],
     "ipc_right": ["tests/unit/ipc/right_test.c", *IPC],
     "ipc_smp": ["tests/unit/ipc/audit.c", "tests/unit/ipc/smp_test.c", "tests/unit/ipc/world.c", *IPC],
     "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *ROCE, *(s for s in NETIPC if s not in ROCE)],
