@@ -10,6 +10,7 @@
 #include <mach/mach_port.h>
 #include <mach/mach_traps.h>
 #include <mach/mach_vm.h>
+#include <mach/memory_object_control.h>
 #include <mach/mig.h>
 #include <mach/notify.h>
 #include <mach/task.h>

@@ -5,6 +5,7 @@
 #include <mach/boolean.h>
 #include <mach/exception_types.h>
 #include <mach/host_info.h>
+#include <mach/memory_object_types.h>
 #include <mach/message.h>
 #include <mach/port.h>
 #include <mach/task_info.h>
@@ -14,10 +15,10 @@
 #include <mach/vm_prot.h>
 #include <mach/vm_region.h>
 #include <mach/vm_statistics.h>
+#include <mach/vm_sync.h>
 #include <mach/vm_types.h>
 
 typedef mach_port_t exception_port_t;
-typedef mach_port_t memory_object_t;
 typedef mach_port_t mem_entry_name_port_t;
 typedef mach_port_t *thread_act_array_t;
 typedef mach_port_t *thread_array_t;

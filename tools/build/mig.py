@@ -19,6 +19,9 @@ INTERFACES: list[str] = [
     "mach/mach_host.defs",
     "mach/mach_port.defs",
     "mach/mach_vm.defs",
+    "mach/memory_object.defs",
+    "mach/memory_object_control.defs",
+    "mach/memory_object_default.defs",
     "mach/notify.defs",
     "mach/task.defs",
     "mach/thread_act.defs",
@@ -42,6 +45,8 @@ KERNEL: list[str] = [
 # Those that the kernel calls: <kernel/NAME.h>.
 KERNEL_CALLS: list[str] = [
     "mach/exc.defs",
+    "mach/memory_object.defs",
+    "mach/memory_object_default.defs",
     "servers/console.defs",
     "servers/task_exit.defs",
 ]

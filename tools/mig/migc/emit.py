@@ -76,6 +76,8 @@ def parameters(routine: Routine, server: bool, kernel: bool) -> list[str]:
             const = not server and argument.direction == "in" and kind.kind in ("string", "array", "memory", "ports") \
                 and ctype.endswith("*")
             found.append(("const " if const else "") + join(ctype, name))
+        if argument.direction == "requestport" and kind.send < 0 and not server:
+            found.append(join("mach_msg_type_name_t", name + "Poly"))
         if sees_poly(argument, server, kernel):
             found.append(join("mach_msg_type_name_t", ("*" if argument.is_out else "") + name + "Poly"))
         if kind.counted:

@@ -15,6 +15,11 @@ from .model import RECEIVED, Argument, Routine, Subsystem
 COPIES = {19: "ipc_port_copy_send", 20: "ipc_port_make_send", 21: "ipc_port_make_sonce"}
 
 
+def port_poly(argument: Argument) -> bool:
+    """Is it the request port, of a kind that the caller names?"""
+    return argument.direction == "requestport" and argument.type.send < 0
+
+
 def value_type(argument: Argument) -> str:
     kind = argument.type
     if kind.kind == "memory":
@@ -36,6 +41,8 @@ def parameters(routine: Routine) -> list[str]:
         else:
             const = argument.direction == "in" and kind.kind in ("string", "array") and ctype.endswith("*")
             found.append(("const " if const else "") + join(ctype, name))
+        if port_poly(argument):
+            found.append(join("mach_msg_type_name_t", name + "Poly"))
         if sees_poly(argument, False, True):
             found.append(join("mach_msg_type_name_t", ("*" if argument.is_out else "") + name + "Poly"))
         if kind.counted:
@@ -63,7 +70,8 @@ def right(argument: Argument) -> str:
 
 
 def disposition(argument: Argument) -> str:
-    return f"{argument.name}Poly" if sees_poly(argument, False, True) else str(RECEIVED[argument.type.send])
+    poly = port_poly(argument) or sees_poly(argument, False, True)
+    return f"{argument.name}Poly" if poly else str(RECEIVED[argument.type.send])
 
 
 def count_of(argument: Argument) -> str:
@@ -170,7 +178,7 @@ def stub(subsystem: Subsystem, routine: Routine) -> list[str]:
     lines += ["\tif (kmsg_ == NULL) {", *[f"\t\t{line}" for line in consume(routine, request)],
               "\t\treturn KERN_RESOURCE_SHORTAGE;", "\t}",
               f"\tin = (struct {name}_request *)kmsg_->ikm_header;",
-              f"\tin->head.msgh_bits = MACH_MSGH_BITS_SET({RECEIVED[port.type.send]}, 0, 0, "
+              f"\tin->head.msgh_bits = MACH_MSGH_BITS_SET({disposition(port)}, 0, 0, "
               f"{'MACH_MSGH_BITS_COMPLEX' if request.complex else 0});",
               f"\tin->head.msgh_size = {request.fixed_size};",
               f"\tin->head.msgh_id = {subsystem.base + routine.number};",
@@ -203,7 +211,7 @@ def consume(routine: Routine, message: Message) -> list[str]:
     port = routine.one("requestport")
     assert port is not None
     if port.type.send not in COPIES:
-        lines.append(f"mig_release_right({port.name}, {RECEIVED[port.type.send]});")
+        lines.append(f"mig_release_right({port.name}, {disposition(port)});")
     return lines
 
 

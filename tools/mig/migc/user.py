@@ -20,7 +20,8 @@ def header(subsystem: Subsystem, source: str) -> str:
 
 
 def disposition(argument: Argument) -> str:
-    return f"{argument.name}Poly" if sees_poly(argument, False, False) else str(argument.type.send)
+    poly = argument.type.send < 0 and (argument.direction == "requestport" or sees_poly(argument, False, False))
+    return f"{argument.name}Poly" if poly else str(argument.type.send)
 
 
 def fill_descriptor(argument: Argument) -> str:
@@ -143,7 +144,7 @@ def stub(subsystem: Subsystem, routine: Routine) -> list[str]:
     local = "0"
     if reply_port:
         local = f"{reply_port.name} != MACH_PORT_NULL ? {reply_port.type.send} : 0"
-    lines += ["", f"\tin->head.msgh_bits = MACH_MSGH_BITS_SET({port.type.send}, {local}, 0, "
+    lines += ["", f"\tin->head.msgh_bits = MACH_MSGH_BITS_SET({disposition(port)}, {local}, 0, "
               f"{'MACH_MSGH_BITS_COMPLEX' if request.complex else 0});",
               f"\tin->head.msgh_remote_port = {port.name};",
               f"\tin->head.msgh_local_port = {reply_port.name if reply_port else 'MACH_PORT_NULL'};",
