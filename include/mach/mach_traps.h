@@ -31,6 +31,7 @@
 #define MACH_TRAP_SWTCH_PRI 59
 #define MACH_TRAP_SWTCH 60
 #define MACH_TRAP_THREAD_SWITCH 61
+#define MACH_TRAP_PORT_DESCRIPTOR 98
 
 #ifndef MESHACH_KERNEL
 mach_port_name_t mach_reply_port(void);
@@ -52,6 +53,13 @@ int swtch_pri(int priority);
 #define SWITCH_OPTION_WAIT 2
 /* time in milliseconds. */
 kern_return_t thread_switch(mach_port_name_t thread, int option, mach_msg_timeout_t time);
+
+/*
+ * A file descriptor for poll, select and epoll, readable while a message waits in the receive right or port set of that
+ * name; POLLHUP once the right has left the task. flags: O_CLOEXEC. Returns it, or a negative errno (EBADF: no such right).
+ * Messages are received with mach_msg; close(2) it. Meshach's own.
+ */
+int mach_port_descriptor(mach_port_name_t name, int flags);
 
 kern_return_t _kernelrpc_mach_vm_allocate_trap(mach_port_name_t target, mach_vm_address_t *address,
 					       mach_vm_size_t size, int flags);

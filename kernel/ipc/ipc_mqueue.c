@@ -53,8 +53,11 @@ static __attribute__((noinline)) struct thread *claim_set_receiver(struct ipc_po
 
 		ips_lock(link->pset);
 		t = claim_receiver(&link->pset->ips_receivers, port, kmsg);
-		if (!t && list_empty(&link->ready_link))
-			list_add_tail(&link->pset->ips_ready, &link->ready_link);
+		if (!t) {
+			if (list_empty(&link->ready_link))
+				list_add_tail(&link->pset->ips_ready, &link->ready_link);
+			poll_source_fire(&link->pset->ips_poll);
+		}
 		ips_unlock(link->pset);
 		if (t)
 			return t;
@@ -394,6 +397,7 @@ void ipc_mqueue_offer_to_set(struct ipc_port *port, struct ipc_pset_link *link)
 		t->ipc.state = MACH_RCV_IN_PROGRESS;
 		thread_go(t);
 	}
+	poll_source_fire(&link->pset->ips_poll);
 }
 
 void ipc_mqueue_fail_receivers(struct waitq *wq, mach_msg_return_t why)

@@ -30,6 +30,7 @@ struct ipc_pset *ipc_pset_alloc(mach_port_name_t name)
 	waitq_init(&pset->ips_receivers);
 	list_init(&pset->ips_members);
 	list_init(&pset->ips_ready);
+	poll_source_init(&pset->ips_poll);
 	return pset;
 }
 
@@ -78,6 +79,7 @@ static void unlink_locked(struct ipc_pset_link *link)
 	list_remove(&link->set_link);
 	list_remove(&link->ready_link);
 	link->port->ip_pset_count--;
+	poll_source_fire(&link->pset->ips_poll);
 	zone_free(ipc_link_zone, link);
 }
 
@@ -140,10 +142,49 @@ void ipc_pset_destroy(struct ipc_pset *pset)
 	ips_lock(pset);
 	pset->ips_object.io_active = false;
 	ipc_mqueue_fail_receivers(&pset->ips_receivers, MACH_RCV_PORT_DIED);
+	poll_source_fire(&pset->ips_poll);
 	ips_unlock(pset);
 	while (drop_one_member(pset))
 		;
 	ips_release(pset);
+}
+
+/* The first ready member, referenced; NULL. */
+static struct ipc_port *first_ready(struct ipc_pset *pset)
+{
+	struct ipc_pset_link *link;
+	struct ipc_port *port = NULL;
+
+	ips_lock(pset);
+	link = list_first(&pset->ips_ready, struct ipc_pset_link, ready_link);
+	if (link) {
+		port = link->port;
+		ip_reference(port);
+	}
+	ips_unlock(pset);
+	return port;
+}
+
+bool ipc_pset_has_message(struct ipc_pset *pset)
+{
+	bool found = false;
+	struct ipc_port *port;
+
+	while (!found && (port = first_ready(pset)) != NULL) {
+		struct ipc_pset_link *link;
+
+		ip_lock(port);
+		link = ipc_pset_find_link(pset, port);
+		found = link && !list_empty(&port->ip_messages);
+		if (link && !found) { /* S2 */
+			ips_lock(pset);
+			list_remove(&link->ready_link);
+			ips_unlock(pset);
+		}
+		ip_unlock(port);
+		ip_release(port);
+	}
+	return found;
 }
 
 unsigned ipc_pset_members(struct ipc_pset *pset, mach_port_name_t *names, unsigned max)

@@ -14,6 +14,7 @@
 
 #include <base/list.h>
 #include <ipc/ipc_object.h>
+#include <kern/poll.h>
 #include <mach/kern_return.h>
 #include <mach/port.h>
 #include <sched/wait.h>
@@ -26,6 +27,7 @@ struct ipc_pset {
 	struct waitq ips_receivers; /* [s] */
 	struct list ips_members;    /* [s] of ipc_pset_link.set_link */
 	struct list ips_ready;      /* [s] of ipc_pset_link.ready_link */
+	struct poll_source ips_poll; /* [s] fires when a message is queued, a member leaves, the set dies */
 };
 
 struct ipc_pset_link {
@@ -77,5 +79,7 @@ struct ipc_pset_link *ipc_pset_find_link(struct ipc_pset *pset, struct ipc_port 
 unsigned ipc_pset_remove_from_all(struct ipc_port *port, struct ipc_pset *keep);
 /* The set dies: members leave, receivers get MACH_RCV_PORT_DIED. Nothing locked; consumes a reference. */
 void ipc_pset_destroy(struct ipc_pset *pset);
+/* Has a member a message waiting? Nothing locked. */
+bool ipc_pset_has_message(struct ipc_pset *pset);
 /* Up to max members' receiver names; returns how many there are. Set locked. */
 unsigned ipc_pset_members(struct ipc_pset *pset, mach_port_name_t *names, unsigned max);

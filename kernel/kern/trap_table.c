@@ -11,6 +11,7 @@
 #include <kern/thread.h>
 #include <machine/copyio.h>
 #include <machine/trap.h>
+#include <personality/linux.h>
 #include <sched/sched.h>
 #include <vm/vm_map.h>
 
@@ -178,6 +179,12 @@ static uint64_t trap_thread_switch(struct trap_frame *f)
 	}
 }
 
+/* A descriptor of the Linux personality for a port or set: a small number, or a negative errno. */
+static uint64_t trap_port_descriptor(struct trap_frame *f)
+{
+	return (uint64_t)linux_port_descriptor((mach_port_name_t)f->rdi, f->rsi);
+}
+
 static const trap_t traps[] = {
 	[10] = trap_vm_allocate,
 	[12] = trap_vm_deallocate,
@@ -200,6 +207,7 @@ static const trap_t traps[] = {
 	[60] = trap_swtch,
 	[61] = trap_thread_switch,
 	[76] = trap_port_type,
+	[98] = trap_port_descriptor,
 };
 
 void mach_trap(struct trap_frame *frame)

@@ -11,7 +11,7 @@
 #include <machine/copyio.h>
 #include <machine/cpu.h>
 #include <machine/trap.h>
-#include <personality/linux.h>
+#include <personality/linux_descriptor.h>
 #include <sched/sched.h>
 
 typedef int64_t (*linux_call_t)(struct linux_args *);
@@ -83,8 +83,12 @@ static int64_t linux_prlimit64(struct linux_args *args)
 static const linux_call_t calls[] = {
 	[0] = linux_read,
 	[1] = linux_write,
+	[2] = linux_open,
 	[3] = linux_close,
+	[4] = linux_stat,
 	[5] = linux_fstat,
+	[6] = linux_stat, /* lstat: there are no links */
+	[7] = linux_poll,
 	[8] = linux_lseek,
 	[9] = linux_mmap,
 	[10] = linux_mprotect,
@@ -93,11 +97,19 @@ static const linux_call_t calls[] = {
 	[13] = answer_zero, /* rt_sigaction */
 	[14] = linux_rt_sigprocmask,
 	[16] = linux_ioctl,
+	[17] = linux_pread64,
+	[18] = linux_pwrite64,
 	[19] = linux_readv,
 	[20] = linux_writev,
+	[21] = linux_access,
+	[23] = linux_select,
 	[24] = linux_sched_yield,
 	[25] = linux_mremap,
+	[26] = linux_msync,
+	[27] = linux_mincore,
 	[28] = linux_madvise,
+	[32] = linux_dup,
+	[33] = linux_dup2,
 	[35] = linux_nanosleep,
 	[39] = linux_getpid,
 	[56] = linux_clone,
@@ -105,6 +117,7 @@ static const linux_call_t calls[] = {
 	[62] = linux_kill,
 	[63] = linux_uname,
 	[72] = linux_fcntl,
+	[77] = linux_ftruncate,
 	[96] = linux_gettimeofday,
 	[102] = answer_zero, /* getuid */
 	[104] = answer_zero, /* getgid */
@@ -112,21 +125,48 @@ static const linux_call_t calls[] = {
 	[108] = answer_zero, /* getegid */
 	[110] = answer_zero, /* getppid */
 	[131] = answer_zero, /* sigaltstack */
+	[149] = linux_mlock,
+	[150] = linux_munlock,
 	[158] = linux_arch_prctl,
 	[186] = linux_gettid,
 	[200] = linux_tkill,
 	[202] = linux_futex,
 	[204] = linux_sched_getaffinity,
+	[213] = linux_epoll_create,
 	[218] = linux_set_tid_address,
 	[228] = linux_clock_gettime,
 	[229] = linux_clock_getres,
 	[230] = linux_clock_nanosleep,
 	[231] = linux_exit_group,
+	[232] = linux_epoll_wait,
+	[233] = linux_epoll_ctl,
 	[234] = linux_tgkill,
+	[257] = linux_openat,
+	[262] = linux_newfstatat,
+	[269] = linux_faccessat,
+	[270] = linux_pselect6,
+	[271] = linux_ppoll,
 	[273] = answer_zero, /* set_robust_list */
+	[281] = linux_epoll_wait, /* epoll_pwait: there are no signals to mask */
+	[284] = linux_eventfd,
+	[290] = linux_eventfd2,
+	[291] = linux_epoll_create1,
+	[292] = linux_dup3,
+	[295] = linux_preadv,
+	[296] = linux_pwritev,
 	[302] = linux_prlimit64,
+	[319] = linux_memfd_create,
 	[324] = answer_zero, /* membarrier: every switch is one */
+	[325] = linux_mlock2,
 };
+
+void linux_init(void)
+{
+	linux_futex_init();
+	linux_file_init_streams();
+	linux_descriptor_init();
+	linux_epoll_init();
+}
 
 void linux_syscall(struct trap_frame *frame)
 {

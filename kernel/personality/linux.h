@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <mach/port.h>
 #include <personality/linux_task.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,12 +28,21 @@ struct trap_frame;
 #define LINUX_ENOMEM 12
 #define LINUX_EACCES 13
 #define LINUX_EFAULT 14
+#define LINUX_EEXIST 17
+#define LINUX_ENODEV 19
+#define LINUX_ENOTDIR 20
 #define LINUX_EINVAL 22
+#define LINUX_EMFILE 24
 #define LINUX_ENOTTY 25
+#define LINUX_EFBIG 27
 #define LINUX_ESPIPE 29
+#define LINUX_EROFS 30
 #define LINUX_EPIPE 32
 #define LINUX_ERANGE 34
+#define LINUX_ENAMETOOLONG 36
 #define LINUX_ENOSYS 38
+#define LINUX_ELOOP 40
+#define LINUX_EOPNOTSUPP 95
 #define LINUX_ETIMEDOUT 110
 
 /* A call's arguments, in order, and the caller's registers. */
@@ -61,17 +71,58 @@ int64_t linux_munmap(struct linux_args *);
 int64_t linux_mprotect(struct linux_args *);
 int64_t linux_mremap(struct linux_args *);
 int64_t linux_madvise(struct linux_args *);
-/* linux_file.c: the standard streams */
+int64_t linux_msync(struct linux_args *);
+int64_t linux_mincore(struct linux_args *);
+int64_t linux_mlock(struct linux_args *);
+int64_t linux_mlock2(struct linux_args *);
+int64_t linux_munlock(struct linux_args *);
+/* linux_descriptor.c */
+int64_t linux_close(struct linux_args *);
+int64_t linux_dup(struct linux_args *);
+int64_t linux_dup2(struct linux_args *);
+int64_t linux_dup3(struct linux_args *);
+int64_t linux_fcntl(struct linux_args *);
+/* linux_epoll.c */
+void linux_epoll_init(void);
+int64_t linux_epoll_create(struct linux_args *);
+int64_t linux_epoll_create1(struct linux_args *);
+int64_t linux_epoll_ctl(struct linux_args *);
+int64_t linux_epoll_wait(struct linux_args *);
+/* linux_eventfd.c */
+int64_t linux_eventfd(struct linux_args *);
+int64_t linux_eventfd2(struct linux_args *);
+/* linux_memory_file.c */
+int64_t linux_memfd_create(struct linux_args *);
+int64_t linux_open(struct linux_args *);
+int64_t linux_openat(struct linux_args *);
+int64_t linux_stat(struct linux_args *);
+int64_t linux_newfstatat(struct linux_args *);
+int64_t linux_access(struct linux_args *);
+int64_t linux_faccessat(struct linux_args *);
+/* linux_poll.c */
+int64_t linux_poll(struct linux_args *);
+int64_t linux_ppoll(struct linux_args *);
+int64_t linux_select(struct linux_args *);
+int64_t linux_pselect6(struct linux_args *);
+/* -1: for ever, UINT64_MAX; 0: do not wait, 0; else a time of clock_now_ns. */
+uint64_t linux_poll_deadline_ms(int64_t ms);
+/* linux_port_file.c: a descriptor for a receive right or port set of the calling task; flags: O_CLOEXEC. */
+int64_t linux_port_descriptor(mach_port_name_t name, uint64_t flags);
+/* linux_file.c */
 int64_t linux_read(struct linux_args *);
 int64_t linux_readv(struct linux_args *);
 int64_t linux_write(struct linux_args *);
 int64_t linux_writev(struct linux_args *);
-int64_t linux_close(struct linux_args *);
 int64_t linux_fstat(struct linux_args *);
 int64_t linux_ioctl(struct linux_args *);
 int64_t linux_lseek(struct linux_args *);
-int64_t linux_fcntl(struct linux_args *);
+int64_t linux_pread64(struct linux_args *);
+int64_t linux_pwrite64(struct linux_args *);
+int64_t linux_preadv(struct linux_args *);
+int64_t linux_pwritev(struct linux_args *);
+int64_t linux_ftruncate(struct linux_args *);
 /* linux_thread.c */
+void linux_futex_init(void);
 int64_t linux_clone(struct linux_args *);
 int64_t linux_exit(struct linux_args *);
 int64_t linux_exit_group(struct linux_args *);

@@ -1,115 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * linux_file.c - the standard streams, which are all the files that a task has before a file server serves it:
- * 0 is at its end, 1 and 2 go to the task's stdio port, or to the console if it has none.
- */
+/* linux_file.c - the calls on an open file, whatever it is: read, write, seek, stat and their kin. */
 #include <base/string.h>
-#include <ipc/ipc_port.h>
-#include <kern/lock.h>
-#include <kern/task.h>
-#include <kern/thread.h>
-#include <machine/console.h>
 #include <machine/copyio.h>
-#include <personality/linux.h>
-#include <personality/linux_ports.h>
+#include <personality/linux_descriptor.h>
 
-#define STREAMS 3
-#define CHUNK 1024
 #define IOV_MAX 1024
-#define TIOCGWINSZ 0x5413
-#define F_GETFD 1
-#define F_SETFD 2
-#define F_GETFL 3
-#define O_RDWR 2
-#define S_IFCHR 0020000
+#define OFFSET_MAX ((uint64_t)INT64_MAX)
+
+enum { SEEK_SET = 0, SEEK_CUR = 1, SEEK_END = 2 };
 
 struct linux_iovec {
 	uint64_t base, length;
 };
 
-/* struct stat of x86-64 Linux. */
-struct linux_stat {
-	uint64_t dev, ino, nlink;
-	uint32_t mode, uid, gid, pad0;
-	uint64_t rdev;
-	int64_t size, blksize, blocks;
-	uint64_t times[6];
-	int64_t unused[3];
-};
-_Static_assert(sizeof(struct linux_stat) == 144, "struct stat");
-
-static struct spinlock console_lock = SPINLOCK_INIT("console stream");
-
-static void console_put(const char *bytes, size_t n)
+/* One read or write at *offset, which moves by what was done. */
+static int64_t transfer(struct linux_file *f, bool write, uint64_t user, uint64_t bytes, uint64_t *offset)
 {
-	spin_lock(&console_lock);
-	for (size_t i = 0; i < n; i++)
-		console_putc(bytes[i]);
-	spin_unlock(&console_lock);
-}
+	uint32_t mode = atomic_load(&f->flags) & LINUX_O_ACCMODE;
+	int64_t (*op)(struct linux_file *, uint64_t, uint64_t, uint64_t) = write ? f->ops->write : f->ops->read;
+	int64_t n;
 
-/* The task's stdio port with a send right more, or NULL. */
-static struct ipc_port *stdio_port(struct task *t)
-{
-	struct ipc_port *port;
-
-	spin_lock(&t->lock);
-	port = ipc_port_copy_send(t->linux_.stdio_port);
-	spin_unlock(&t->lock);
-	return port;
-}
-
-/* Write bytes of user memory to a stream. Returns how many were written, or a negative errno if none. */
-static int64_t stream_write(uint32_t stream, uint64_t user, uint64_t bytes)
-{
-	struct ipc_port *port = stdio_port(current_task());
-	uint64_t done = 0;
-	int64_t err = 0;
-	char chunk[CHUNK];
-
-	while (done < bytes && err >= 0) {
-		size_t n = bytes - done < CHUNK ? bytes - done : CHUNK;
-
-		if (copyin(user + done, chunk, n) != KERN_SUCCESS) {
-			err = -LINUX_EFAULT;
-			break;
-		}
-		if (port != NULL) {
-			err = linux_send_stdio(port, stream, chunk, (uint32_t)n);
-		} else {
-			console_put(chunk, n);
-			err = (int64_t)n;
-		}
-		if (err > 0)
-			done += (uint64_t)err;
-	}
-	if (port != NULL)
-		ipc_port_release_send(port);
-	return done != 0 || err >= 0 ? (int64_t)done : err;
-}
-
-int64_t linux_write(struct linux_args *args)
-{
-	if (args->a[0] == 0 || args->a[0] >= STREAMS)
+	if (mode == (write ? 0 : LINUX_O_WRONLY))
 		return -LINUX_EBADF;
-	return stream_write((uint32_t)args->a[0], args->a[1], args->a[2]);
+	if (op == NULL)
+		return -LINUX_EINVAL;
+	if (bytes > OFFSET_MAX - *offset)
+		return -LINUX_EINVAL;
+	n = op(f, user, bytes, *offset);
+	if (n > 0)
+		*offset += (uint64_t)n;
+	return n;
 }
 
-int64_t linux_writev(struct linux_args *args)
+static int64_t transfer_vector(struct linux_file *f, bool write, uint64_t vector, uint64_t count, uint64_t *offset)
 {
 	int64_t total = 0;
 
-	if (args->a[0] == 0 || args->a[0] >= STREAMS)
-		return -LINUX_EBADF;
-	if (args->a[2] > IOV_MAX)
+	if (count > IOV_MAX)
 		return -LINUX_EINVAL;
-	for (uint64_t i = 0; i < args->a[2]; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		struct linux_iovec v;
 		int64_t n;
 
-		if (copyin(args->a[1] + i * sizeof(v), &v, sizeof(v)) != KERN_SUCCESS)
+		if (copyin(vector + i * sizeof(v), &v, sizeof(v)) != KERN_SUCCESS)
 			return total != 0 ? total : -LINUX_EFAULT;
-		n = stream_write((uint32_t)args->a[0], v.base, v.length);
+		n = transfer(f, write, v.base, v.length, offset);
 		if (n < 0)
 			return total != 0 ? total : n;
 		total += n;
@@ -119,61 +54,150 @@ int64_t linux_writev(struct linux_args *args)
 	return total;
 }
 
+/* At the file's own offset. What has no offset is not serialised: a stream's reader and writer do not wait for each other. */
+static int64_t sequential(struct linux_args *args, bool write, bool vector)
+{
+	struct linux_file *f = linux_descriptor_get(args->a[0]);
+	uint64_t none = 0, *offset = &none;
+	int64_t n;
+
+	if (f == NULL)
+		return -LINUX_EBADF;
+	if (f->ops->size != NULL) {
+		mutex_lock(&f->lock);
+		offset = &f->offset;
+		if (write && (atomic_load(&f->flags) & LINUX_O_APPEND) != 0)
+			*offset = f->ops->size(f);
+	}
+	n = vector ? transfer_vector(f, write, args->a[1], args->a[2], offset)
+		   : transfer(f, write, args->a[1], args->a[2], offset);
+	if (offset == &f->offset)
+		mutex_unlock(&f->lock);
+	linux_file_put(f);
+	return n;
+}
+
+static int64_t positioned(struct linux_args *args, bool write, bool vector)
+{
+	struct linux_file *f = linux_descriptor_get(args->a[0]);
+	uint64_t offset = args->a[3];
+	int64_t n;
+
+	if (f == NULL)
+		return -LINUX_EBADF;
+	if (f->ops->size == NULL)
+		n = -LINUX_ESPIPE;
+	else if (offset > OFFSET_MAX)
+		n = -LINUX_EINVAL;
+	else
+		n = vector ? transfer_vector(f, write, args->a[1], args->a[2], &offset)
+			   : transfer(f, write, args->a[1], args->a[2], &offset);
+	linux_file_put(f);
+	return n;
+}
+
 int64_t linux_read(struct linux_args *args)
 {
-	return args->a[0] < STREAMS ? 0 : -LINUX_EBADF;
+	return sequential(args, false, false);
+}
+
+int64_t linux_write(struct linux_args *args)
+{
+	return sequential(args, true, false);
 }
 
 int64_t linux_readv(struct linux_args *args)
 {
-	return linux_read(args);
+	return sequential(args, false, true);
 }
 
-int64_t linux_close(struct linux_args *args)
+int64_t linux_writev(struct linux_args *args)
 {
-	return args->a[0] < STREAMS ? 0 : -LINUX_EBADF;
+	return sequential(args, true, true);
+}
+
+int64_t linux_pread64(struct linux_args *args)
+{
+	return positioned(args, false, false);
+}
+
+int64_t linux_pwrite64(struct linux_args *args)
+{
+	return positioned(args, true, false);
+}
+
+int64_t linux_preadv(struct linux_args *args)
+{
+	return positioned(args, false, true);
+}
+
+int64_t linux_pwritev(struct linux_args *args)
+{
+	return positioned(args, true, true);
+}
+
+int64_t linux_lseek(struct linux_args *args)
+{
+	struct linux_file *f = linux_descriptor_get(args->a[0]);
+	int64_t base = 0, to;
+
+	if (f == NULL)
+		return -LINUX_EBADF;
+	if (f->ops->size == NULL || args->a[2] > SEEK_END) {
+		to = f->ops->size == NULL ? -LINUX_ESPIPE : -LINUX_EINVAL;
+		linux_file_put(f);
+		return to;
+	}
+	mutex_lock(&f->lock);
+	if (args->a[2] == SEEK_CUR)
+		base = (int64_t)f->offset;
+	else if (args->a[2] == SEEK_END)
+		base = (int64_t)f->ops->size(f);
+	if (__builtin_add_overflow(base, (int64_t)args->a[1], &to) || to < 0)
+		to = -LINUX_EINVAL;
+	else
+		f->offset = (uint64_t)to;
+	mutex_unlock(&f->lock);
+	linux_file_put(f);
+	return to;
 }
 
 int64_t linux_fstat(struct linux_args *args)
 {
-	struct linux_stat st = { .mode = S_IFCHR | 0620, .nlink = 1, .blksize = CHUNK };
+	struct linux_file *f = linux_descriptor_get(args->a[0]);
+	struct linux_stat st = { 0 };
 
-	if (args->a[0] >= STREAMS)
+	if (f == NULL)
 		return -LINUX_EBADF;
+	f->ops->stat(f, &st);
+	linux_file_put(f);
 	return copyout(&st, args->a[1], sizeof(st)) == KERN_SUCCESS ? 0 : -LINUX_EFAULT;
 }
 
 int64_t linux_ioctl(struct linux_args *args)
 {
-	const uint16_t size[4] = { 24, 80, 0, 0 };
-	bool piped;
+	struct linux_file *f = linux_descriptor_get(args->a[0]);
+	int64_t result;
 
-	if (args->a[0] >= STREAMS)
+	if (f == NULL)
 		return -LINUX_EBADF;
-	spin_lock(&current_task()->lock);
-	piped = current_task()->linux_.stdio_port != NULL;
-	spin_unlock(&current_task()->lock);
-	if ((uint32_t)args->a[1] != TIOCGWINSZ || piped)
-		return -LINUX_ENOTTY;
-	return copyout(size, args->a[2], sizeof(size)) == KERN_SUCCESS ? 0 : -LINUX_EFAULT;
+	result = f->ops->ioctl != NULL ? f->ops->ioctl(f, (uint32_t)args->a[1], args->a[2]) : -LINUX_ENOTTY;
+	linux_file_put(f);
+	return result;
 }
 
-int64_t linux_lseek(struct linux_args *args)
+int64_t linux_ftruncate(struct linux_args *args)
 {
-	return args->a[0] < STREAMS ? -LINUX_ESPIPE : -LINUX_EBADF;
-}
+	struct linux_file *f = linux_descriptor_get(args->a[0]);
+	int64_t result = -LINUX_EINVAL;
 
-int64_t linux_fcntl(struct linux_args *args)
-{
-	if (args->a[0] >= STREAMS)
+	if (f == NULL)
 		return -LINUX_EBADF;
-	switch (args->a[1]) {
-	case F_GETFD:
-	case F_SETFD:
-		return 0;
-	case F_GETFL:
-		return O_RDWR;
-	default:
-		return -LINUX_EINVAL;
+	if (f->ops->truncate != NULL && args->a[1] <= OFFSET_MAX && (atomic_load(&f->flags) & LINUX_O_ACCMODE) != 0) {
+		mutex_lock(&f->lock);
+		result = f->ops->truncate(f, args->a[1]);
+		mutex_unlock(&f->lock);
 	}
+	linux_file_put(f);
+	return result;
 }

@@ -7,7 +7,7 @@
  */
 #include <ipc/ipc_port.h>
 #include <kern/task.h>
-#include <personality/linux.h>
+#include <personality/linux_descriptor.h>
 #include <personality/linux_ports.h>
 
 #define EXIT_SET 0x10000 /* beside a status: a reason was recorded */
@@ -42,6 +42,7 @@ void linux_task_exit(struct task *t)
 	t->linux_.exit_port = NULL;
 	status = (t->linux_.exit_status & EXIT_SET) != 0 ? t->linux_.exit_status & 0xffff : KILLED;
 	spin_unlock(&t->lock);
+	linux_descriptors_release(t);
 	if (stdio != NULL)
 		ipc_port_release_send(stdio);
 	if (exit != NULL)

@@ -47,7 +47,7 @@ static struct futex_bucket {
 	uint64_t wakes; /* how many wake-ups were called on this bucket */
 } buckets[BUCKETS];
 
-void linux_init(void)
+void linux_futex_init(void)
 {
 	for (unsigned i = 0; i < BUCKETS; i++) {
 		spin_init(&buckets[i].lock, "futex bucket");

@@ -34,6 +34,7 @@
 	TRAP	swtch_pri, 59
 	TRAP	swtch, 60
 	TRAP	thread_switch, 61
+	TRAP	mach_port_descriptor, 98
 
 	.section .text.hot.mach_msg_trap, "ax"
 	.globl	mach_msg_trap

@@ -62,6 +62,7 @@ with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
         program("test-exceptions", temporary, cpus)
         program("test-servers", temporary, cpus)
         program("test-aborts", temporary, cpus)
+        program("test-linux", temporary, cpus)
         program("test-mig", temporary, cpus, "all once bin/test server\n")
     program("test-stress", temporary, 4)
 done()

@@ -11,9 +11,12 @@
 #include <mach/mach_traps.h>
 #include <mach/task_special_ports.h>
 #include <mach/thread_info.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,6 +169,57 @@ static long write_full(struct waiter *w)
 	return syscall(SYS_write, 1, "x", 1);
 }
 
+static long poll_port(struct waiter *w)
+{
+	struct pollfd p = { .fd = mach_port_descriptor(w->port, 0), .events = POLLIN };
+
+	return poll(&p, 1, -1);
+}
+
+static long epoll_port(struct waiter *w)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int ep = epoll_create1(0);
+
+	(void)epoll_ctl(ep, EPOLL_CTL_ADD, mach_port_descriptor(w->port, 0), &e);
+	return epoll_wait(ep, &e, 1, LONG_MS);
+}
+
+static long read_event(struct waiter *w)
+{
+	uint64_t v;
+
+	return read(eventfd(0, 0), &v, sizeof(v));
+}
+
+static long write_event(struct waiter *w)
+{
+	uint64_t v = UINT64_MAX - 1;
+	int fd = eventfd(0, 0);
+
+	return write(fd, &v, sizeof(v)) == sizeof(v) ? write(fd, &v, sizeof(v)) : 0;
+}
+
+static void descriptor_waits(void)
+{
+	static const struct {
+		const char *name;
+		long (*wait)(struct waiter *);
+	} waits_of[] = {
+		{ "poll", poll_port },
+		{ "epoll_wait", epoll_port },
+		{ "a read of an eventfd", read_event },
+		{ "a write to a full eventfd", write_event },
+	};
+
+	for (size_t i = 0; i < sizeof(waits_of) / sizeof(waits_of[0]); i++) {
+		struct waiter w = { .name = waits_of[i].name, .wait = waits_of[i].wait, .port = new_port() };
+
+		abort_it(&w);
+		tap(w.result == -1 && w.error == EINTR, "ABRT0020 an aborted %s ends with EINTR", w.name);
+	}
+}
+
 static void mach_msg_waits(void)
 {
 	struct waiter w = { .name = "a receive", .wait = receive, .port = new_port() };
@@ -294,6 +348,7 @@ int main(void)
 	mach_msg_waits();
 	other_waits();
 	stdio_wait();
+	descriptor_waits();
 	suspended();
 	terminated();
 	return tap_done();

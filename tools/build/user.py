@@ -37,6 +37,7 @@ PROGRAMS: dict[str, list[str]] = {
     "bootstrap": ["kernel/kern/archive.c", "servers/bootstrap/bootstrap.c", "servers/bootstrap/start_list.c"],
     "hello": ["examples/hello/hello.c"],
     "test-aborts": ["tests/programs/aborts.c"],
+    "test-linux": ["tests/programs/linux_calls.c"],
     "test-stress": ["tests/programs/stress.c"],
     "net-check": ["tests/programs/net_check.c"],
     "name": ["servers/name/name.c", "servers/name/name_table.c"],
