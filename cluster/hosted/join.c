@@ -14,7 +14,7 @@
 
 #include "kernel.h"
 
-#define LEAVE_MS 5
+#define LEAVE_MS 500 /* at most: who has not answered until then finds out by himself */
 
 const char *hosted_join(const struct hosted_link *link)
 {
@@ -38,10 +38,15 @@ const char *hosted_join(const struct hosted_link *link)
 
 void hosted_leave(void)
 {
-	if (ipc_net == NULL)
-		return;
-	spin_lock(&net.lock);
-	netipc_leave(net.engine, clock_now_ns());
-	spin_unlock(&net.lock);
-	host_sleep_ms(LEAVE_MS); /* until it is on the wire */
+	bool left = ipc_net == NULL;
+
+	for (int ms = 0; !left && ms < LEAVE_MS; ms++) {
+		spin_lock(&net.lock);
+		netipc_leave(net.engine, clock_now_ns());
+		net_rearm_locked(netipc_deadline(net.engine));
+		left = netipc_left(net.engine);
+		spin_unlock(&net.lock);
+		if (!left)
+			host_sleep_ms(1);
+	}
 }

@@ -209,6 +209,7 @@ static int join(const struct options *o)
 	link.netmask = (uint32_t)netmask;
 	if ((wrong = hosted_join(&link)) != NULL)
 		die("joining the cluster: %s", wrong);
+	atexit(hosted_leave); /* however this ends, nobody has to find out that we are gone */
 	return fd;
 }
 
@@ -388,7 +389,6 @@ int command_run(const struct options *o)
 		start_program(run.session);
 	status = wait_for_end(switch_fd);
 	(void)mach_port_deallocate(mach_task_self(), run.session);
-	hosted_leave();
 	if (o->json)
 		print_json(status);
 	return status;

@@ -180,7 +180,7 @@ static void start_netipc(void)
 	struct netipc_config config = {
 		.provider = roce_provider(net.roce),
 		.self = boot_options.node_ip,
-		.incarnation = machine_wall_seconds() << 32 | (machine_random64() & 0xffffffff),
+		.incarnation = machine_boot_stamp(),
 		.cluster = NET_CLUSTER,
 		.secret = { machine_random64(), machine_random64() },
 		.mtu = roce_path_mtu(boot_options.mtu && boot_options.mtu < net.nic->mtu ? boot_options.mtu

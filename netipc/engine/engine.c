@@ -248,6 +248,8 @@ static void event_in(struct netipc *e, struct np_event *ev)
 	if (ev->kind == NP_EV_DATAGRAM) {
 		if (!e->left)
 			datagram_in(e, ev);
+		else
+			leave_answer_in(e, ev);
 		e->provider->ops->recv_done(e->provider, ev->buffer);
 		return;
 	}
@@ -343,8 +345,21 @@ uint64_t netipc_deadline(const struct netipc *e)
 void netipc_leave(struct netipc *e, uint64_t now_ns)
 {
 	e->now = now_ns;
-	member_leave(e);
+	if (e->left)
+		return;
 	e->left = true;
+	member_leave(e);
+}
+
+bool netipc_left(const struct netipc *e)
+{
+	LIST_FOR_EACH(l, &e->peers) {
+		const struct peer *p = container_of(l, struct peer, link);
+
+		if (p->state == PEER_ALIVE && !p->knows_left)
+			return false;
+	}
+	return e->left;
 }
 
 /* ---- upcalls ---- */

@@ -35,6 +35,7 @@
 #define ACK_EVERY 8u      /* records, at most, before an acceptance is sent */
 #define SOLICIT_EVERY 16u /* sends in flight without a transport ack */
 #define HELLO_NS 2000000000ull
+#define LEAVE_NS 20000000ull   /* between goodbyes that nobody has answered */
 #define HELLO_QUICK_NS 250000000ull /* the first few */
 #define CONNECT_NS 50000000ull
 #define CONNECT_MAX_NS 1000000000ull
@@ -275,6 +276,7 @@ struct peer {
 	enum peer_state state;
 	uint64_t heard_ns, suspect_ns;
 	uint64_t datagram_sequence;
+	bool knows_left; /* it has answered this node's goodbye */
 
 	enum conn_state conn;
 	np_qp_t qp;
@@ -351,7 +353,7 @@ struct netipc {
 	struct netipc_export *own_name_server;
 
 	/* membership */
-	uint64_t hello_ns, probe_ns;
+	uint64_t hello_ns, probe_ns, leave_ns;
 	uint32_t hellos;
 	struct peer *probed;
 	uint64_t probe_id;
@@ -404,6 +406,7 @@ void datagram_send(struct netipc *e, np_addr_t to, uint64_t to_incarnation, stru
 		   uint8_t type, uint32_t length);
 void hello_send(struct netipc *e, np_addr_t to, uint64_t to_incarnation, bool want_answer);
 void member_leave(struct netipc *e);
+void leave_answer_in(struct netipc *e, const struct np_event *ev);
 
 /* connect.c */
 void conn_want(struct netipc *e, struct peer *p);

@@ -450,14 +450,29 @@ void member_fence(struct netipc *e)
 	upcall_add(e, &e->fenced_up, NETIPC_UP_FENCED);
 }
 
-void member_leave(struct netipc *e)
+/* Goodbye, to those who have not answered it yet; again after a while if there are any. */
+static void leave_timer(struct netipc *e)
 {
-	probe_send(e, NP_ADDR_BROADCAST, 0, NW_LEAVE, 0, 0, 0);
+	if (e->leave_ns > e->now) {
+		timer_at(e, e->leave_ns);
+		return;
+	}
 	LIST_FOR_EACH(l, &e->peers) {
 		struct peer *p = container_of(l, struct peer, link);
 
-		probe_send(e, p->addr, p->incarnation, NW_LEAVE, 0, 0, 0);
+		if (!p->knows_left)
+			probe_send(e, p->addr, p->incarnation, NW_LEAVE, 0, 0, 0);
 	}
+	if (netipc_left(e))
+		return;
+	e->leave_ns = e->now + LEAVE_NS;
+	timer_at(e, e->leave_ns);
+}
+
+void member_leave(struct netipc *e)
+{
+	probe_send(e, NP_ADDR_BROADCAST, 0, NW_LEAVE, 0, 0, 0);
+	leave_timer(e);
 }
 
 /* ---- timers ---- */
@@ -546,8 +561,10 @@ out:
 
 void member_timers(struct netipc *e)
 {
-	if (e->left)
+	if (e->left) {
+		leave_timer(e);
 		return;
+	}
 	if (e->hello_ns <= e->now) {
 		hello_send(e, NP_ADDR_BROADCAST, 0, e->hellos < 6);
 		e->hello_ns = e->now + (++e->hellos < 6 ? HELLO_QUICK_NS : HELLO_NS);
@@ -730,7 +747,7 @@ void datagram_in(struct netipc *e, const struct np_event *ev)
 	memset(&u, 0, sizeof(u));
 	memcpy(&u, ev->data, ev->length < sizeof(u) ? ev->length : sizeof(u));
 	if (is_dead(e, d.from_node, d.from_incarnation)) {
-		if (d.type != NW_PONG && d.type != NW_LEAVE)
+		if (d.type != NW_PONG)
 			tell_dead(e, &d);
 		return;
 	}
@@ -742,6 +759,7 @@ void datagram_in(struct netipc *e, const struct np_event *ev)
 			p->state = p->state == PEER_UNHEARD ? p->state : PEER_SUSPECT;
 			peer_die(e, p, true);
 		}
+		tell_dead(e, &d); /* that is the answer to a goodbye */
 		return;
 	}
 	p = peer_want(e, d.from_node, d.from_incarnation);
@@ -760,4 +778,28 @@ void datagram_in(struct netipc *e, const struct np_event *ev)
 		conn_in(e, p, &u.connect);
 	else
 		probe_in(e, p, &u.probe, ev->data, ev->length);
+}
+
+/* This node has left: who tells of its death, or leaves too, has heard its goodbye or need not. */
+void leave_answer_in(struct netipc *e, const struct np_event *ev)
+{
+	struct nw_datagram d;
+	struct nw_probe b;
+	struct nw_gossip g;
+	struct peer *p;
+
+	if (!datagram_good(e, ev, &d) || d.from_node == e->c.self ||
+	    (d.type != NW_PONG && d.type != NW_LEAVE))
+		return;
+	p = peer_find(e, d.from_node);
+	if (p == NULL || p->incarnation != d.from_incarnation)
+		return;
+	memcpy(&b, ev->data, sizeof(b));
+	if (d.type == NW_LEAVE)
+		p->knows_left = true;
+	for (uint32_t i = 0; i < b.count && sizeof(b) + (i + 1) * sizeof(g) <= ev->length; i++) {
+		memcpy(&g, ev->data + sizeof(b) + i * sizeof(g), sizeof(g));
+		if (g.node == e->c.self && g.incarnation == e->incarnation && g.state == NW_DEAD_CERTIFIED)
+			p->knows_left = true;
+	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main.c - the simulator as a program: netipc_sim [-t fake|roce] [-n NODES] [-s STEPS] [-f LEVEL] [-c] [-p]
- * [-b] [-k] FIRST_SEED [COUNT]. -c crashes, -p cut links (partitions), -b bulk, -k keyed. Exit 0: all good.
+ * main.c - the simulator as a program: netipc_sim [-t fake|roce] [-n NODES] [-s STEPS] [-f LEVEL] [-c] [-l]
+ * [-p] [-b] [-k] FIRST_SEED [COUNT]. -c crashes, -l goodbyes, -p cut links (partitions), -b bulk, -k keyed. Exit 0: all good.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	struct sim_result r;
 	uint64_t first, count;
 
-	for (int c; (c = getopt(argc, argv, "t:n:s:f:cpbk")) != -1;)
+	for (int c; (c = getopt(argc, argv, "t:n:s:f:clpbk")) != -1;)
 		switch (c) {
 		case 't':
 			t = strcmp(optarg, "roce") == 0 ? &sim_roce : &sim_fake;
@@ -26,14 +26,15 @@ int main(int argc, char **argv)
 		case 's': o.steps = (uint32_t)atoi(optarg); break;
 		case 'f': o.fault_level = (uint32_t)atoi(optarg); break;
 		case 'c': o.crashes = true; break;
+		case 'l': o.leaves = true; break;
 		case 'p': o.cuts = true; break;
 		case 'b': o.bulk = true; break;
 		case 'k': o.keyed = true; break;
 		default: return 2;
 		}
 	if (optind >= argc) {
-		fprintf(stderr, "usage: netipc_sim [-t fake|roce] [-n NODES] [-s STEPS] [-f LEVEL] [-c] [-p] [-b] "
-				"[-k] FIRST_SEED [COUNT]\n");
+		fprintf(stderr, "usage: netipc_sim [-t fake|roce] [-n NODES] [-s STEPS] [-f LEVEL] [-c] [-l] [-p] "
+				"[-b] [-k] FIRST_SEED [COUNT]\n");
 		return 2;
 	}
 	first = strtoull(argv[optind], NULL, 0);
@@ -44,13 +45,13 @@ int main(int argc, char **argv)
 		if (count <= 20)
 			printf("seed %llu: sent %llu accepted %llu delivered %llu refused %llu retracted %llu "
 			       "transport %llu full %llu no-senders %llu once %llu lost %llu deaths %llu "
-			       "fences %llu replayed %llu pulls %llu\n",
+			       "leaves %llu fences %llu replayed %llu pulls %llu\n",
 			       (unsigned long long)seed, (unsigned long long)r.sent,
 			       (unsigned long long)r.accepted, (unsigned long long)r.delivered,
 			       (unsigned long long)r.refused, (unsigned long long)r.retracted,
 			       (unsigned long long)r.transport, (unsigned long long)r.full,
 			       (unsigned long long)r.no_senders, (unsigned long long)r.once_made,
-			       (unsigned long long)r.once_lost, (unsigned long long)r.deaths,
+			       (unsigned long long)r.once_lost, (unsigned long long)r.deaths, (unsigned long long)r.leaves,
 			       (unsigned long long)r.fences, (unsigned long long)r.replayed,
 			       (unsigned long long)r.pulls);
 	}

@@ -19,6 +19,7 @@
 #define OOL_MAX 3
 #define FIRST_ADDR 0x0a4d0001u
 #define MS 1000000ull
+#define LEAVE_MS_MAX 2000
 
 enum { SEND = 2, ONCE = 3 };
 
@@ -97,6 +98,7 @@ struct pulling {
 struct node {
 	uint32_t index;
 	bool up;
+	bool leaving; /* it has said goodbye: for the others it is dead, or soon will be */
 	uint64_t life;
 	uint64_t incarnation;
 	void *memory;
@@ -200,13 +202,18 @@ static void right_drop(struct sim *s, struct node *n, struct right *r)
 	r->kind = 0;
 }
 
+static bool is_member(const struct node *n)
+{
+	return n->up && !n->leaving;
+}
+
 /* A live node holds a send right to this port's present incarnation: count them all. */
 static uint32_t truth_sends(struct sim *s, const struct port *p, uint32_t holder)
 {
 	struct node *n = &s->node[holder];
 	uint32_t count = 0;
 
-	if (!n->up || s->node[p->home].life != p->home_life)
+	if (!is_member(n) || s->node[p->home].life != p->home_life)
 		return 0;
 	LIST_FOR_EACH(l, &n->proxies) {
 		struct sim_proxy *x = container_of(l, struct sim_proxy, link);
@@ -222,7 +229,7 @@ static uint32_t truth_onces(struct sim *s, const struct port *p)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < s->o.nodes; i++) {
-		if (!s->node[i].up)
+		if (!is_member(&s->node[i]))
 			continue;
 		LIST_FOR_EACH(l, &s->node[i].proxies) {
 			struct sim_proxy *x = container_of(l, struct sim_proxy, link);
@@ -537,7 +544,7 @@ static void up_sent(struct sim *s, struct node *n, const struct netipc_upcall *u
 	case NETIPC_SENT_ACCEPTED:
 		s->r.accepted++;
 		s->fate[g->id] = F_ACCEPTED;
-		if (s->node[s->dest_node[g->id]].up && !s->delivered[g->id] && !u->pulling)
+		if (is_member(&s->node[s->dest_node[g->id]]) && !s->delivered[g->id] && !u->pulling)
 			FAIL(s, "message %llu accepted, not delivered", (unsigned long long)g->id);
 		break;
 	case NETIPC_SENT_RETRACTED:
@@ -604,7 +611,7 @@ static void rights_take(struct sim *s, struct node *n, const struct body *b,
 		r->kind = 0;
 		if (in[i].kind == NETIPC_RIGHT_DEAD || in[i].kind == NETIPC_RIGHT_NULL) {
 			/* Only of a port, or an incarnation, that is over. */
-			if (!port->dead && s->node[port->home].up && port_here(port, &s->node[port->home]) &&
+			if (!port->dead && is_member(&s->node[port->home]) && port_here(port, &s->node[port->home]) &&
 			    s->node[port->home].incarnation == b->right[i].incarnation && !s->o.cuts)
 				FAIL(s, "a right to the living port %u arrived dead", port->index);
 			continue;
@@ -784,7 +791,7 @@ static void up_pulled(struct sim *s, const struct netipc_upcall *u)
 
 	if (u->status == NETIPC_OK)
 		check_bytes(s, &pull->body, pull->bytes, from, from + pull->size);
-	else if (s->o.fault_level == 0 && !s->o.crashes && !s->o.cuts)
+	else if (s->o.fault_level == 0 && !s->o.crashes && !s->o.leaves && !s->o.cuts)
 		FAIL(s, "a pull failed");
 	pulling_free(pull);
 }
@@ -850,7 +857,7 @@ static void up_proxy_dead(struct sim *s, struct node *n, struct sim_proxy *p)
 	struct node *home = &s->node[port->home];
 
 	p->dead = true;
-	if (!port->dead && home->up && port_here(port, home) && home->incarnation == p->home_incarnation &&
+	if (!port->dead && is_member(home) && port_here(port, home) && home->incarnation == p->home_incarnation &&
 	    !s->o.cuts)
 		FAIL(s, "node %u: proxy of the living port %u died", n->index, p->port);
 }
@@ -929,6 +936,8 @@ static void upcalls(struct sim *s, struct node *n)
 
 /* ---- nodes ---- */
 
+static void run(struct sim *s, uint64_t until);
+
 static void node_start(struct sim *s, struct node *n)
 {
 	struct netipc_config c = {
@@ -994,6 +1003,35 @@ static void node_stop(struct sim *s, struct node *n)
 	}
 	free(n->memory);
 	n->e = NULL;
+}
+
+/*
+ * n says goodbye and ends: with all that it has on its way, to it and from it. Often it is back at once, at
+ * the same address.
+ */
+static void node_leave(struct sim *s, struct node *n)
+{
+	n->leaving = true;
+	netipc_leave(n->e, s->now);
+	for (int ms = 0; ms < LEAVE_MS_MAX && !netipc_left(n->e); ms++)
+		run(s, s->now + 1 * MS);
+	if (!netipc_left(n->e) && !s->o.cuts && !s->o.crashes)
+		FAIL(s, "node %u cannot leave", n->index);
+	for (uint32_t i = 0; i < s->o.nodes && netipc_left(n->e); i++) {
+		struct peer *known = peer_find(n->e, FIRST_ADDR + i);
+		struct peer *p = s->node[i].up ? peer_find(s->node[i].e, FIRST_ADDR + n->index) : NULL;
+
+		if (known != NULL && known->state == PEER_ALIVE && p != NULL &&
+		    p->incarnation == n->incarnation && s->node[i].incarnation == known->incarnation)
+			FAIL(s, "node %u has not heard node %u's goodbye", i, n->index);
+	}
+	n->leaving = false;
+	node_stop(s, n);
+	s->r.leaves++;
+	if (below(s, 2) == 0 && !s->error) {
+		s->t->restart(s->world, n->index);
+		node_start(s, n);
+	}
 }
 
 static void take_name_server(struct sim *s, struct node *n)
@@ -1090,6 +1128,8 @@ static void step(struct sim *s)
 			up += s->node[i].up;
 		if (up > s->o.nodes / 2 + 1)
 			node_stop(s, n);
+	} else if (what >= 996 && s->o.leaves) {
+		node_leave(s, n);
 	} else if (what >= 993 && what < 996 && s->o.cuts) {
 		uint32_t other = below(s, s->o.nodes);
 
@@ -1256,7 +1296,7 @@ static void check_messages(struct sim *s)
 	for (uint64_t id = 1; id <= s->next_id && !s->error; id++) {
 		if (s->fate[id] == F_SENT)
 			FAIL(s, "message %llu is still not settled", (unsigned long long)id);
-		if (s->fate[id] == F_ACCEPTED && !s->delivered[id] && !s->o.crashes && !s->o.cuts)
+		if (s->fate[id] == F_ACCEPTED && !s->delivered[id] && !s->o.crashes && !s->o.leaves && !s->o.cuts)
 			FAIL(s, "message %llu accepted, not delivered", (unsigned long long)id);
 	}
 }

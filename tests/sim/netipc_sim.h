@@ -3,7 +3,7 @@
  * netipc_sim.h - a cluster of netipc engines in one process, driven by a seed, checked against a model.
  *
  * Each node has a toy glue with ports, queues and rights. Random sends (with rights and memory),
- * receives, releases, port deaths, retractions, queue pair errors, cut links, crashes and reboots; then
+ * receives, releases, port deaths, retractions, queue pair errors, cut links, goodbyes, crashes and reboots; then
  * quiet, and everything is compared: holder lists with who really holds, messages with what was sent.
  */
 #pragma once
@@ -35,6 +35,7 @@ struct sim_options {
 	uint32_t steps;       /* random actions */
 	uint32_t fault_level; /* 0: none, 1: loss, doubling, reordering, queue pair errors */
 	bool crashes;         /* and reboots */
+	bool leaves;          /* nodes that say goodbye, and new ones at their addresses */
 	bool cuts;            /* links cut, also long enough for false deaths */
 	bool bulk;            /* out-of-line memory */
 	bool keyed;           /* MACs */
@@ -42,7 +43,7 @@ struct sim_options {
 
 struct sim_result {
 	uint64_t sent, accepted, delivered, refused, retracted, transport, full, no_senders, once_made,
-		once_lost, deaths, fences, replayed, pulls;
+		once_lost, deaths, leaves, fences, replayed, pulls;
 };
 
 /* Returns NULL if all went well, else what was wrong (a static text; details on stderr). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rtc.c - the battery clock (MC146818): the wall clock's seconds, read once at boot. */
+#include <machine/boot.h>
 #include <machine/clock.h>
 #include <machine/io.h>
 #include <stdbool.h>
@@ -43,4 +44,10 @@ uint64_t machine_wall_seconds(void)
 			break;
 	}
 	return ((days_before(2000 + v[5], v[4]) + v[3] - 1) * 24 + v[2]) * 3600 + v[1] * 60 + v[0];
+}
+
+/* No machine boots twice in a second. */
+uint64_t machine_boot_stamp(void)
+{
+	return machine_wall_seconds() << 32 | (uint32_t)machine_random64();
 }

@@ -221,8 +221,12 @@ int netipc_name_server(struct netipc *e, struct netipc_right_in *right, uint64_t
 uint64_t netipc_poll(struct netipc *e, uint64_t now_ns);
 /* Not later than when netipc_poll() must be called next, but for what the provider wants. */
 uint64_t netipc_deadline(const struct netipc *e);
-/* Say goodbye to all: this node leaves in order. */
+/*
+ * Say goodbye to all: this node leaves in order. The engine takes no more messages, and says it again until
+ * all have answered; netipc_left() tells when they have, which may be never if one of them has just died.
+ */
 void netipc_leave(struct netipc *e, uint64_t now_ns);
+bool netipc_left(const struct netipc *e);
 
 enum netipc_sent {
 	NETIPC_SENT_ACCEPTED,

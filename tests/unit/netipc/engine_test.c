@@ -66,6 +66,15 @@ static void NETIPC0006_everything_at_once_on_five_nodes(void **state)
 					    .cuts = true, .bulk = true, .keyed = true });
 }
 
+/* A goodbye that was answered has been heard, though datagrams get lost; and then nothing is left of who left. */
+static void NETIPC0007_nodes_leave_and_others_take_their_addresses(void **state)
+{
+	many(700, 40, (struct sim_options){ .nodes = 4, .steps = 1500, .fault_level = 1, .leaves = true,
+					    .bulk = true });
+	many(740, 40, (struct sim_options){ .nodes = 5, .steps = 1500, .fault_level = 1, .leaves = true,
+					    .crashes = true, .cuts = true, .bulk = true, .keyed = true });
+}
+
 /* The same over the real transport: frames are lost, doubled, reordered, corrupted. */
 static void NETIPC0101_over_roce(void **state)
 {
@@ -81,6 +90,12 @@ static void NETIPC0102_over_roce_everything_at_once(void **state)
 							   .keyed = true });
 }
 
+static void NETIPC0103_over_roce_nodes_leave(void **state)
+{
+	many_over(&sim_roce, 800, 30, (struct sim_options){ .nodes = 4, .steps = 1500, .fault_level = 1,
+							   .leaves = true, .bulk = true, .keyed = true });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -90,8 +105,10 @@ int main(void)
 		cmocka_unit_test(NETIPC0004_nodes_crash_and_boot_again),
 		cmocka_unit_test(NETIPC0005_links_are_cut),
 		cmocka_unit_test(NETIPC0006_everything_at_once_on_five_nodes),
+		cmocka_unit_test(NETIPC0007_nodes_leave_and_others_take_their_addresses),
 		cmocka_unit_test(NETIPC0101_over_roce),
 		cmocka_unit_test(NETIPC0102_over_roce_everything_at_once),
+		cmocka_unit_test(NETIPC0103_over_roce_nodes_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

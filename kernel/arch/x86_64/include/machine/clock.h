@@ -8,6 +8,8 @@
 uint64_t machine_now_ns(void);
 /* Seconds since 1970 by the battery clock; slow to read, and only as right as it was set. */
 uint64_t machine_wall_seconds(void);
+/* Of this boot: greater than that of any boot of this machine before, as far as its clock goes on. */
+uint64_t machine_boot_stamp(void);
 /* Make this CPU's timer interrupt at deadline_ns (past: at once; UINT64_MAX: never); it calls timer_interrupt(). */
 void machine_timer_set(uint64_t deadline_ns);
 /* Defined by kern/clock.c; runs in interrupt context on the CPU whose timer fired. */

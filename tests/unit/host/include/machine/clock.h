@@ -5,5 +5,5 @@
 #include <stdint.h>
 
 uint64_t machine_now_ns(void);
-/* Seconds since 1970; a program that links the network's glue defines it. */
-uint64_t machine_wall_seconds(void);
+/* Of this process: greater than those before. A program that links the network's glue defines it. */
+uint64_t machine_boot_stamp(void);
