@@ -47,11 +47,11 @@ uint32_t hosted_host_self(void)
 }
 
 int hosted_msg(void *msg, int option, uint32_t send_size, uint32_t rcv_size, uint32_t rcv_name,
-	       uint32_t timeout, uint32_t notify, void *rcv_msg)
+	       uint32_t timeout, uint32_t notify, void *rcv_msg, uint32_t rcv_limit)
 {
 	enter();
 	return mach_msg_overwrite_trap((uintptr_t)msg, option, send_size, rcv_size, rcv_name,
-				       timeout, notify, (uintptr_t)rcv_msg);
+				       timeout, notify, (uintptr_t)rcv_msg, rcv_limit);
 }
 
 int hosted_port_allocate(uint32_t task, uint32_t right, uint32_t *name)

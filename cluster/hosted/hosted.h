@@ -38,7 +38,7 @@ uint32_t hosted_thread_self(void);
 uint32_t hosted_task_self(void);
 uint32_t hosted_host_self(void);
 int hosted_msg(void *msg, int option, uint32_t send_size, uint32_t rcv_size, uint32_t rcv_name,
-	       uint32_t timeout, uint32_t notify, void *rcv_msg);
+	       uint32_t timeout, uint32_t notify, void *rcv_msg, uint32_t rcv_limit);
 int hosted_port_allocate(uint32_t task, uint32_t right, uint32_t *name);
 int hosted_port_deallocate(uint32_t task, uint32_t name);
 int hosted_port_mod_refs(uint32_t task, uint32_t name, uint32_t right, int delta);

@@ -32,9 +32,10 @@ mach_port_name_t host_self_trap(void)
 mach_msg_return_t mach_msg_overwrite_trap(mach_msg_header_t *msg, mach_msg_option_t option,
 					  mach_msg_size_t send_size, mach_msg_size_t rcv_size,
 					  mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
-					  mach_port_name_t notify, mach_msg_header_t *rcv_msg)
+					  mach_port_name_t notify, mach_msg_header_t *rcv_msg,
+					  mach_msg_size_t rcv_limit)
 {
-	return hosted_msg(msg, option, send_size, rcv_size, rcv_name, timeout, notify, rcv_msg);
+	return hosted_msg(msg, option, send_size, rcv_size, rcv_name, timeout, notify, rcv_msg, rcv_limit);
 }
 
 mach_msg_return_t mach_msg_trap(mach_msg_header_t *msg, mach_msg_option_t option,
@@ -42,7 +43,7 @@ mach_msg_return_t mach_msg_trap(mach_msg_header_t *msg, mach_msg_option_t option
 				mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
 				mach_port_name_t notify)
 {
-	return hosted_msg(msg, option, send_size, rcv_size, rcv_name, timeout, notify, NULL);
+	return hosted_msg(msg, option, send_size, rcv_size, rcv_name, timeout, notify, NULL, 0);
 }
 
 int swtch(void)

@@ -44,7 +44,8 @@ mach_msg_return_t mach_msg_trap(mach_msg_header_t *msg, mach_msg_option_t option
 mach_msg_return_t mach_msg_overwrite_trap(mach_msg_header_t *msg, mach_msg_option_t option,
 					  mach_msg_size_t send_size, mach_msg_size_t rcv_size,
 					  mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
-					  mach_port_name_t notify, mach_msg_header_t *rcv_msg);
+					  mach_port_name_t notify, mach_msg_header_t *rcv_msg,
+					  mach_msg_size_t rcv_limit);
 /* Give the rest of the quantum up; TRUE if another thread may run. */
 int swtch(void);
 int swtch_pri(int priority);

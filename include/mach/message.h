@@ -83,6 +83,7 @@ typedef struct {
 #define MACH_MSG_PHYSICAL_COPY 0
 #define MACH_MSG_VIRTUAL_COPY 1
 #define MACH_MSG_ALLOCATE 2
+#define MACH_MSG_OVERWRITE 3 /* in a scatter list: to the place that the descriptor names */
 
 #define MACH_MSG_PORT_DESCRIPTOR 0
 #define MACH_MSG_OOL_DESCRIPTOR 1
@@ -171,6 +172,13 @@ typedef struct {
 	unsigned int val[8];
 } audit_token_t;
 
+/*
+ * The sender's identity, of its task (task_info TASK_SECURITY_TOKEN and TASK_AUDIT_TOKEN tell it,
+ * host_security_set_task_token sets it). val[5] of the audit token is the task's number, as elsewhere the pid.
+ */
+#define KERNEL_SECURITY_TOKEN_VALUE { { 0, 1 } }
+#define KERNEL_AUDIT_TOKEN_VALUE { { 0, 0, 0, 0, 0, 0, 0, 0 } }
+
 typedef unsigned int mach_msg_trailer_type_t;
 typedef unsigned int mach_msg_trailer_size_t;
 #define MACH_MSG_TRAILER_FORMAT_0 0
@@ -211,8 +219,28 @@ typedef struct {
 	uint64_t msgh_context;
 } mach_msg_context_trailer_t;
 
+/* There is no policy module: a filter of 0, no label. */
+typedef int mach_msg_filter_id;
+typedef struct {
+	mach_port_name_t sender;
+} msg_labels_t;
+
+typedef struct {
+	mach_msg_trailer_type_t msgh_trailer_type;
+	mach_msg_trailer_size_t msgh_trailer_size;
+	mach_port_seqno_t msgh_seqno;
+	security_token_t msgh_sender;
+	audit_token_t msgh_audit;
+	uint32_t msgh_pad;
+	uint64_t msgh_context;
+	mach_msg_filter_id msgh_ad;
+	msg_labels_t msgh_labels;
+} mach_msg_mac_trailer_t;
+
 typedef mach_msg_seqno_trailer_t mach_msg_max_seqno_trailer_t;
-typedef mach_msg_context_trailer_t mach_msg_max_trailer_t;
+typedef mach_msg_security_trailer_t mach_msg_format_0_trailer_t; /* what MACH_SEND_TRAILER takes */
+typedef mach_msg_mac_trailer_t mach_msg_max_trailer_t;
+#define MACH_MSG_TRAILER_FORMAT_0_SIZE ((mach_msg_size_t)sizeof(mach_msg_format_0_trailer_t))
 #define MACH_MSG_TRAILER_MINIMUM_SIZE ((mach_msg_size_t)sizeof(mach_msg_trailer_t))
 #define MAX_TRAILER_SIZE ((mach_msg_size_t)sizeof(mach_msg_max_trailer_t))
 
@@ -221,10 +249,20 @@ typedef mach_msg_context_trailer_t mach_msg_max_trailer_t;
 #define MACH_RCV_TRAILER_SENDER 2
 #define MACH_RCV_TRAILER_AUDIT 3
 #define MACH_RCV_TRAILER_CTX 4
+#define MACH_RCV_TRAILER_AV 7
+#define MACH_RCV_TRAILER_LABELS 8
 #define MACH_RCV_TRAILER_TYPE(x) (((x) & 0xfu) << 28)
 #define MACH_RCV_TRAILER_ELEMENTS(x) (((x) & 0xfu) << 24)
 #define MACH_RCV_TRAILER_MASK (0xffu << 24)
 #define GET_RCV_ELEMENTS(y) (((y) >> 24) & 0xfu)
+/* Bytes of the trailer that these options ask for. */
+#define REQUESTED_TRAILER_SIZE(y) \
+	(GET_RCV_ELEMENTS((uint32_t)(y)) == MACH_RCV_TRAILER_NULL     ? sizeof(mach_msg_trailer_t) \
+	 : GET_RCV_ELEMENTS((uint32_t)(y)) == MACH_RCV_TRAILER_SEQNO  ? sizeof(mach_msg_seqno_trailer_t) \
+	 : GET_RCV_ELEMENTS((uint32_t)(y)) == MACH_RCV_TRAILER_SENDER ? sizeof(mach_msg_security_trailer_t) \
+	 : GET_RCV_ELEMENTS((uint32_t)(y)) == MACH_RCV_TRAILER_AUDIT  ? sizeof(mach_msg_audit_trailer_t) \
+	 : GET_RCV_ELEMENTS((uint32_t)(y)) == MACH_RCV_TRAILER_CTX    ? sizeof(mach_msg_context_trailer_t) \
+								      : sizeof(mach_msg_mac_trailer_t))
 
 typedef struct {
 	mach_msg_header_t header;
@@ -241,15 +279,21 @@ typedef integer_t mach_msg_option_t;
 #define MACH_RCV_LARGE 0x00000004
 #define MACH_RCV_LARGE_IDENTITY 0x00000008
 #define MACH_SEND_TIMEOUT 0x00000010
-#define MACH_SEND_OVERRIDE 0x00000020
+#define MACH_SEND_OVERRIDE 0x00000020 /* notify is not a port: the message's priority, see MACH_MSG_PRIORITY_MAX */
 #define MACH_SEND_INTERRUPT 0x00000040 /* return MACH_SEND_INTERRUPTED, do not restart */
-#define MACH_SEND_NOTIFY 0x00000080
-#define MACH_SEND_ALWAYS 0x00010000 /* kernel only: ignore the queue limit */
-#define MACH_SEND_TRAILER 0x00020000
+#define MACH_SEND_NOTIFY 0x00000080 /* timed out: arm the name's send-possible request */
 #define MACH_RCV_TIMEOUT 0x00000100
-#define MACH_RCV_NOTIFY 0x00000200
+#define MACH_RCV_NOTIFY 0x00000200 /* a dead-name request to notify for a reply right whose name is new */
 #define MACH_RCV_INTERRUPT 0x00000400
-#define MACH_RCV_OVERWRITE 0x00001000
+#define MACH_RCV_VOUCHER 0x00000800 /* willing to get a voucher; no message brings one */
+#define MACH_RCV_OVERWRITE 0x00001000 /* the receive buffer holds a scatter list (mach_msg_overwrite) */
+#define MACH_SEND_CANCEL 0x00002000 /* OSF's; its bit there is MACH_SEND_NOTIFY here, as in XNU */
+#define MACH_SEND_ALWAYS 0x00010000 /* kernel only: ignore the queue limit */
+#define MACH_SEND_TRAILER 0x00020000 /* the sender's trailer follows the message; for the privileged */
+
+/* With MACH_SEND_OVERRIDE: a priority of the scheduler, at most this and at most the sender's own maximum. */
+#define MACH_MSG_PRIORITY_MAX 127u
+#define MACH_MSG_PRIORITY_UNSPECIFIED 0u /* the sender's */
 
 /* An inline message may be this long, header and trailer included. */
 #define MACH_MSG_INLINE_MAX (64u * 1024)

@@ -9,15 +9,22 @@
 #include <ipc/ipc_kmsg_private.h>
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_notify.h>
+#include <ipc/ipc_tt.h>
 #include <ipc/mach_msg.h>
 #include <kern/assert.h>
 #include <kern/kalloc.h>
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <machine/copyio.h>
+#include <sched/sched.h>
 #include <vm/vm_map_copy.h>
 
 static struct zone *kmsg_zone;
+static const struct ipc_tokens kernel_tokens = { KERNEL_SECURITY_TOKEN_VALUE, KERNEL_AUDIT_TOKEN_VALUE };
+const struct ipc_tokens ipc_tokens_unknown = {
+	{ { UINT32_MAX, UINT32_MAX } },
+	{ { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
+};
 
 void ipc_kmsg_init_zones(void)
 {
@@ -28,7 +35,6 @@ void ipc_kmsg_init_zones(void)
 static inline void kmsg_init(struct ipc_kmsg *kmsg, uint32_t capacity)
 {
 	kmsg->ikm_remote_port = kmsg->ikm_local_port = IP_NULL;
-	kmsg->ikm_sender = 0;
 	kmsg->ikm_capacity = capacity;
 	kmsg->ikm_from_net = kmsg->ikm_for_kernel = kmsg->ikm_arrived = false;
 	kmsg->ikm_net_flags = 0;
@@ -62,6 +68,8 @@ struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size)
 	if (!kmsg)
 		return NULL;
 	list_init(&kmsg->ikm_link);
+	kmsg->ikm_tokens = kernel_tokens;
+	kmsg->ikm_priority = SCHED_PRIORITY_KERNEL;
 	*kmsg->ikm_header = (mach_msg_header_t){ .msgh_size = size };
 	return kmsg;
 }
@@ -207,7 +215,8 @@ mach_msg_return_t ipc_kmsg_get(uint64_t addr, mach_msg_size_t size, struct ipc_k
 		return MACH_SEND_INVALID_DATA;
 	}
 	kmsg->ikm_header->msgh_size = size;
-	kmsg->ikm_sender = current_thread()->ipc.task_id;
+	kmsg->ikm_tokens = ipc_task_tokens(current_thread()->task);
+	kmsg->ikm_priority = (uint8_t)current_thread()->priority;
 	*out = kmsg;
 	return MACH_MSG_SUCCESS;
 }
@@ -225,20 +234,31 @@ void ipc_kmsg_put_back(struct ipc_kmsg *kmsg)
 	kmsg_free_cached(kmsg);
 }
 
+bool ipc_kmsg_trailer_known(mach_msg_option_t option)
+{
+	uint32_t elements = GET_RCV_ELEMENTS((uint32_t)option);
+
+	return ((uint32_t)option & MACH_RCV_TRAILER_TYPE(0xf)) == MACH_RCV_TRAILER_TYPE(MACH_MSG_TRAILER_FORMAT_0) &&
+	       (elements <= MACH_RCV_TRAILER_CTX || elements == MACH_RCV_TRAILER_AV || elements == MACH_RCV_TRAILER_LABELS);
+}
+
 mach_msg_size_t ipc_kmsg_trailer_size(mach_msg_option_t option)
 {
-	if (GET_RCV_ELEMENTS((uint32_t)option) == MACH_RCV_TRAILER_NULL)
-		return sizeof(mach_msg_trailer_t);
-	switch (GET_RCV_ELEMENTS((uint32_t)option)) {
-	case MACH_RCV_TRAILER_SEQNO:
-		return sizeof(mach_msg_seqno_trailer_t);
-	case MACH_RCV_TRAILER_SENDER:
-		return sizeof(mach_msg_security_trailer_t);
-	case MACH_RCV_TRAILER_AUDIT:
-		return sizeof(mach_msg_audit_trailer_t);
-	default:
-		return sizeof(mach_msg_max_trailer_t);
-	}
+	return REQUESTED_TRAILER_SIZE(option);
+}
+
+__attribute__((noinline)) mach_msg_return_t ipc_kmsg_take_trailer(uint64_t addr, struct ipc_kmsg *kmsg)
+{
+	mach_msg_format_0_trailer_t trailer;
+
+	if (memcmp(&kmsg->ikm_tokens.security, &kernel_tokens.security, sizeof kernel_tokens.security) != 0)
+		return MACH_SEND_INVALID_TRAILER;
+	if (copyin(addr, &trailer, sizeof trailer) != KERN_SUCCESS)
+		return MACH_SEND_INVALID_DATA;
+	if (trailer.msgh_trailer_type != MACH_MSG_TRAILER_FORMAT_0 || trailer.msgh_trailer_size != sizeof trailer)
+		return MACH_SEND_INVALID_TRAILER;
+	kmsg->ikm_tokens.security = trailer.msgh_sender;
+	return MACH_MSG_SUCCESS;
 }
 
 /* The rest of a trailer of which the least is there. */
@@ -249,12 +269,11 @@ static __attribute__((noinline)) void fill_trailer(struct ipc_kmsg *kmsg, mach_m
 		.msgh_trailer_type = least->msgh_trailer_type,
 		.msgh_trailer_size = least->msgh_trailer_size,
 		.msgh_seqno = seqno,
+		.msgh_sender = kmsg->ikm_tokens.security,
+		.msgh_audit = kmsg->ikm_tokens.audit,
 		.msgh_context = context,
 	};
 
-	if (kmsg->ikm_sender == 0)
-		trailer.msgh_sender.val[1] = 1; /* the kernel */
-	trailer.msgh_audit.val[5] = (unsigned int)kmsg->ikm_sender; /* where XNU keeps the pid */
 	memcpy(least, &trailer, trailer.msgh_trailer_size);
 }
 

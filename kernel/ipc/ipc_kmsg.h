@@ -17,21 +17,27 @@
 
 #include <base/list.h>
 #include <ipc/ipc_port.h>
+#include <ipc/ipc_task.h>
 #include <mach/message.h>
 
+struct ipc_scatter;
 struct ipc_space;
 struct task;
 struct vm_map;
+
+/* Of a message whose sender is not known here. */
+extern const struct ipc_tokens ipc_tokens_unknown;
 
 struct ipc_kmsg {
 	struct list ikm_link;            /* in a queue: the port's lock */
 	struct ipc_port *ikm_remote_port;
 	struct ipc_port *ikm_local_port;
-	uint64_t ikm_sender;             /* id of the sending task, 0: the kernel */
+	struct ipc_tokens ikm_tokens;    /* of the sending task, or the kernel's */
 	uint32_t ikm_capacity;           /* bytes at ikm_header, trailer included */
 	bool ikm_from_net;               /* the glue wants to hear when it leaves the queue */
 	bool ikm_for_kernel;             /* in a thread's deferred list: deliver, do not destroy */
 	bool ikm_arrived;                /* at a kernel object: its destination right is used up */
+	uint8_t ikm_priority;            /* the sender's, or what it asked for: for prioritised queues */
 	uint8_t ikm_net_flags;           /* the glue's own */
 	uint64_t ikm_net;                /* the glue's own */
 	mach_msg_header_t ikm_header[];  /* 8-byte aligned */
@@ -121,21 +127,26 @@ mach_msg_return_t ipc_kmsg_get(uint64_t addr, mach_msg_size_t size, struct ipc_k
  * Purpose: user form to kernel form. On failure kmsg is gone, and if the error is of the class
  *   'message destroyed' so are the rights that were taken already; the header's errors change nothing.
  *   The task's map is used for complex messages only.
+ *   cancel: with MACH_SEND_CANCEL, a receive right of the caller's: a request whose notification would go there is
+ *   cancelled without one if this send takes the name it stands on; else MACH_PORT_NULL.
  *   rcv_object (or NULL): while the space is locked, also find the receive right or port set rcv_name for the
  *   receive that follows; with a reference, on success only; NULL: to be looked up again then.
- * Returns: MACH_MSG_SUCCESS, MACH_SEND_INVALID_{HEADER,DEST,REPLY,VOUCHER} (nothing done),
+ * Returns: MACH_MSG_SUCCESS, MACH_SEND_INVALID_{HEADER,DEST,REPLY,VOUCHER,NOTIFY} (nothing done),
  *   MACH_SEND_{INVALID_RIGHT,INVALID_MEMORY,INVALID_TYPE,MSG_TOO_SMALL,NO_BUFFER,TOO_LARGE}
  *   (destroyed).
  */
 mach_msg_return_t ipc_kmsg_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task,
-				  mach_port_name_t rcv_name, struct ipc_object **rcv_object);
+				  mach_port_name_t cancel, mach_port_name_t rcv_name, struct ipc_object **rcv_object);
 /*
  * Purpose: kernel form to user form, for the receiver. Never fails half-way: a right or region that cannot
  *   be given becomes MACH_PORT_NULL or 0 and its error bit is set.
+ *   notify: with MACH_RCV_NOTIFY, a receive right of the receiver's, where a dead-name notification goes if the reply
+ *   right came under a new name; else MACH_PORT_NULL. scatter: where memory goes (ipc_scatter.h), or NULL.
  * Returns: MACH_MSG_SUCCESS; MACH_RCV_BODY_ERROR | MACH_MSG_{IPC,VM}_{SPACE,KERNEL}: deliver it all the same;
- *   MACH_RCV_HEADER_ERROR | ...: still in kernel form.
+ *   MACH_RCV_HEADER_ERROR | ..., MACH_RCV_INVALID_NOTIFY: still in kernel form.
  */
-mach_msg_return_t ipc_kmsg_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task);
+mach_msg_return_t ipc_kmsg_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task,
+				   mach_port_name_t notify, const struct ipc_scatter *scatter);
 /* A message that could not be sent goes back to its sender (D6), header in the sender's order. */
 mach_msg_return_t ipc_kmsg_copyout_pseudo(struct ipc_kmsg *kmsg, struct ipc_space *space,
 					  struct vm_map *map);
@@ -146,5 +157,9 @@ mach_msg_return_t ipc_kmsg_put(uint64_t addr, struct ipc_kmsg *kmsg, mach_msg_si
 /* Append the trailer that option asks for; returns its bytes. */
 mach_msg_size_t ipc_kmsg_add_trailer(struct ipc_kmsg *kmsg, mach_msg_option_t option,
 				     mach_port_seqno_t seqno, uint64_t context);
+/* The sender, privileged, supplies its message's trailer at addr. MACH_SEND_INVALID_{TRAILER,DATA}: nothing done. */
+mach_msg_return_t ipc_kmsg_take_trailer(uint64_t addr, struct ipc_kmsg *kmsg);
+/* Does the kernel know the trailer that option asks for? */
+bool ipc_kmsg_trailer_known(mach_msg_option_t option);
 /* Bytes of the trailer that option asks for. */
 mach_msg_size_t ipc_kmsg_trailer_size(mach_msg_option_t option);

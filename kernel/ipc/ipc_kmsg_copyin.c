@@ -17,7 +17,8 @@
 #include <vm/vm_map_copy.h>
 
 struct header {
-	mach_port_name_t dest_name, reply_name;
+	mach_port_name_t dest_name, reply_name, cancel;
+	struct ipc_object *cancel_port; /* not referenced: compared only */
 	mach_msg_type_name_t dest_type, reply_type;
 	struct ipc_right_taken dest, reply;
 };
@@ -85,12 +86,35 @@ static mach_msg_return_t header_take(struct ipc_space *space, struct header *h,
 	return MACH_MSG_SUCCESS;
 }
 
+/* MACH_SEND_CANCEL: the notify argument is a receive right. Space locked. */
+static __attribute__((noinline)) bool cancel_lookup(struct ipc_space *space, struct header *h)
+{
+	struct ipc_entry *entry = ipc_entry_lookup(space, h->cancel);
+
+	if (!entry || !(entry->ie_bits & MACH_PORT_TYPE_RECEIVE))
+		return false;
+	h->cancel_port = entry->ie_object;
+	return true;
+}
+
+/* A name that this send took: who asked is told, unless the sender cancels that request. */
+static __attribute__((noinline)) void taken_notify(const struct header *h, struct ipc_right_taken *taken)
+{
+	if (taken->deleted && &taken->deleted->ip_object == h->cancel_port) {
+		ipc_port_release_sonce(taken->deleted);
+		taken->deleted = IP_NULL;
+	}
+	ipc_right_taken_notify(taken);
+}
+
 static mach_msg_return_t header_copyin_locked(struct ipc_space *space, struct header *h)
 {
 	struct ipc_entry *dest_entry, *reply_entry = NULL;
 
 	if (!space->is_active)
 		return MACH_SEND_INVALID_DEST;
+	if (h->cancel != MACH_PORT_NULL && !cancel_lookup(space, h))
+		return MACH_SEND_INVALID_NOTIFY;
 	dest_entry = ipc_entry_lookup(space, h->dest_name);
 	if (!dest_entry || !ipc_right_copyin_check(space, h->dest_name, dest_entry, h->dest_type) ||
 	    (dest_entry->ie_bits & MACH_PORT_TYPE_DEAD_NAME))
@@ -120,7 +144,7 @@ static struct ipc_object *receive_object(struct ipc_space *space, mach_port_name
 }
 
 static mach_msg_return_t header_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space,
-				       mach_port_name_t rcv_name, struct ipc_object **rcv_object)
+				       mach_port_name_t cancel, mach_port_name_t rcv_name, struct ipc_object **rcv_object)
 {
 	mach_msg_header_t *msgh = kmsg->ikm_header;
 	struct header h;
@@ -128,6 +152,8 @@ static mach_msg_return_t header_copyin(struct ipc_kmsg *kmsg, struct ipc_space *
 
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
+	h.cancel = cancel;
+	h.cancel_port = NULL;
 	is_lock(space);
 	mr = header_copyin_locked(space, &h);
 	if (mr == MACH_MSG_SUCCESS && rcv_object)
@@ -138,8 +164,8 @@ static mach_msg_return_t header_copyin(struct ipc_kmsg *kmsg, struct ipc_space *
 		return mr;
 	}
 	if (h.dest.deleted || h.reply.deleted) {
-		ipc_right_taken_notify(&h.dest);
-		ipc_right_taken_notify(&h.reply);
+		taken_notify(&h, &h.dest);
+		taken_notify(&h, &h.reply);
 	}
 	kmsg->ikm_remote_port = h.dest.port;
 	kmsg->ikm_local_port = h.reply.port;
@@ -311,9 +337,9 @@ static __attribute__((noinline)) mach_msg_return_t body_copyin(struct ipc_kmsg *
 }
 
 mach_msg_return_t ipc_kmsg_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task,
-				  mach_port_name_t rcv_name, struct ipc_object **rcv_object)
+				  mach_port_name_t cancel, mach_port_name_t rcv_name, struct ipc_object **rcv_object)
 {
-	mach_msg_return_t mr = header_copyin(kmsg, space, rcv_name, rcv_object);
+	mach_msg_return_t mr = header_copyin(kmsg, space, cancel, rcv_name, rcv_object);
 
 	if (mr != MACH_MSG_SUCCESS) {
 		ipc_kmsg_put_back(kmsg);

@@ -10,6 +10,7 @@
 #include <ipc/ipc_net.h>
 #include <ipc/ipc_notify.h>
 #include <ipc/ipc_right.h>
+#include <ipc/ipc_scatter.h>
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
 #include <kern/kalloc.h>
@@ -68,15 +69,66 @@ static kern_return_t give_right(struct ipc_space *space, struct ipc_port *port,
 	return ipc_object_copyout(space, port, type, true, name);
 }
 
-static mach_msg_return_t header_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space)
+/* Was this name made for the reply right just now? A send right's with one reference is, or could be. */
+static bool name_is_new(struct ipc_space *space, mach_port_name_t name)
+{
+	struct ipc_entry *entry;
+	bool is_new;
+
+	is_lock(space);
+	entry = ipc_entry_lookup(space, name);
+	is_new = entry && !(entry->ie_bits & MACH_PORT_TYPE_RECEIVE) && IE_BITS_UREFS(entry->ie_bits) == 1;
+	is_unlock(space);
+	return is_new;
+}
+
+/* MACH_RCV_NOTIFY: give the reply right, and ask for a dead-name notification if its name is new. All or nothing. */
+static __attribute__((noinline)) mach_msg_return_t give_reply_notify(struct ipc_kmsg *kmsg, struct ipc_space *space,
+								      mach_port_name_t notify,
+								      mach_port_name_t *name)
+{
+	mach_msg_type_name_t type = MACH_MSGH_BITS_LOCAL(kmsg->ikm_header->msgh_bits);
+	struct ipc_port *right, *previous = IP_NULL;
+	kern_return_t kr;
+
+	if (ipc_object_copyin(space, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE, &right) != KERN_SUCCESS)
+		return MACH_RCV_INVALID_NOTIFY;
+	kr = give_right(space, kmsg->ikm_local_port, type, name);
+	if (kr != KERN_SUCCESS || !MACH_PORT_VALID(*name) || !name_is_new(space, *name)) {
+		ipc_port_release_sonce(right);
+		return kr == KERN_SUCCESS ? MACH_MSG_SUCCESS : MACH_RCV_HEADER_ERROR | ipc_class(kr);
+	}
+	kr = ipc_right_request(space, *name, true, false, right, &previous);
+	if (kr == KERN_SUCCESS) {
+		ipc_notify_send_once(previous);
+		return MACH_MSG_SUCCESS;
+	}
+	ipc_port_release_sonce(right);
+	if (ipc_object_copyin(space, *name, type, &kmsg->ikm_local_port) != KERN_SUCCESS)
+		kmsg->ikm_local_port = IP_NULL; /* another thread took it */
+	return MACH_RCV_HEADER_ERROR | ipc_class(kr);
+}
+
+static mach_msg_return_t give_reply(struct ipc_kmsg *kmsg, struct ipc_space *space, mach_port_name_t notify,
+				    mach_port_name_t *name)
+{
+	kern_return_t kr;
+
+	if (notify != MACH_PORT_NULL)
+		return give_reply_notify(kmsg, space, notify, name);
+	kr = give_right(space, kmsg->ikm_local_port, MACH_MSGH_BITS_LOCAL(kmsg->ikm_header->msgh_bits), name);
+	return kr == KERN_SUCCESS ? MACH_MSG_SUCCESS : MACH_RCV_HEADER_ERROR | ipc_class(kr);
+}
+
+static mach_msg_return_t header_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, mach_port_name_t notify)
 {
 	mach_msg_header_t *msgh = kmsg->ikm_header;
 	mach_msg_bits_t bits = msgh->msgh_bits;
 	mach_port_name_t reply_name;
-	kern_return_t kr = give_right(space, kmsg->ikm_local_port, MACH_MSGH_BITS_LOCAL(bits), &reply_name);
+	mach_msg_return_t mr = give_reply(kmsg, space, notify, &reply_name);
 
-	if (kr != KERN_SUCCESS)
-		return MACH_RCV_HEADER_ERROR | ipc_class(kr);
+	if (mr != MACH_MSG_SUCCESS)
+		return mr;
 	kmsg->ikm_local_port = IP_NULL;
 	msgh->msgh_local_port = consume_dest(kmsg, space);
 	msgh->msgh_remote_port = reply_name;
@@ -113,11 +165,14 @@ static mach_msg_return_t port_copyout(struct ipc_space *space, mach_msg_port_des
 	return mr;
 }
 
-static mach_msg_return_t memory_copyout(struct vm_map *map, mach_msg_ool_descriptor_t *d)
+/* place: where the receiver wants it, or NULL: anywhere. */
+static mach_msg_return_t memory_copyout(struct vm_map *map, const struct ipc_scatter_place *place,
+					mach_msg_ool_descriptor_t *d)
 {
 	struct vm_map_copy *copy = (struct vm_map_copy *)(uintptr_t)d->kcopy;
-	mach_vm_address_t addr = 0;
-	kern_return_t kr = vm_map_copyout(map, &addr, copy);
+	bool overwrite = place && place->copy == MACH_MSG_OVERWRITE;
+	mach_vm_address_t addr = overwrite ? place->address : 0;
+	kern_return_t kr = overwrite ? vm_map_copy_overwrite(map, addr, copy) : vm_map_copyout(map, &addr, copy);
 
 	if (kr != KERN_SUCCESS) {
 		vm_map_copy_discard(copy);
@@ -125,7 +180,8 @@ static mach_msg_return_t memory_copyout(struct vm_map *map, mach_msg_ool_descrip
 		d->size = 0;
 	}
 	d->kcopy = addr;
-	d->deallocate = addr != 0;
+	d->deallocate = addr != 0 && !overwrite;
+	d->copy = overwrite ? MACH_MSG_OVERWRITE : d->copy;
 	if (kr == KERN_SUCCESS)
 		return MACH_MSG_SUCCESS;
 	return kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_VM_KERNEL : MACH_MSG_VM_SPACE;
@@ -147,8 +203,9 @@ static mach_msg_return_t names_region(struct vm_map *map, const mach_port_name_t
 }
 
 static mach_msg_return_t ports_copyout(struct ipc_space *space, struct vm_map *map,
-				       mach_msg_ool_ports_descriptor_t *d)
+				       const struct ipc_scatter_place *place, mach_msg_ool_ports_descriptor_t *d)
 {
+	bool overwrite = place && place->copy == MACH_MSG_OVERWRITE;
 	struct ipc_port **ports = (struct ipc_port **)(uintptr_t)d->kports;
 	uint64_t bytes = (uint64_t)d->count * sizeof(mach_port_name_t);
 	mach_msg_return_t mr = MACH_MSG_VM_KERNEL;
@@ -160,17 +217,23 @@ static mach_msg_return_t ports_copyout(struct ipc_space *space, struct vm_map *m
 	if (d->count == 0)
 		return MACH_MSG_SUCCESS;
 	names = kalloc_zeroed(bytes);
-	if (names)
+	if (names && overwrite) {
+		addr = place->address;
+		mr = copyout(names, addr, bytes) == KERN_SUCCESS ? MACH_MSG_SUCCESS : MACH_MSG_VM_SPACE;
+		d->copy = MACH_MSG_OVERWRITE;
+	} else if (names) {
 		mr = names_region(map, names, bytes, &addr);
+	}
 	if (mr != MACH_MSG_SUCCESS) {
 		for (uint32_t i = 0; i < d->count; i++)
 			ipc_port_release_right(ports[i], d->disposition);
+		addr = 0;
 	} else {
 		for (uint32_t i = 0; i < d->count; i++)
 			mr |= right_copyout(space, ports[i], d->disposition, &names[i]);
 		if (copyout(names, addr, bytes) != KERN_SUCCESS)
 			mr |= MACH_MSG_VM_SPACE; /* the receiver unmapped it meanwhile */
-		d->deallocate = 1;
+		d->deallocate = !overwrite;
 	}
 	if (names)
 		kfree(names, bytes);
@@ -181,8 +244,16 @@ static mach_msg_return_t ports_copyout(struct ipc_space *space, struct vm_map *m
 	return mr;
 }
 
-static __attribute__((noinline)) mach_msg_return_t body_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+/* The place for the next descriptor that is not a port's; NULL: none was named. */
+static const struct ipc_scatter_place *next_place(const struct ipc_scatter *scatter, uint32_t *at)
 {
+	return scatter && *at < scatter->count ? &scatter->places[(*at)++] : NULL;
+}
+
+static __attribute__((noinline)) mach_msg_return_t body_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space,
+								 struct vm_map *map, const struct ipc_scatter *scatter)
+{
+	uint32_t at = 0;
 	mach_msg_descriptor_t *d = ikm_descriptors(kmsg), *next;
 	uint32_t count = ikm_descriptor_count(kmsg);
 	mach_msg_return_t mr = MACH_MSG_SUCCESS;
@@ -194,22 +265,23 @@ static __attribute__((noinline)) mach_msg_return_t body_copyout(struct ipc_kmsg 
 			mr |= port_copyout(space, &d->port);
 			break;
 		case MACH_MSG_OOL_PORTS_DESCRIPTOR:
-			mr |= ports_copyout(space, map, &d->ool_ports);
+			mr |= ports_copyout(space, map, next_place(scatter, &at), &d->ool_ports);
 			break;
 		default:
-			mr |= memory_copyout(map, &d->out_of_line);
+			mr |= memory_copyout(map, next_place(scatter, &at), &d->out_of_line);
 		}
 	}
 	return mr;
 }
 
-mach_msg_return_t ipc_kmsg_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task)
+mach_msg_return_t ipc_kmsg_copyout(struct ipc_kmsg *kmsg, struct ipc_space *space, struct task *task,
+				   mach_port_name_t notify, const struct ipc_scatter *scatter)
 {
-	mach_msg_return_t mr = header_copyout(kmsg, space);
+	mach_msg_return_t mr = header_copyout(kmsg, space, notify);
 
 	if (mr != MACH_MSG_SUCCESS || !ikm_complex(kmsg))
 		return mr;
-	mr = body_copyout(kmsg, space, task->map);
+	mr = body_copyout(kmsg, space, task->map, scatter);
 	return mr == MACH_MSG_SUCCESS ? mr : mr | MACH_RCV_BODY_ERROR;
 }
 
@@ -228,7 +300,7 @@ mach_msg_return_t ipc_kmsg_copyout_pseudo(struct ipc_kmsg *kmsg, struct ipc_spac
 	msgh->msgh_local_port = reply_name;
 	msgh->msgh_bits = bits & (MACH_MSGH_BITS_COMPLEX | MACH_MSGH_BITS_PORTS_MASK);
 	if (ikm_complex(kmsg))
-		mr |= body_copyout(kmsg, space, map);
+		mr |= body_copyout(kmsg, space, map, NULL);
 	return mr;
 }
 

@@ -10,9 +10,25 @@
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_net.h>
 #include <ipc/ipc_right.h>
+#include <ipc/ipc_scatter.h>
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
 #include <kern/thread.h>
+
+/* Can the receiver ith take kmsg? MACH_MSG_SUCCESS, MACH_RCV_{TOO_LARGE,SCATTER_SMALL,INVALID_TYPE}. */
+static mach_msg_return_t suits(const struct ipc_thread *ith, mach_msg_option_t option, mach_msg_size_t max_size,
+			       const struct ipc_kmsg *kmsg)
+{
+	if (ikm_size(kmsg) + ipc_kmsg_trailer_size(option) > max_size)
+		return MACH_RCV_TOO_LARGE;
+	return option & MACH_RCV_OVERWRITE ? ipc_scatter_check(ith->scatter, kmsg) : MACH_MSG_SUCCESS;
+}
+
+/* Does a receiver want to be told of what it cannot take, instead of losing it? */
+static bool wants_to_know(mach_msg_option_t option, mach_msg_return_t mr)
+{
+	return (option & MACH_RCV_LARGE) && mr != MACH_RCV_INVALID_TYPE;
+}
 
 /*
  * Claim a receiver of wq for kmsg. One that cannot take it all and asked to be told (MACH_RCV_LARGE)
@@ -20,17 +36,15 @@
  */
 static struct thread *claim_receiver(struct waitq *wq, struct ipc_port *port, struct ipc_kmsg *kmsg)
 {
-	mach_msg_size_t size = ikm_size(kmsg);
 	struct thread *t;
 
 	while ((t = waitq_claim(wq)) != NULL) {
 		struct ipc_thread *ith = &t->ipc;
 
-		ith->state = MACH_MSG_SUCCESS;
-		if (size + ipc_kmsg_trailer_size(ith->option) > ith->msize) {
-			ith->state = MACH_RCV_TOO_LARGE;
-			ith->msize = size;
-			if (ith->option & MACH_RCV_LARGE) {
+		ith->state = suits(ith, ith->option, ith->msize, kmsg);
+		if (ith->state != MACH_MSG_SUCCESS) {
+			ith->msize = ikm_size(kmsg);
+			if (wants_to_know(ith->option, ith->state)) {
 				ith->port_name = port->ip_receiver_name;
 				thread_go(t);
 				continue;
@@ -212,12 +226,12 @@ static __attribute__((noinline)) mach_msg_return_t take_locked(struct ipc_port *
 				     bool *freed)
 {
 	struct ipc_kmsg *kmsg = list_first(&port->ip_messages, struct ipc_kmsg, ikm_link);
-	bool fits = ikm_size(kmsg) + ipc_kmsg_trailer_size(option) <= max_size;
+	mach_msg_return_t mr = suits(&current_thread()->ipc, option, max_size, kmsg);
 
 	out->size = ikm_size(kmsg);
 	out->port_name = port->ip_receiver_name;
-	if (!fits && (option & MACH_RCV_LARGE))
-		return MACH_RCV_TOO_LARGE;
+	if (mr != MACH_MSG_SUCCESS && wants_to_know(option, mr))
+		return mr;
 	list_remove(&kmsg->ikm_link);
 	port->ip_msgcount--;
 	port->ip_net_queued -= kmsg->ikm_from_net;
@@ -225,7 +239,7 @@ static __attribute__((noinline)) mach_msg_return_t take_locked(struct ipc_port *
 	out->seqno = port->ip_seqno++;
 	out->context = port->ip_context;
 	*freed = slot_became_free(port);
-	return fits ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
+	return mr;
 }
 
 /* After a message was taken; a reference of the port is held. */
@@ -308,7 +322,7 @@ static mach_msg_return_t receive_member(struct ipc_pset *pset, struct ipc_port *
 		if (!list_empty(&port->ip_messages))
 			mr = take_locked(port, option, max_size, out, &freed);
 		ips_lock(pset);
-		if (mr != MACH_RCV_TOO_LARGE || out->kmsg) { /* else it stays where it is */
+		if (out->kmsg || list_empty(&port->ip_messages)) { /* else it stays where it is */
 			list_remove(&link->ready_link);
 			if (!list_empty(&port->ip_messages)) /* S1: to the end, for its next turn */
 				list_add_tail(&pset->ips_ready, &link->ready_link);

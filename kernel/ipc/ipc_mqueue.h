@@ -38,11 +38,11 @@ bool ipc_mqueue_full(struct ipc_port *port);
 mach_msg_return_t ipc_mqueue_deliver(struct ipc_kmsg *kmsg);
 
 struct ipc_mqueue_received {
-	struct ipc_kmsg *kmsg;      /* on SUCCESS, and on TOO_LARGE without MACH_RCV_LARGE */
+	struct ipc_kmsg *kmsg;      /* on SUCCESS, and if it was dequeued though it did not suit */
 	mach_port_seqno_t seqno;
 	uint64_t context;           /* of the port */
-	mach_msg_size_t size;       /* on TOO_LARGE: what it would need, without trailer */
-	mach_port_name_t port_name; /* on TOO_LARGE with MACH_RCV_LARGE: where it waits */
+	mach_msg_size_t size;       /* if it did not suit: what it would need, without trailer */
+	mach_port_name_t port_name; /* if it was left in the queue: where it waits */
 };
 
 /*
@@ -55,8 +55,9 @@ mach_msg_return_t ipc_mqueue_copyin(struct ipc_space *space, mach_port_name_t na
  * Purpose: take the next message of object (a port or set of space, referenced by the caller), waiting
  *   for it.
  * Conditions: nothing locked; thread context. handoff (or NULL) is a claimed thread: the CPU goes to it if we
- *   block, else it is let go.
- * Returns: MACH_MSG_SUCCESS, MACH_RCV_{TIMED_OUT,INTERRUPTED,PORT_DIED,PORT_CHANGED,TOO_LARGE}.
+ *   block, else it is let go. With MACH_RCV_OVERWRITE the calling thread's ipc.scatter is its list.
+ * Returns: MACH_MSG_SUCCESS, MACH_RCV_{TIMED_OUT,INTERRUPTED,PORT_DIED,PORT_CHANGED}; that it does not suit
+ *   the receiver: MACH_RCV_{TOO_LARGE,SCATTER_SMALL,INVALID_TYPE}, and then out->kmsg says if it was dequeued.
  */
 mach_msg_return_t ipc_mqueue_receive(struct ipc_object *object, struct ipc_space *space,
 				     mach_msg_option_t option, mach_msg_size_t max_size,

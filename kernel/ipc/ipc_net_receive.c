@@ -445,7 +445,7 @@ void net_deliver(const struct netipc_deliver *d)
 		goto drop;
 	}
 	in->kmsg->ikm_from_net = true;
-	in->kmsg->ikm_sender = 0;
+	in->kmsg->ikm_tokens = ipc_tokens_unknown;
 	if (accept(d, in) != NETIPC_OK)
 		goto drop;
 	if (d->pull_size > 0)

@@ -10,6 +10,12 @@ struct ipc_space;
 
 #define TASK_PORT_REGISTER_MAX 3
 
+/* Who sent a message: of its task, and inherited by the tasks that it makes. */
+struct ipc_tokens {
+	security_token_t security;
+	audit_token_t audit;
+};
+
 struct ipc_task {
 	struct spinlock lock;
 	struct ipc_space *space;        /* +1; immutable until the task is freed */
@@ -19,4 +25,8 @@ struct ipc_task {
 	struct ipc_port *bootstrap;     /* send right or NULL */
 	struct ipc_port *exc_actions[EXC_TYPES_COUNT];
 	struct ipc_port *registered[TASK_PORT_REGISTER_MAX];
+
+	/* What its messages say of their sender: read without the lock, as a whole (ipc_task_tokens). */
+	_Atomic uint32_t tokens_version; /* odd while they change */
+	struct ipc_tokens tokens;
 };

@@ -9,6 +9,7 @@
 
 struct ipc_kmsg;
 struct ipc_port;
+struct ipc_scatter;
 struct ipc_space;
 
 #define EXC_TYPES_COUNT 14
@@ -25,10 +26,10 @@ struct ipc_thread {
 	mach_port_seqno_t seqno;
 	mach_port_name_t port_name;    /* out: where a too large message waits */
 	uint64_t context;
+	struct ipc_scatter *scatter;   /* a receive with MACH_RCV_OVERWRITE: where memory is wanted, or NULL */
 
-	/* Of its task, which keeps them; set when the thread is enabled. */
+	/* Of its task, which keeps it; set when the thread is enabled. */
 	struct ipc_space *space;
-	uint64_t task_id;
 
 	/* Only the thread itself. */
 	bool deferring;                /* ipc_kmsg_run_deferred() is at work below us on the stack */

@@ -29,6 +29,43 @@ static void inherit(struct ipc_task *itk, struct ipc_task *parent)
 	spin_unlock(&parent->lock);
 }
 
+/* A reader takes the tokens again if they changed meanwhile. */
+struct ipc_tokens ipc_task_tokens(const struct task *task)
+{
+	const struct ipc_task *itk = &task->ipc;
+	struct ipc_tokens tokens;
+	uint32_t version;
+
+	do {
+		version = atomic_load_explicit(&itk->tokens_version, memory_order_acquire);
+		for (unsigned i = 0; i < sizeof tokens / sizeof(uint32_t); i++)
+			((uint32_t *)&tokens)[i] = __atomic_load_n((const uint32_t *)&itk->tokens + i, __ATOMIC_RELAXED);
+		atomic_thread_fence(memory_order_acquire);
+	} while ((version & 1) != 0 ||
+		 version != atomic_load_explicit(&itk->tokens_version, memory_order_relaxed));
+	return tokens;
+}
+
+void ipc_task_set_tokens(struct task *task, const struct ipc_tokens *tokens)
+{
+	struct ipc_task *itk = &task->ipc;
+
+	spin_lock(&itk->lock); /* interrupts are off: a reader does not spin for long */
+	atomic_fetch_add(&itk->tokens_version, 1);
+	for (unsigned i = 0; i < sizeof *tokens / sizeof(uint32_t); i++)
+		__atomic_store_n((uint32_t *)&itk->tokens + i, ((const uint32_t *)tokens)[i], __ATOMIC_RELAXED);
+	atomic_fetch_add_explicit(&itk->tokens_version, 1, memory_order_release);
+	spin_unlock(&itk->lock);
+}
+
+/* A new task is its parent's in all but its number. */
+static void inherit_tokens(struct task *task, struct task *parent)
+{
+	if (parent)
+		task->ipc.tokens = ipc_task_tokens(parent);
+	task->ipc.tokens.audit.val[5] = (uint32_t)task->id;
+}
+
 static bool init_kernel_port(struct ipc_port **self, struct ipc_port **sself)
 {
 	*self = ipc_port_alloc_special(ipc_space_kernel);
@@ -51,6 +88,7 @@ kern_return_t ipc_task_init(struct task *task, struct task *parent)
 		itk->space = NULL;
 		return KERN_RESOURCE_SHORTAGE;
 	}
+	inherit_tokens(task, parent);
 	if (parent)
 		inherit(itk, &parent->ipc);
 	else
@@ -146,7 +184,6 @@ static struct ipc_port *thread_self_borrow(struct thread *thread)
 void ipc_thread_enable(struct thread *thread)
 {
 	thread->ipc.space = thread->task->ipc.space;
-	thread->ipc.task_id = thread->task->id;
 	ipc_kobject_set(thread_self_borrow(thread), thread, IKOT_THREAD);
 }
 

@@ -34,6 +34,10 @@ void ipc_thread_enable(struct thread *thread);
 void ipc_thread_disable(struct thread *thread);
 void ipc_thread_terminate(struct thread *thread);
 
+/* The task's tokens, and setting them: of what it sends from now on. Nothing locked. */
+struct ipc_tokens ipc_task_tokens(const struct task *task);
+void ipc_task_set_tokens(struct task *task, const struct ipc_tokens *tokens);
+
 /* The object that port names, with a reference; NULL if it is none. Nothing locked; port is not consumed. */
 struct task *convert_port_to_task(struct ipc_port *port);
 struct thread *convert_port_to_thread(struct ipc_port *port);

@@ -11,6 +11,7 @@
 #include <ipc/ipc_net.h>
 #include <ipc/ipc_notify.h>
 #include <ipc/ipc_right.h>
+#include <ipc/ipc_scatter.h>
 #include <ipc/ipc_space.h>
 #include <ipc/mach_msg.h>
 #include <kern/ipc_kobject.h>
@@ -80,22 +81,59 @@ static bool is_put_back(mach_msg_return_t mr)
 	return mr == MACH_SEND_TIMED_OUT || mr == MACH_SEND_INTERRUPTED || mr == MACH_SEND_NO_BUFFER;
 }
 
+/* What a trap asks for: the arguments of mach_msg_overwrite(). */
+struct request {
+	uint64_t msg, rcv_msg;
+	mach_msg_option_t option;
+	mach_msg_size_t send_size, rcv_size, rcv_limit;
+	mach_port_name_t rcv_name, notify;
+	mach_msg_timeout_t timeout;
+};
+
+/* The options that few senders use: what they need before the header is taken. */
+#define SEND_RARE (MACH_SEND_TRAILER | MACH_SEND_OVERRIDE | MACH_SEND_CANCEL)
+
+/* A message may go as far ahead as its sender itself might be scheduled. */
+static uint8_t priority_allowed(uint32_t wanted)
+{
+	uint32_t most = current_thread()->priority;
+
+	return (uint8_t)(wanted < most ? wanted : most);
+}
+
+static __attribute__((noinline, cold)) mach_msg_return_t prepare_send(const struct request *r, struct ipc_kmsg *kmsg)
+{
+	mach_msg_return_t mr = MACH_MSG_SUCCESS;
+
+	if (r->option & MACH_SEND_CANCEL) {
+		if (r->notify == MACH_PORT_NULL || (r->option & MACH_SEND_OVERRIDE))
+			mr = MACH_SEND_INVALID_NOTIFY;
+	} else if ((r->option & MACH_SEND_OVERRIDE) && (r->option & MACH_RCV_NOTIFY)) {
+		mr = MACH_SEND_INVALID_NOTIFY; /* the argument cannot be both */
+	}
+	if (mr == MACH_MSG_SUCCESS && (r->option & MACH_SEND_TRAILER))
+		mr = ipc_kmsg_take_trailer(r->msg + r->send_size, kmsg);
+	if (mr == MACH_MSG_SUCCESS && (r->option & MACH_SEND_OVERRIDE) && r->notify != MACH_MSG_PRIORITY_UNSPECIFIED)
+		kmsg->ikm_priority = priority_allowed(r->notify);
+	if (mr != MACH_MSG_SUCCESS)
+		ipc_kmsg_put_back(kmsg);
+	return mr;
+}
+
 /* The message was not sent: it goes back to its sender, or is destroyed. */
-static __attribute__((noinline, cold)) mach_msg_return_t send_failed(uint64_t msg, struct ipc_kmsg *kmsg,
-								      mach_msg_option_t option,
-								      mach_msg_return_t mr)
+static __attribute__((noinline, cold)) mach_msg_return_t send_failed(const struct request *r,
+								      struct ipc_kmsg *kmsg, mach_msg_return_t mr)
 {
 	struct task *task = current_task();
 
-	if (mr == MACH_SEND_TIMED_OUT && (option & MACH_SEND_NOTIFY) && IP_VALID(kmsg->ikm_remote_port))
+	if (mr == MACH_SEND_TIMED_OUT && (r->option & MACH_SEND_NOTIFY) && IP_VALID(kmsg->ikm_remote_port))
 		ipc_right_arm_send_possible(task->ipc.space, kmsg->ikm_remote_port);
-
 	if (!is_put_back(mr)) {
 		ipc_kmsg_destroy(kmsg);
 		return mr;
 	}
 	mr |= ipc_kmsg_copyout_pseudo(kmsg, task->ipc.space, task->map);
-	(void)ipc_kmsg_put(msg, kmsg, ikm_size(kmsg));
+	(void)ipc_kmsg_put(r->msg, kmsg, ikm_size(kmsg));
 	return mr;
 }
 
@@ -103,29 +141,32 @@ static __attribute__((noinline, cold)) mach_msg_return_t send_failed(uint64_t ms
  * rcv_object: the object of the receive that follows is looked up on the way (see ipc_kmsg_copyin). receiver and
  * rcv_object are NULL if none follows.
  */
-static mach_msg_return_t send(uint64_t msg, mach_msg_option_t option, mach_msg_size_t size,
-			      mach_msg_timeout_t timeout, struct thread **receiver,
-			      mach_port_name_t rcv_name, struct ipc_object **rcv_object)
+static mach_msg_return_t send(const struct request *r, struct thread **receiver, struct ipc_object **rcv_object)
 {
 	struct thread *self = current_thread();
+	mach_msg_option_t option = r->option;
 	struct ipc_kmsg *kmsg;
 	mach_msg_return_t mr;
 
-	if (option & MACH_SEND_TRAILER)
-		return MACH_SEND_INVALID_TRAILER;
-	mr = ipc_kmsg_get(msg, size, &kmsg);
+	mr = ipc_kmsg_get(r->msg, r->send_size, &kmsg);
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
-	mr = ipc_kmsg_copyin(kmsg, self->ipc.space, self->task, rcv_name, rcv_object);
+	if (option & SEND_RARE) {
+		mr = prepare_send(r, kmsg);
+		if (mr != MACH_MSG_SUCCESS)
+			return mr;
+	}
+	mr = ipc_kmsg_copyin(kmsg, self->ipc.space, self->task,
+			     option & MACH_SEND_CANCEL ? r->notify : MACH_PORT_NULL, r->rcv_name, rcv_object);
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
 	mr = ipc_kmsg_send(kmsg, option & ~MACH_SEND_ALWAYS,
-			   deadline_of(option, MACH_SEND_TIMEOUT, timeout), receiver);
+			   deadline_of(option, MACH_SEND_TIMEOUT, r->timeout), receiver);
 	if (mr == MACH_MSG_SUCCESS)
 		return mr;
 	if (rcv_object && *rcv_object)
 		io_release(*rcv_object);
-	return send_failed(msg, kmsg, option, mr);
+	return send_failed(r, kmsg, mr);
 }
 
 /* The header alone tells of a message that could not be received whole. */
@@ -142,62 +183,102 @@ static __attribute__((noinline)) mach_msg_return_t receive_error(uint64_t msg, s
 	return mr;
 }
 
-/* Too large, still queued, and the receiver asked to know: its size, and on which port it waits. */
-static __attribute__((noinline)) mach_msg_return_t receive_large(uint64_t msg, mach_msg_option_t option,
+/*
+ * Too large, or its memory is for the scatter list, still queued, and the receiver asked to know: its size, on which
+ * port it waits, and the list that it needs.
+ */
+static __attribute__((noinline)) mach_msg_return_t receive_large(const struct request *r, mach_msg_return_t mr,
 				       const struct ipc_mqueue_received *got)
 {
+	const struct ipc_scatter *scatter = current_thread()->ipc.scatter;
 	mach_msg_size_t size = got->size;
 	mach_port_name_t name = got->port_name;
 
-	if (copyout(&size, msg + offsetof(mach_msg_header_t, msgh_size), sizeof size) != KERN_SUCCESS)
+	if (copyout(&size, r->rcv_msg + offsetof(mach_msg_header_t, msgh_size), sizeof size) != KERN_SUCCESS)
 		return MACH_RCV_INVALID_DATA;
-	if ((option & MACH_RCV_LARGE_IDENTITY) &&
-	    copyout(&name, msg + offsetof(mach_msg_header_t, msgh_local_port), sizeof name) !=
+	if ((r->option & MACH_RCV_LARGE_IDENTITY) &&
+	    copyout(&name, r->rcv_msg + offsetof(mach_msg_header_t, msgh_local_port), sizeof name) !=
 		    KERN_SUCCESS)
 		return MACH_RCV_INVALID_DATA;
-	return MACH_RCV_TOO_LARGE;
+	if (mr == MACH_RCV_SCATTER_SMALL &&
+	    ipc_scatter_copyout(scatter, r->rcv_msg, r->rcv_limit) != MACH_MSG_SUCCESS)
+		return MACH_RCV_INVALID_DATA;
+	return mr;
 }
 
-static mach_msg_return_t deliver(uint64_t msg, mach_msg_option_t option, mach_msg_size_t max_size,
-				 const struct ipc_mqueue_received *got)
+static mach_msg_return_t deliver(const struct request *r, const struct ipc_mqueue_received *got)
 {
 	struct thread *self = current_thread();
 	struct ipc_kmsg *kmsg = got->kmsg;
-	mach_msg_return_t mr = ipc_kmsg_copyout(kmsg, self->ipc.space, self->task), put;
+	mach_msg_return_t mr, put;
 	mach_msg_size_t size;
 
-	if (mr != MACH_MSG_SUCCESS && (mr & ~MACH_MSG_MASK) == MACH_RCV_HEADER_ERROR)
-		return receive_error(msg, kmsg, max_size, mr);
-	size = ikm_size(kmsg) + ipc_kmsg_add_trailer(kmsg, option, got->seqno, got->context);
-	put = ipc_kmsg_put(msg, kmsg, size);
+	mr = ipc_kmsg_copyout(kmsg, self->ipc.space, self->task,
+			      r->option & MACH_RCV_NOTIFY ? r->notify : MACH_PORT_NULL,
+			      r->option & MACH_RCV_OVERWRITE ? self->ipc.scatter : NULL);
+	if (mr != MACH_MSG_SUCCESS && (mr & ~MACH_MSG_MASK) != MACH_RCV_BODY_ERROR)
+		return receive_error(r->rcv_msg, kmsg, r->rcv_size, mr);
+	size = ikm_size(kmsg) + ipc_kmsg_add_trailer(kmsg, r->option, got->seqno, got->context);
+	put = ipc_kmsg_put(r->rcv_msg, kmsg, size);
 	return put == MACH_MSG_SUCCESS ? mr : put;
 }
 
-/* object: found already, with a reference, or NULL. */
-static mach_msg_return_t receive(uint64_t msg, mach_msg_option_t option, mach_msg_size_t max_size,
-				 mach_port_name_t name, mach_msg_timeout_t timeout,
-				 struct ipc_object *object, struct thread *handoff)
+/* object is consumed. */
+static mach_msg_return_t receive_from(const struct request *r, struct ipc_object *object, struct thread *handoff)
 {
-	struct ipc_space *space = current_thread()->ipc.space;
 	struct ipc_mqueue_received got;
 	mach_msg_return_t mr;
 
+	mr = ipc_mqueue_receive(object, current_thread()->ipc.space, r->option, r->rcv_size,
+				deadline_of(r->option, MACH_RCV_TIMEOUT, r->timeout), handoff, &got);
+	io_release(object);
+	if (mr == MACH_MSG_SUCCESS)
+		return deliver(r, &got);
+	if (mr != MACH_RCV_TOO_LARGE && mr != MACH_RCV_SCATTER_SMALL && mr != MACH_RCV_INVALID_TYPE)
+		return mr;
+	return got.kmsg ? receive_error(r->rcv_msg, got.kmsg, r->rcv_size, mr) : receive_large(r, mr, &got);
+}
+
+/* Options that few receivers use. Nothing is dequeued before they are found good. */
+#define RECEIVE_RARE (MACH_RCV_OVERWRITE | (mach_msg_option_t)MACH_RCV_TRAILER_MASK)
+
+static __attribute__((noinline)) mach_msg_return_t receive_rare(const struct request *r, struct ipc_object *object,
+								 struct thread *handoff)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+	mach_msg_return_t mr = MACH_MSG_SUCCESS;
+
+	ith->scatter = NULL;
+	if (!ipc_kmsg_trailer_known(r->option))
+		mr = MACH_RCV_INVALID_TRAILER;
+	else if (r->option & MACH_RCV_OVERWRITE)
+		mr = ipc_scatter_copyin(r->rcv_msg, r->rcv_limit, &ith->scatter);
+	if (mr == MACH_MSG_SUCCESS) {
+		mr = receive_from(r, object, handoff);
+	} else {
+		io_release(object);
+		if (handoff)
+			thread_go(handoff);
+	}
+	ipc_scatter_free(ith->scatter);
+	ith->scatter = NULL;
+	return mr;
+}
+
+/* object: found already, with a reference, or NULL. */
+static mach_msg_return_t receive(const struct request *r, struct ipc_object *object, struct thread *handoff)
+{
+	mach_msg_return_t mr;
+
 	if (!object) {
-		mr = ipc_mqueue_copyin(space, name, &object);
+		mr = ipc_mqueue_copyin(current_thread()->ipc.space, r->rcv_name, &object);
 		if (mr != MACH_MSG_SUCCESS) {
 			if (handoff)
 				thread_go(handoff);
 			return mr;
 		}
 	}
-	mr = ipc_mqueue_receive(object, space, option, max_size,
-				deadline_of(option, MACH_RCV_TIMEOUT, timeout), handoff, &got);
-	io_release(object);
-	if (mr == MACH_MSG_SUCCESS)
-		return deliver(msg, option, max_size, &got);
-	if (mr != MACH_RCV_TOO_LARGE)
-		return mr;
-	return got.kmsg ? receive_error(msg, got.kmsg, max_size, mr) : receive_large(msg, option, &got);
+	return r->option & RECEIVE_RARE ? receive_rare(r, object, handoff) : receive_from(r, object, handoff);
 }
 
 /*
@@ -207,8 +288,10 @@ static mach_msg_return_t receive(uint64_t msg, mach_msg_option_t option, mach_ms
 __attribute__((flatten)) mach_msg_return_t
 mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 			mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
-			mach_port_name_t notify, uint64_t rcv_msg)
+			mach_port_name_t notify, uint64_t rcv_msg, mach_msg_size_t rcv_limit)
 {
+	const struct request r = { msg, rcv_msg ? rcv_msg : msg, option, send_size, rcv_size, rcv_limit,
+				   rcv_name, notify, timeout };
 	struct ipc_object *object = NULL;
 	struct thread *receiver = NULL;
 	mach_msg_return_t mr;
@@ -216,21 +299,20 @@ mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t 
 	if (option & MACH_SEND_MSG) {
 		bool both = (option & MACH_RCV_MSG) != 0;
 
-		mr = send(msg, option, send_size, timeout, both ? &receiver : NULL, rcv_name,
-			  both ? &object : NULL);
+		mr = send(&r, both ? &receiver : NULL, both ? &object : NULL);
 		if (mr != MACH_MSG_SUCCESS)
 			return mr;
 	}
 	if (!(option & MACH_RCV_MSG))
 		return MACH_MSG_SUCCESS;
-	return receive(rcv_msg ? rcv_msg : msg, option, rcv_size, rcv_name, timeout, object, receiver);
+	return receive(&r, object, receiver);
 }
 
 mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 				mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
 				mach_msg_timeout_t timeout, mach_port_name_t notify)
 {
-	return mach_msg_overwrite_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0);
+	return mach_msg_overwrite_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0, 0);
 }
 
 mach_msg_return_t mach_msg_send_from_kernel(struct ipc_kmsg *kmsg)

@@ -8,14 +8,16 @@ struct ipc_space;
 
 /*
  * Purpose: send, receive, or both, for the calling thread. Arguments as of mach_msg_overwrite(): the
- *   receive goes to rcv_msg if it is not 0, else to msg. notify is not used.
+ *   receive goes to rcv_msg if it is not 0, else to msg. notify: with MACH_SEND_CANCEL or MACH_RCV_NOTIFY a receive
+ *   right's name, with MACH_SEND_OVERRIDE a priority. rcv_limit: bytes of the scatter list at the receive buffer.
  * Conditions: trap context, nothing locked. An aborted wait leaves 'restart with these registers': the
  *   message is back with the sender (MACH_SEND_INTERRUPTED), or none was taken (MACH_RCV_INTERRUPTED).
  */
 mach_msg_return_t mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option,
 					  mach_msg_size_t send_size, mach_msg_size_t rcv_size,
 					  mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
-					  mach_port_name_t notify, uint64_t rcv_msg);
+					  mach_port_name_t notify, uint64_t rcv_msg,
+					  mach_msg_size_t rcv_limit);
 mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 				mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
 				mach_msg_timeout_t timeout, mach_port_name_t notify);

@@ -57,7 +57,8 @@ static uint64_t trap_mach_msg_overwrite(struct trap_frame *f)
 {
 	return (uint64_t)mach_msg_overwrite_trap(f->rdi, (mach_msg_option_t)f->rsi, (mach_msg_size_t)f->rdx,
 						 (mach_msg_size_t)f->r10, (mach_port_name_t)f->r8,
-						 (mach_msg_timeout_t)f->r9, (mach_port_name_t)f->rbx, f->r12);
+						 (mach_msg_timeout_t)f->r9, (mach_port_name_t)f->rbx, f->r12,
+						 (mach_msg_size_t)f->r13);
 }
 
 static uint64_t trap_port_allocate(struct trap_frame *f)

@@ -14,13 +14,13 @@ mach_msg_return_t mach_msg_overwrite(mach_msg_header_t *msg, mach_msg_option_t o
 {
 	mach_msg_return_t result;
 
-	(void)rcv_limit;
 	do {
-		result = mach_msg_overwrite_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, rcv_msg);
+		result = mach_msg_overwrite_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, rcv_msg,
+						 rcv_limit);
 	} while (result == MACH_SEND_INTERRUPTED && (option & MACH_SEND_INTERRUPT) == 0);
 	while (result == MACH_RCV_INTERRUPTED && (option & MACH_RCV_INTERRUPT) == 0)
 		result = mach_msg_overwrite_trap(msg, option & ~MACH_SEND_MSG, 0, rcv_size, rcv_name, timeout, notify,
-						 rcv_msg);
+						 rcv_msg, rcv_limit);
 	return result;
 }
 

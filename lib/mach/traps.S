@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * traps.S - the kernel's traps as C functions (mach/mach_traps.h): rax = -number; arguments in rdi, rsi, rdx,
- * r10, r8, r9, the seventh in rbx, the eighth in r12. The kernel changes rax, rcx and r11 only.
+ * r10, r8, r9, the seventh in rbx, the eighth in r12, the ninth in r13. The kernel changes rax, rcx and r11 only.
  */
 
 	.macro TRAP name, number
@@ -68,11 +68,18 @@ mach_msg_overwrite_trap:
 	pushq	%r12
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset %r12, 0
-	movl	24(%rsp), %ebx
-	movq	32(%rsp), %r12
+	pushq	%r13
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r13, 0
+	movl	32(%rsp), %ebx
+	movq	40(%rsp), %r12
+	movl	48(%rsp), %r13d
 	movq	%rcx, %r10
 	movq	$-32, %rax
 	syscall
+	popq	%r13
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r13
 	popq	%r12
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore %r12

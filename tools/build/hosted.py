@@ -34,6 +34,7 @@ KERNEL: list[str] = [
     "kernel/ipc/ipc_port.c",
     "kernel/ipc/ipc_pset.c",
     "kernel/ipc/ipc_right.c",
+    "kernel/ipc/ipc_scatter.c",
     "kernel/ipc/ipc_space.c",
     "kernel/ipc/ipc_tt.c",
     "kernel/ipc/mach_msg.c",

@@ -39,7 +39,6 @@ static void host_thread_set_task(struct thread *t, struct task *task)
 {
 	t->task = task;
 	t->ipc.space = task ? task->ipc.space : NULL;
-	t->ipc.task_id = task ? task->id : 0;
 }
 
 static struct thread *thread_new(struct task *task)

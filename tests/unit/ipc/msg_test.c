@@ -336,7 +336,7 @@ static void IPC0110_overwrite_receives_elsewhere(void **state)
 	struct msg in = { 0 };
 
 	assert_int_equal(mach_msg_overwrite_trap((uintptr_t)&out, MACH_SEND_MSG | MACH_RCV_MSG, MSG_SIZE, sizeof in,
-						 port, 0, NONE, (uintptr_t)&in),
+						 port, 0, NONE, (uintptr_t)&in, 0),
 			 MACH_MSG_SUCCESS);
 	assert_int_equal(in.h.msgh_id, 5);
 	assert_int_equal(in.h.msgh_local_port, port);

@@ -311,6 +311,9 @@ static void fill(struct world *w, uint32_t from, uint32_t bytes)
 
 void world_wild_message(struct world *w)
 {
+	static const uint32_t likely[] = { MACH_SEND_CANCEL, MACH_SEND_OVERRIDE, MACH_SEND_TRAILER, MACH_SEND_NOTIFY,
+					   MACH_RCV_NOTIFY, MACH_RCV_OVERWRITE, MACH_RCV_LARGE,
+					   MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_AV) };
 	uint32_t at = world_random(w, 8) * 1024, size, option = MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT;
 	mach_msg_return_t mr;
 
@@ -321,6 +324,8 @@ void world_wild_message(struct world *w)
 		window[at + world_random(w, size)] = (uint8_t)world_random(w, 256);
 	if (world_random(w, 20) == 0)
 		size = world_random(w, UINT32_MAX);
+	for (uint32_t n = world_random(w, 3); n > 0; n--)
+		option |= likely[world_random(w, sizeof likely / sizeof likely[0])];
 	if (world_random(w, 20) == 0)
 		option |= world_random(w, UINT32_MAX) & ~(uint32_t)(MACH_SEND_MSG | MACH_RCV_MSG);
 	option |= world_random(w, 4) ? MACH_SEND_MSG : 0;
@@ -328,7 +333,8 @@ void world_wild_message(struct world *w)
 	host_user_only(window, sizeof window);
 	mr = mach_msg_overwrite_trap((uintptr_t)window + at + (world_random(w, 30) ? 0 : world_random(w, UINT32_MAX)),
 				     (mach_msg_option_t)option, size, world_random(w, 3) ? 4096 : world_random(w, UINT32_MAX),
-				     world_name(w), 0, NONE, world_random(w, 2) ? (uintptr_t)window : 0);
+				     world_name(w), 0, world_random(w, 4) ? world_name(w) : NONE,
+				     world_random(w, 2) ? (uintptr_t)window : 0, world_random(w, 2) ? 0 : world_random(w, 400));
 	host_user_only(NULL, 0);
 	w->sent += mr == MACH_MSG_SUCCESS;
 	host_vm_deallocate_all();
