@@ -12,6 +12,7 @@
 #include <kern/ipc_kobject.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/kworker.h>
+#include <kernel/device_server.h>
 #include <kernel/host_priv_server.h>
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_vm_server.h>
@@ -42,6 +43,21 @@ const struct host_priv_ops host_priv_calls;
 const struct task_ops task_calls;
 const struct thread_act_ops thread_act_calls;
 const struct mach_vm_ops mach_vm_calls;
+const struct device_ops device_calls;
+
+struct device_master *convert_port_to_device_master(struct ipc_port *port)
+{
+	return NULL;
+}
+
+struct device_open *convert_port_to_device(struct ipc_port *port)
+{
+	return NULL;
+}
+
+void device_open_release(struct device_open *o)
+{
+}
 
 static void start(void)
 {

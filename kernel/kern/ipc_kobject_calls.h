@@ -22,6 +22,7 @@ struct ipc_kobject_subsystem {
 extern const struct ipc_kobject_subsystem ipc_kobject_subsystems[];
 extern const size_t ipc_kobject_subsystem_count;
 
+extern const struct device_ops device_calls;         /* device/device_io.c */
 extern const struct mach_host_ops mach_host_calls;   /* kern/host_calls.c */
 extern const struct host_priv_ops host_priv_calls;   /* kern/host_calls.c */
 extern const struct mach_port_ops mach_port_calls;   /* ipc/mach_port.c's functions, in kern/ipc_kobject_ports.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ipc_kobject_table.c - the interfaces that the kernel serves. */
 #include <kern/ipc_kobject_calls.h>
+#include <kernel/device_server.h>
 #include <kernel/host_priv_server.h>
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_port_server.h>
@@ -11,6 +12,7 @@
 const struct ipc_kobject_subsystem ipc_kobject_subsystems[] = {
 	{ &mach_host_mig_server, &mach_host_calls },
 	{ &host_priv_mig_server, &host_priv_calls },
+	{ &device_mig_server, &device_calls },
 	{ &mach_port_mig_server, &mach_port_calls },
 	{ &task_mig_server, &task_calls },
 	{ &thread_act_mig_server, &thread_act_calls },

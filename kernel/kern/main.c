@@ -5,6 +5,7 @@
  * kernel_main() runs on the boot CPU's first stack with interrupts off and sets up what needs no thread; it
  * becomes that CPU's idle thread. What may sleep runs in the startup thread.
  */
+#include <device/device.h>
 #include <device/nic.h>
 #include <ipc/ipc_init.h>
 #include <ipc/ipc_net.h>
@@ -72,6 +73,7 @@ static void startup(void *unused)
 	kworker_init();
 	nic_probe();
 	machine_start_cpus();
+	device_start();
 	kprintf("meshach: %u CPU%s, %lu MiB free\n", cpu_count, cpu_count == 1 ? "" : "s",
 		vm_page_free_count() * PAGE_SIZE >> 20);
 	if (boot_options.test[0] != '\0' && ktest_run != NULL)
@@ -104,6 +106,7 @@ void kernel_main(void)
 	this_cpu()->idle->task = kernel_task;
 	host_init();
 	ipc_kobject_init();
+	device_init();
 	linux_init();
 	thread_deallocate(kernel_thread_start("startup", SCHED_PRIORITY_KERNEL, startup, NULL));
 	sched_idle_loop();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mach_error.c - words for results (mach/mach_error.h). */
+#include <device/device_types.h>
 #include <mach/mach_error.h>
 #include <mach/mig_errors.h>
 #include <stdbool.h>
@@ -41,6 +42,8 @@ static const struct {
 	NAMED(MIG_TYPE_ERROR), NAMED(MIG_REPLY_MISMATCH), NAMED(MIG_REMOTE_ERROR), NAMED(MIG_BAD_ID),
 	NAMED(MIG_BAD_ARGUMENTS), NAMED(MIG_NO_REPLY), NAMED(MIG_EXCEPTION), NAMED(MIG_ARRAY_TOO_LARGE),
 	NAMED(MIG_SERVER_DIED), NAMED(MIG_TRAILER_ERROR),
+	NAMED(D_IO_ERROR), NAMED(D_WOULD_BLOCK), NAMED(D_NO_SUCH_DEVICE), NAMED(D_ALREADY_OPEN), NAMED(D_DEVICE_DOWN),
+	NAMED(D_INVALID_OPERATION), NAMED(D_INVALID_RECNUM), NAMED(D_INVALID_SIZE), NAMED(D_NO_MEMORY), NAMED(D_READ_ONLY),
 };
 
 static bool is_message_error(mach_error_t error)

@@ -56,6 +56,22 @@ def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 12
     return Boot(status, raw.decode(errors="replace").replace("\r", ""))
 
 
+# Rules of QEMU's blkdebug: sector 100 can be neither read nor written.
+BAD_READ = "".join(f"inject-error.{i}.event={event},inject-error.{i}.errno=5,inject-error.{i}.sector=100,inject-error.{i}.once=off,"
+                   for i, event in enumerate(("read_aio", "write_aio")))
+
+
+def disk(path: str, number: int, *, read_only: bool = False, faults: str = "") -> tuple[str, ...]:
+    """QEMU's options for a raw image as virtio disk; what `more` of boot() takes. faults: BAD_READ or none."""
+    drive = f"if=none,id=disk{number},cache=unsafe,format=raw,read-only={'on' if read_only else 'off'},"
+    if faults:
+        drive += f"driver=raw,file.driver=blkdebug,{''.join('file.' + rule + ',' for rule in faults.split(',') if rule)}file.image.driver=file,file.image.filename={path}"
+        drive = drive.replace("format=raw,", "")
+    else:
+        drive += f"file={path}"
+    return ("-drive", drive, "-device", f"virtio-blk-pci,drive=disk{number},rerror=report,werror=report,disable-legacy=on")
+
+
 def start_archive(folder: str, start: str, *more: str) -> str:
     """The boot archive with this etc/start and NAME=FILE more; its path, in folder."""
     with open(f"{folder}/start", "w") as f:

@@ -14,6 +14,8 @@ from .ninja import Writer
 
 # Under include/idl, one a line, sorted.
 INTERFACES: list[str] = [
+    "mach/device.defs",
+    "mach/device_request.defs",
     "mach/exc.defs",
     "mach/host_priv.defs",
     "mach/mach_host.defs",
@@ -34,6 +36,7 @@ INTERFACES: list[str] = [
 
 # Of them, those that the kernel serves.
 KERNEL: list[str] = [
+    "mach/device.defs",
     "mach/host_priv.defs",
     "mach/mach_host.defs",
     "mach/mach_port.defs",

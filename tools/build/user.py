@@ -44,6 +44,7 @@ PROGRAMS: dict[str, list[str]] = {
     "runner": ["servers/runner/runner.c"],
     "test-exceptions": ["tests/programs/exception_live.c"],
     "test-servers": ["tests/programs/servers_live.c"],
+    "tests/device_calls": ["tests/kernel/programs/device_calls.c"],
     "tests/ipc_calls": ["tests/kernel/programs/ipc_calls.c"],
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
     "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],
@@ -119,7 +120,7 @@ def archive(n: Writer) -> str:
 
 def sdk(n: Writer, library: str, generated: list[str]) -> str:
     n.comment("the SDK")
-    headers = sorted(str(path) for folder in ("mach", "servers") for path in Path("include", folder).rglob("*.h"))
+    headers = sorted(str(path) for folder in ("device", "mach", "servers") for path in Path("include", folder).rglob("*.h"))
     defs = sorted(str(path) for path in Path("include/idl").rglob("*.defs"))
     n.rule("sdk", "tools/sdk/assemble.py build/sdk $library", "SDK")
     return n.build("build/sdk/bin/meshach-cc", "sdk", ["tools/sdk/meshach-cc"], library=library,
