@@ -64,5 +64,4 @@ with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
         program("test-aborts", temporary, cpus)
         program("test-linux", temporary, cpus)
         program("test-mig", temporary, cpus, "all once bin/test server\n")
-    program("test-stress", temporary, 4)
 done()

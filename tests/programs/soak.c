@@ -9,11 +9,11 @@
  * What a kernel holds: the objects in use in each of its zones, tasks, threads, free pages. The calls before the first
  * snapshot fill the caches; after the last one the program waits until acknowledgements have settled.
  */
+#include "residue.h"
+
 #include <bench/ipc_perf.h>
 #include <bench/ipc_perf_server.h>
 #include <mach/mach.h>
-#include <mach/host_info.h>
-#include <mach/zone_info.h>
 #include <servers/bootstrap_names.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,61 +22,8 @@
 #include <unistd.h>
 
 #define WARM_UP 2000
-#define ZONES_MAX 128
 #define SETTLE_TRIES 50
 #define SETTLE_US 100000
-#define PAGES_SLACK 16 /* slabs and page tables that stay for the next use */
-
-struct snapshot {
-	uint32_t zones;
-	zone_name_t names[ZONES_MAX];
-	zone_info_t infos[ZONES_MAX];
-	host_node_info_data_t node;
-};
-
-static void must(kern_return_t kr, const char *what)
-{
-	if (kr == KERN_SUCCESS)
-		return;
-	printf("Bail out! %s: %s (0x%x)\n", what, mach_error_string(kr), (unsigned)kr);
-	exit(1);
-}
-
-static void take(struct snapshot *s)
-{
-	mach_msg_type_number_t names = 0, infos = 0, count = HOST_NODE_INFO_COUNT;
-	zone_name_t *name;
-	zone_info_t *info;
-
-	must(host_zone_info(mach_host_self(), (void *)&name, &names, (void *)&info, &infos), "host_zone_info");
-	s->zones = names < ZONES_MAX ? names : ZONES_MAX;
-	memcpy(s->names, name, s->zones * sizeof(*name));
-	memcpy(s->infos, info, s->zones * sizeof(*info));
-	must(mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)name, names * sizeof(*name)), "deallocate");
-	must(mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)info, infos * sizeof(*info)), "deallocate");
-	must(host_info(mach_host_self(), HOST_NODE_INFO, (host_info_t)&s->node, &count), "host_info");
-}
-
-/* Does b hold no more than a? Less is fine: others on the node end too. Tells what it is, if told to. */
-static bool holds_no_more(const struct snapshot *a, const struct snapshot *b, bool tell)
-{
-	int64_t pages = ((int64_t)a->node.free_bytes - (int64_t)b->node.free_bytes) / 4096;
-	bool good = a->zones == b->zones && a->node.tasks >= b->node.tasks && a->node.threads >= b->node.threads;
-
-	for (uint32_t i = 0; i < a->zones && i < b->zones; i++)
-		if (a->infos[i].zi_count < b->infos[i].zi_count) {
-			good = false;
-			if (tell)
-				printf("# zone %s: %lu before, %lu after\n", a->names[i].zn_name,
-				       (unsigned long)a->infos[i].zi_count, (unsigned long)b->infos[i].zi_count);
-		}
-	if (pages > PAGES_SLACK)
-		good = false;
-	if (tell && !good)
-		printf("# tasks %u %u, threads %u %u, pages less %ld\n", a->node.tasks, b->node.tasks, a->node.threads,
-		       b->node.threads, (long)pages);
-	return good;
-}
 
 /* ---- the server ---- */
 
@@ -125,8 +72,8 @@ static int serve(const char *name)
 {
 	mach_port_t port;
 
-	must(bootstrap_check_in(bootstrap_port, name, &port), "registering the name");
-	must(mach_msg_server(demux, 16384, port, MACH_MSG_OPTION_NONE), "serving");
+	residue_must(bootstrap_check_in(bootstrap_port, name, &port), "registering the name");
+	residue_must(mach_msg_server(demux, 16384, port, MACH_MSG_OPTION_NONE), "serving");
 	return 1;
 }
 
@@ -155,27 +102,27 @@ static kern_return_t one_call(mach_port_t server, mach_port_t own, unsigned long
 static void calls(mach_port_t server, mach_port_t own, unsigned long count)
 {
 	for (unsigned long i = 0; i < count; i++)
-		must(one_call(server, own, i), "a call");
+		residue_must(one_call(server, own, i), "a call");
 }
 
 static int call(const char *name, unsigned long count)
 {
-	static struct snapshot before, after;
+	static struct residue before, after;
 	mach_port_t server, own;
 	bool good = false;
 
-	must(bootstrap_look_up_wait(bootstrap_port, name, &server), "looking the server up");
-	must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &own), "a port");
-	must(mach_port_insert_right(mach_task_self(), own, own, MACH_MSG_TYPE_MAKE_SEND), "its right");
+	residue_must(bootstrap_look_up_wait(bootstrap_port, name, &server), "looking the server up");
+	residue_must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &own), "a port");
+	residue_must(mach_port_insert_right(mach_task_self(), own, own, MACH_MSG_TYPE_MAKE_SEND), "its right");
 	calls(server, own, WARM_UP);
-	take(&before);
+	residue_take(&before);
 	usleep(5 * SETTLE_US);
-	take(&before);
+	residue_take(&before);
 	calls(server, own, count);
 	for (int i = 0; i < SETTLE_TRIES && !good; i++) {
 		usleep(SETTLE_US);
-		take(&after);
-		good = holds_no_more(&before, &after, i == SETTLE_TRIES - 1);
+		residue_take(&after);
+		good = residue_none(&before, &after, i == SETTLE_TRIES - 1);
 	}
 	printf("%s 1 - SOAK0001 %lu calls leave the kernel as it was\n1..1\n", good ? "ok" : "not ok", count);
 	return good ? 0 : 1;
@@ -213,11 +160,11 @@ static void print_network(const host_net_info_data_t *n)
 
 static int snapshot(void)
 {
-	static struct snapshot s;
+	static struct residue s;
 	host_net_info_data_t n;
 	bool networked = net_info(&n);
 
-	take(&s);
+	residue_take(&s);
 	for (uint32_t i = 0; i < s.zones; i++)
 		printf("zone %s %lu\n", s.names[i].zn_name, (unsigned long)s.infos[i].zi_count);
 	printf("tasks %u\nthreads %u\nfree_pages %lu\n", s.node.tasks, s.node.threads,
