@@ -10,6 +10,7 @@
 #include <kern/assert.h>
 #include <vm/vm_object.h>
 #include <vm/vm_page.h>
+#include <vm/vm_stat.h>
 
 static struct spinlock queue_lock = SPINLOCK_INIT("vm_page queue");
 static struct list queues[] = { /* [q] by enum vm_page_queue; the first is not used */
@@ -17,6 +18,7 @@ static struct list queues[] = { /* [q] by enum vm_page_queue; the first is not u
 };
 static uint64_t counts[3]; /* [q] changed, read by anyone */
 static _Atomic uint64_t laundry_count, wired_count;
+_Atomic uint64_t vm_stats[VM_STAT_COUNT];
 
 static void take_off(struct vm_page *p)
 {

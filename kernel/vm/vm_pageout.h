@@ -30,6 +30,23 @@ bool vm_pageout_sleep(uint64_t deadline_ns);
 /* Threads that wait for memory. */
 uint32_t vm_pageout_waiting(void);
 
+/* ---- vm_default_pager.c ---- */
+
+struct ipc_port;
+
+/* A send right to the default pager's port, or NULL: there is none, or it has died. */
+struct ipc_port *vm_default_pager_copy(void);
+/* Make port (consumed; NULL: none) the default pager's; returns the one before, the caller's to release. */
+struct ipc_port *vm_default_pager_set(struct ipc_port *port);
+/* It can store so many pages. */
+void vm_swap_set_total(uint64_t pages);
+/* Pages that it does not have yet will be given to it: false, it could not store them. */
+bool vm_swap_take(uint64_t pages);
+/* It forgets pages that were taken. */
+void vm_swap_give(uint64_t pages);
+uint64_t vm_swap_total(void);
+uint64_t vm_swap_used(void);
+
 /* ---- vm_pageout.c ---- */
 
 /* Start the daemon thread; before, who finds no memory gets an error at once. */

@@ -117,6 +117,7 @@ SOURCES: list[str] = [
     "kernel/sched/rwlock.c",
     "kernel/sched/sched.c",
     "kernel/vm/ktest_vm.c",
+    "kernel/vm/vm_default_pager.c",
     "kernel/vm/vm_fault.c",
     "kernel/vm/vm_map.c",
     "kernel/vm/vm_map_access.c",
