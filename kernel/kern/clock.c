@@ -2,9 +2,9 @@
 /*
  * clock.c - monotonic time and the per-CPU queues of one-shot timers.
  *
- * Each CPU keeps its armed timers sorted by deadline and its hardware timer set for the first one; a
+ * Each CPU keeps its armed timers in a heap (sched/timer_queue.h) and its hardware timer set for the first one; a
  * cancelled first timer leaves the hardware as it is (one interrupt too many is cheaper than one more
- * write to the APIC).
+ * write to the APIC). There is no periodic tick: a CPU with nothing armed takes no timer interrupt.
  *
  * Invariants: C1 t->armed <=> t is on the queue of CPU t->cpu; C2 hardware_ns <= the first deadline.
  * Locking: timer_queue.lock (leaf); a timer's fn runs with no lock held.
@@ -18,9 +18,10 @@
 
 struct timer_queue {
 	struct spinlock lock;
-	struct list timers;           /* by deadline */
+	struct timer_heap heap;       /* by deadline */
 	uint64_t hardware_ns;         /* what the hardware is set for; UINT64_MAX: nothing */
 	struct timer *_Atomic running; /* whose fn runs now */
+	struct timer_counts counts;
 };
 
 static struct timer_queue timer_queues[MAX_CPUS];
@@ -35,24 +36,27 @@ void clock_init_cpu(void)
 	struct timer_queue *q = &timer_queues[this_cpu()->id];
 
 	spin_init(&q->lock, "timer queue");
-	list_init(&q->timers);
+	q->heap.root = NULL;
 	q->hardware_ns = UINT64_MAX;
 	this_cpu()->timers = q;
 }
 
 void timer_init(struct timer *t, void (*fn)(struct timer *))
 {
-	list_init(&t->link);
-	t->fn = fn;
-	t->armed = false;
-	t->deadline_ns = 0;
-	t->cpu = 0;
+	*t = (struct timer){ .fn = fn };
+}
+
+static struct timer *first_of(struct timer_queue *q)
+{
+	struct timer_node *n = timer_heap_first(&q->heap);
+
+	return n != NULL ? container_of(n, struct timer, node) : NULL;
 }
 
 static void hardware_set_locked(struct timer_queue *q)
 {
-	struct timer *first = list_first(&q->timers, struct timer, link);
-	uint64_t want = first ? first->deadline_ns : UINT64_MAX;
+	struct timer *first = first_of(q);
+	uint64_t want = first ? first->node.deadline_ns : UINT64_MAX;
 
 	spin_assert_held(&q->lock);
 	if (want < q->hardware_ns) {
@@ -61,41 +65,52 @@ static void hardware_set_locked(struct timer_queue *q)
 	}
 }
 
+static void take_locked(struct timer_queue *q, struct timer *t)
+{
+	timer_heap_take(&q->heap, &t->node);
+	t->armed = false;
+	q->counts.armed--;
+}
+
 void timer_arm(struct timer *t, uint64_t deadline_ns)
 {
 	struct timer_queue *q;
-	struct list *after;
 
 	if (t->armed)
-		timer_cancel(t);
+		(void)timer_cancel_try(t);
 	cpu_irq_push();
 	q = this_cpu()->timers;
 	spin_lock(&q->lock);
-	t->deadline_ns = deadline_ns;
+	t->node.deadline_ns = deadline_ns;
 	t->cpu = this_cpu()->id;
-	for (after = q->timers.prev; after != &q->timers; after = after->prev)
-		if (container_of(after, struct timer, link)->deadline_ns <= deadline_ns)
-			break;
-	list_add_head(after, &t->link);
+	timer_heap_put(&q->heap, &t->node);
 	t->armed = true;
+	q->counts.armed++;
 	hardware_set_locked(q);
 	spin_unlock(&q->lock);
 	cpu_irq_pop();
 }
 
-bool timer_cancel(struct timer *t)
+bool timer_cancel_try(struct timer *t)
 {
 	struct timer_queue *q = &timer_queues[t->cpu];
 	bool was_armed;
 
 	spin_lock(&q->lock);
 	was_armed = t->armed;
-	if (was_armed) {
-		list_remove(&t->link);
-		t->armed = false;
-	}
+	if (was_armed)
+		take_locked(q, t);
 	spin_unlock(&q->lock);
-	if (!was_armed && t->cpu != this_cpu()->id)
+	return was_armed;
+}
+
+bool timer_cancel(struct timer *t)
+{
+	struct timer_queue *q = &timer_queues[t->cpu];
+	bool was_armed = timer_cancel_try(t);
+
+	/* On this CPU it does not run now, unless it is fn that asks. */
+	if (!was_armed && q != this_cpu()->timers)
 		while (atomic_load(&q->running) == t)
 			cpu_relax();
 	return was_armed;
@@ -108,13 +123,16 @@ void timer_interrupt(void)
 
 	spin_lock(&q->lock);
 	q->hardware_ns = UINT64_MAX;
+	q->counts.interrupts++;
+	if (this_cpu()->current == this_cpu()->idle)
+		q->counts.idle_interrupts++;
 	for (;;) {
-		struct timer *t = list_first(&q->timers, struct timer, link);
+		struct timer *t = first_of(q);
 
-		if (t == NULL || t->deadline_ns > now)
+		if (t == NULL || t->node.deadline_ns > now)
 			break;
-		list_remove(&t->link);
-		t->armed = false;
+		take_locked(q, t);
+		q->counts.fired++;
 		atomic_store(&q->running, t);
 		spin_unlock(&q->lock);
 		t->fn(t);
@@ -123,4 +141,14 @@ void timer_interrupt(void)
 	}
 	hardware_set_locked(q);
 	spin_unlock(&q->lock);
+}
+
+struct timer_counts timer_counts(uint32_t cpu)
+{
+	struct timer_counts counts;
+
+	spin_lock(&timer_queues[cpu].lock);
+	counts = timer_queues[cpu].counts;
+	spin_unlock(&timer_queues[cpu].lock);
+	return counts;
 }

@@ -9,7 +9,8 @@
  *   move frames; zone_trim() gives those back.
  * Invariants:
  *   Z1 a slab with a free object and one in use is on its zone's partial list; a full slab is on no
- *      list; at most one slab of a zone has no object in use, and it is zone->empty.
+ *      list; at most one slab of a zone has no object in use, and it is zone->empty (not of
+ *      one with keep: there they stay partial).
  *   Z2 a free object begins with the next free object and FREE_MAGIC ^ its address; in debug builds the
  *      bytes after, up to POISON_BYTES, are POISON until it is allocated again.
  * Locking: [z] zone lock, a leaf but for the page free lock, which is never taken inside it.
@@ -39,6 +40,7 @@ struct zone {
 	uint32_t first;      /* [I] offset of a slab's first object */
 	uint32_t per_slab;   /* [I] objects */
 	uint32_t poison_words; /* [I] of 8 bytes */
+	bool keep;           /* [I] slabs are never given back */
 	struct list partial; /* [z] */
 	struct slab *empty;  /* [z] or NULL */
 	uint64_t in_use;     /* [z] objects, read by anyone */
@@ -217,7 +219,7 @@ __attribute__((noinline)) void zone_free(struct zone *z, void *p)
 		list_add_head(&z->partial, &s->link);
 	s->in_use--;
 	__atomic_store_n(&z->in_use, z->in_use - 1, __ATOMIC_RELAXED);
-	if (s->in_use == 0) {
+	if (s->in_use == 0 && !z->keep) {
 		list_remove(&s->link);
 		if (z->empty == NULL) {
 			z->empty = s;
@@ -229,6 +231,11 @@ __attribute__((noinline)) void zone_free(struct zone *z, void *p)
 	spin_unlock(&z->lock);
 	if (unused != NULL)
 		slab_release(unused, z->order);
+}
+
+void zone_keep(struct zone *z)
+{
+	z->keep = true;
 }
 
 void zone_trim(void)

@@ -18,6 +18,8 @@ struct zone;
  * zone_in_use() serves the leak tests.
  */
 struct zone *zone_create(const char *name, size_t size, size_t align);
+/* Memory of z's objects stays theirs for ever: a pointer to a freed one still points to an object of z. Once, early. */
+void zone_keep(struct zone *z);
 void *zone_alloc(struct zone *z);
 void *zone_alloc_zeroed(struct zone *z);
 void zone_free(struct zone *z, void *p);

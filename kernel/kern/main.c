@@ -51,8 +51,12 @@ static void adopt_idle_thread(void)
 
 	ksnprintf(t->name, sizeof(t->name), "idle%u", cpu->id);
 	t->task = kernel_task;
-	t->priority = SCHED_PRIORITY_IDLE;
+	sched_init_thread(t);
+	t->priority = t->lend_priority = t->sched.base_priority = SCHED_PRIORITY_IDLE;
+	t->sched.mode = SCHED_FIFO;
 	t->bound_cpu = (int32_t)cpu->id;
+	t->cpu_mask = 1U << cpu->id;
+	t->cpu = cpu->id;
 	t->start = (void (*)(void *))sched_idle_loop;
 	t->active = true;
 	atomic_store(&t->references, 1);

@@ -18,6 +18,7 @@
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <personality/linux.h>
+#include <sched/donate.h>
 #include <sched/sched.h>
 
 static struct zone *thread_zone;
@@ -58,6 +59,7 @@ void thread_reap(struct thread *t)
 void thread_init(void)
 {
 	thread_zone = zone_create("thread", sizeof(struct thread), 64);
+	zone_keep(thread_zone); /* sched/donate.h looks at threads that may have ended */
 }
 
 /* After the scheduler runs: the first thing that needs it. */
@@ -66,14 +68,34 @@ void thread_start_reaper(void)
 	thread_deallocate(kernel_thread_start("reaper", SCHED_PRIORITY_KERNEL, reaper_loop, NULL));
 }
 
-void thread_charge(struct thread *t, uint64_t now_ns)
+void thread_charge(struct thread *old, struct thread *next, uint64_t now_ns)
 {
-	uint64_t ran = now_ns - t->switched_in_ns;
+	struct cpu *cpu = this_cpu();
 
-	if (t->start != NULL)
-		t->system_ns += ran;
-	else
-		t->user_ns += ran;
+	cpu->system_ns += now_ns - cpu->stamp_ns;
+	cpu->stamp_ns = now_ns;
+	old->user_ns += cpu->user_ns - old->user_mark_ns;
+	old->system_ns += cpu->system_ns - old->system_mark_ns;
+	next->user_mark_ns = cpu->user_ns;
+	next->system_mark_ns = cpu->system_ns;
+}
+
+void thread_times(struct thread *t, uint64_t *user_ns, uint64_t *system_ns)
+{
+	uint64_t now = clock_now_ns(), since = t->switched_in_ns;
+
+	*user_ns = t->user_ns;
+	*system_ns = t->system_ns;
+	/* What it has had since it got its CPU, in the proportion of that CPU's account. A reader's race gives a little less. */
+	if (atomic_load(&t->run_state) == THREAD_RUNNING && now > since) {
+		struct cpu *cpu = cpu_by_id(t->cpu);
+		uint64_t user = cpu->user_ns - t->user_mark_ns;
+
+		if (t == current_thread() || user <= now - since) {
+			*user_ns += user < now - since ? user : now - since;
+			*system_ns += user < now - since ? now - since - user : 0;
+		}
+	}
 }
 
 /* Where every thread begins, on its own stack. */
@@ -111,9 +133,8 @@ static struct thread *thread_alloc(struct task *task, void (*start)(void *), voi
 	thread_wait_init(t);
 	t->active = true;
 	t->suspend_count = 1;
-	t->bound_cpu = -1;
-	t->priority = SCHED_PRIORITY_USER;
 	t->tid = atomic_fetch_add(&next_tid, 1);
+	sched_init_thread(t);
 	task_reference(task);
 	return t;
 
@@ -144,6 +165,7 @@ kern_return_t thread_create(struct task *task, struct thread **out)
 	if (!task->active) {
 		spin_unlock(&task->lock);
 		ipc_thread_terminate(t);
+		sched_end_thread(t);
 		thread_free(t);
 		return KERN_TERMINATED;
 	}
@@ -165,7 +187,8 @@ struct thread *kernel_thread_start(const char *name, uint32_t priority, void (*f
 	if (t == NULL)
 		panic("no memory for kernel thread %s", name);
 	ksnprintf(t->name, sizeof(t->name), "%s", name);
-	t->priority = priority;
+	t->priority = t->lend_priority = t->sched.base_priority = priority;
+	t->sched.mode = SCHED_RR;
 	spin_lock(&kernel_task->lock);
 	list_add_tail(&kernel_task->threads, &t->task_link);
 	kernel_task->thread_count++;
@@ -316,6 +339,7 @@ void thread_exit_self(void)
 	spin_unlock(&task->lock);
 	if (last)
 		task_finish(task);
+	sched_end_thread(t);
 	sched_exit();
 }
 
@@ -331,7 +355,9 @@ void ast_taken(struct trap_frame *frame)
 			return;
 		if ((ast & AST_TERMINATE) != 0)
 			thread_exit_self();
-		atomic_fetch_and(&t->ast, ~(uint32_t)(AST_PREEMPT | AST_ABORT));
+		atomic_fetch_and(&t->ast, ~(uint32_t)(AST_PREEMPT | AST_QUANTUM | AST_ABORT | AST_DONATION));
+		if ((ast & AST_DONATION) != 0)
+			donate_return(t);
 		if ((ast & AST_STOP) != 0) {
 			spin_lock(&t->lock);
 			if (thread_stopped_locked(t)) {
@@ -342,6 +368,6 @@ void ast_taken(struct trap_frame *frame)
 			spin_unlock(&t->lock);
 		}
 		if ((ast & AST_PREEMPT) != 0)
-			(void)sched_yield();
+			sched_preempt(ast);
 	}
 }

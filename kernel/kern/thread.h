@@ -15,6 +15,7 @@
 #include <kern/lock.h>
 #include <mach/kern_return.h>
 #include <machine/thread.h>
+#include <sched/thread_sched.h>
 #include <sched/wait.h>
 #include <stdatomic.h>
 
@@ -49,9 +50,14 @@ struct thread {
 	struct timer wait_timer;            /* [o] */
 	_Atomic uint32_t ast;               /* [a] AST_* to look at before return to user */
 	uint32_t cpu;                       /* [q] the CPU whose queue it belongs to */
-	int32_t bound_cpu;                  /* [q] -1: any */
-	uint32_t priority;                  /* [q] 0 (low) .. 127 */
-	uint32_t quantum_left_us;           /* [o] */
+	uint32_t cpu_mask;                  /* [q] CPUs that may run it: of its set, or the one it is bound to */
+	int32_t bound_cpu;                  /* [q] -1: any; else the only one of cpu_mask */
+	uint32_t priority;                  /* [q] 0 (low) .. 127: its own or lent, what queues and preemption go by */
+	uint32_t queued_priority;           /* [q] the list it is on */
+	uint32_t lend_priority;             /* [d] what it may lend; read anywhere as a hint */
+	uint32_t promotion;                 /* [d] the best that is lent to it; 0: nothing */
+	uint64_t promotion_deadline_ns;     /* [d] of a real-time lender; else UINT64_MAX */
+	struct donation donation;           /* whom it lends to, and who lends to it */
 	struct ipc_thread ipc;              /* its ports and its part of a message wait */
 
 	_Atomic uint32_t references;        /* [a] */
@@ -60,8 +66,10 @@ struct thread {
 	bool active;                        /* [t] false once terminated */
 	struct waitq stop_wait;             /* [t] where it waits while suspended; who waits for its stop */
 	struct list task_link;              /* task lock */
+	struct thread_sched sched;          /* policy and what it is owed */
 	uint64_t switched_in_ns;            /* [o] when it last got a CPU */
-	uint64_t user_ns, system_ns;        /* [o] time on a CPU: all of a user thread's in user_ns */
+	uint64_t user_ns, system_ns;        /* [o] time on a CPU until it last left one */
+	uint64_t user_mark_ns, system_mark_ns; /* [o] its CPU's account when it got it */
 	void (*start)(void *);              /* [I] a kernel thread's function */
 	void *start_arg;                    /* [I] */
 	bool vm_privilege;                  /* [o] it frees memory: it may take the last frames, and never waits for one */
@@ -73,10 +81,12 @@ struct thread {
 };
 
 enum thread_ast {
-	AST_PREEMPT = 1,   /* its quantum is used up */
+	AST_PREEMPT = 1,   /* another thread should run here */
 	AST_STOP = 2,      /* suspended: stop before user code */
 	AST_TERMINATE = 4, /* terminate before user code */
 	AST_ABORT = 8,     /* thread_abort: the next abortable wait ends at once */
+	AST_DONATION = 16, /* it may still lend its priority for a call that is over (sched/donate.c) */
+	AST_QUANTUM = 32,  /* with AST_PREEMPT: its turn is over */
 };
 
 /* The thread that runs on this CPU. Borrowed. */
@@ -105,8 +115,10 @@ _Noreturn void thread_exit_self(void);
 void thread_wait_init(struct thread *t);
 /* End t's abortable wait with WAIT_INTERRUPTED; false if it is in none. */
 bool thread_wait_abort(struct thread *t);
-/* Add the time since it got the CPU to t's account. Its CPU, interrupts off. */
-void thread_charge(struct thread *t, uint64_t now_ns);
+/* The CPU goes from old to next (perhaps the same): the time that old had to its account. Interrupts off. */
+void thread_charge(struct thread *old, struct thread *next, uint64_t now_ns);
+/* The time it has had, until now. */
+void thread_times(struct thread *t, uint64_t *user_ns, uint64_t *system_ns);
 /* A dead thread has left its stack for the last time: drop its own reference. Any context. */
 void thread_reap(struct thread *t);
 /* Wait until t (suspended, not current) is out of user code, so that its registers may be read. */

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mutex.c - the sleeping lock. Ownership is handed over: unlock gives the mutex to the first waiter,
- * which so cannot be overtaken.
+ * mutex.c - the sleeping lock, with priority inheritance. Interface: mutex.h.
+ *
+ * Who waits lends its priority to the owner (donate.h), which so is not kept from unlocking by threads in between. Ownership
+ * is handed over: unlock gives the mutex to the waiter that is worth most, the first of equals, which so cannot be
+ * overtaken; the others then lend to it.
+ *
+ * Invariants: M1 each thread in waiters lends to owner, from before it blocks until it is claimed.
+ * Locking: m->lock -> donation lock.
  */
 #include <kern/assert.h>
 #include <kern/thread.h>
+#include <sched/donate.h>
 #include <sched/mutex.h>
 
 void mutex_init(struct mutex *m, const char *class_name)
@@ -25,6 +32,7 @@ void mutex_lock(struct mutex *m)
 		spin_unlock(&m->lock);
 		return;
 	}
+	donate_lend(self, m->owner); /* M1 */
 	(void)waitq_block(&m->waiters, &m->lock, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 	KASSERT(m->owner == self);
 }
@@ -41,13 +49,29 @@ bool mutex_trylock(struct mutex *m)
 	return free;
 }
 
+/* The waiter that is worth most, claimed; M1 for the others. m->lock is held. */
+static struct thread *choose_locked(struct mutex *m)
+{
+	struct thread *best = waitq_first_borrow(&m->waiters);
+
+	for (struct thread *t = best; t != NULL; t = waitq_next_borrow(&m->waiters, t))
+		if (t->lend_priority > best->lend_priority)
+			best = t;
+	if (best == NULL || !waitq_claim_thread(&m->waiters, best))
+		return NULL;
+	donate_return(best);
+	for (struct thread *t = waitq_first_borrow(&m->waiters); t != NULL; t = waitq_next_borrow(&m->waiters, t))
+		donate_lend(t, best);
+	return best;
+}
+
 void mutex_unlock(struct mutex *m)
 {
 	struct thread *next;
 
 	spin_lock(&m->lock);
 	KASSERT(m->owner == current_thread());
-	next = waitq_claim(&m->waiters);
+	next = choose_locked(m);
 	m->owner = next;
 	spin_unlock(&m->lock);
 	if (next != NULL)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mutex.h - a sleeping lock for thread context; not recursive; waiters are served in order. */
+/* mutex.h - a sleeping lock for thread context; not recursive; its owner inherits the priority of who waits. */
 #pragma once
 
 #include <kern/lock.h>

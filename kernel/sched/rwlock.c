@@ -7,10 +7,13 @@
  *   R1 QUEUED is set while a queue is not empty; then nobody gets the lock but by being handed it under l->lock.
  *   R2 a claimed waiter holds the lock already when it runs.
  *   R3 with WRITER there are no readers.
- * Locking: l->lock, a leaf but for what thread_go() takes.
+ *   R4 while a writer is known as owner, each waiter lends it its priority (donate.h). Readers are not lent to: nobody
+ *      knows who they are.
+ * Locking: l->lock, a leaf but for what thread_go() takes, and the donation lock.
  */
 #include <kern/assert.h>
 #include <kern/thread.h>
+#include <sched/donate.h>
 #include <sched/rwlock.h>
 
 void rwlock_init(struct rwlock *l, const char *class_name)
@@ -32,9 +35,21 @@ static bool nobody_waits(const struct rwlock *l)
 	return list_empty(&l->readers.threads) && list_empty(&l->writers.threads);
 }
 
+/* R4 for a queue. */
+static void lend(struct rwlock *l, struct waitq *wq)
+{
+	for (struct thread *t = waitq_first_borrow(wq); t != NULL; t = waitq_next_borrow(wq, t))
+		if (l->owner != NULL)
+			donate_lend(t, l->owner);
+		else if (t->donation.to != NULL)
+			donate_return(t);
+}
+
 /* l->lock is held: QUEUED stays only while it is true (R1). */
 static void queues_looked_at(struct rwlock *l)
 {
+	lend(l, &l->readers);
+	lend(l, &l->writers);
 	if (nobody_waits(l))
 		atomic_fetch_and(&l->state, ~RWLOCK_QUEUED);
 }
@@ -73,6 +88,15 @@ static void hand_over(struct rwlock *l, bool readers_first)
 	queues_looked_at(l);
 }
 
+/* R4, of a thread that is about to wait. */
+static void lend_self(struct rwlock *l)
+{
+	struct thread *owner = l->owner;
+
+	if (owner != NULL)
+		donate_lend(current_thread(), owner);
+}
+
 static void read_slowly(struct rwlock *l)
 {
 	uint32_t was;
@@ -85,6 +109,7 @@ static void read_slowly(struct rwlock *l)
 		spin_unlock(&l->lock);
 		return;
 	}
+	lend_self(l);
 	(void)waitq_block(&l->readers, &l->lock, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 	KASSERT(atomic_load(&l->state) >= RWLOCK_READER); /* R2 */
 }
@@ -122,6 +147,7 @@ static void write_slowly(struct rwlock *l)
 		atomic_store(&l->state, RWLOCK_WRITER);
 		spin_unlock(&l->lock);
 	} else {
+		lend_self(l);
 		(void)waitq_block(&l->writers, &l->lock, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 	}
 }

@@ -7,6 +7,8 @@ from .ninja import Writer
 
 # The doubles of the machine that kernel code on the host is linked with (tests/unit/host/include/host/host.h).
 HOST: list[str] = [
+    "kernel/sched/donate.c",
+    "kernel/sched/timer_queue.c",
     "tests/unit/host/copyio.c",
     "tests/unit/host/kalloc.c",
     "tests/unit/host/mutex.c",
@@ -47,6 +49,8 @@ VM_HOST: list[str] = [
     "kernel/vm/vm_page.c",
     "kernel/vm/vm_page_queue.c",
     "kernel/vm/vm_page_wait.c",
+    "kernel/sched/donate.c",
+    "kernel/sched/timer_queue.c",
     "tests/unit/host/mutex.c",
     "tests/unit/host/print.c",
     "tests/unit/host/thread.c",

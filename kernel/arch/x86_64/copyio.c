@@ -23,7 +23,7 @@ static bool is_user_range(uint64_t start, size_t bytes)
 
 __attribute__((section(".text.hot"))) kern_return_t copyin(uint64_t user_src, void *dst, size_t bytes)
 {
-	KASSERT(this_cpu()->irq_depth == 0);
+	KASSERT(cpu_irq_depth() == 0);
 	if (!is_user_range(user_src, bytes) || !user_read(dst, user_src, bytes))
 		return KERN_INVALID_ADDRESS;
 	return KERN_SUCCESS;
@@ -31,7 +31,7 @@ __attribute__((section(".text.hot"))) kern_return_t copyin(uint64_t user_src, vo
 
 __attribute__((section(".text.hot"))) kern_return_t copyout(const void *src, uint64_t user_dst, size_t bytes)
 {
-	KASSERT(this_cpu()->irq_depth == 0);
+	KASSERT(cpu_irq_depth() == 0);
 	if (!is_user_range(user_dst, bytes) || !user_write(user_dst, src, bytes))
 		return KERN_INVALID_ADDRESS;
 	return KERN_SUCCESS;
@@ -42,7 +42,7 @@ kern_return_t copyinstr(uint64_t user_src, char *dst, size_t max, size_t *length
 	size_t room;
 	int64_t n;
 
-	KASSERT(this_cpu()->irq_depth == 0);
+	KASSERT(cpu_irq_depth() == 0);
 	if (user_src >= VM_MAX_ADDRESS)
 		return KERN_INVALID_ADDRESS;
 	room = VM_MAX_ADDRESS - user_src < max ? VM_MAX_ADDRESS - user_src : max;

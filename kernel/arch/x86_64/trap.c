@@ -21,8 +21,10 @@
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <mach/exception_types.h>
+#include <machine/clock.h>
 #include <machine/pmap.h>
 #include <machine/trap.h>
+#include <sched/sched.h>
 #include <vm/vm_fault.h>
 
 #define FAULT_PRESENT 1U
@@ -81,13 +83,35 @@ static bool from_user(const struct trap_frame *frame)
 	return (frame->cs & 3) != 0;
 }
 
+/* --- whose time it is -------------------------------------------------------------------- */
+
+/* The time until now was user code's. */
+static inline __attribute__((always_inline)) void time_to_kernel(void)
+{
+	struct cpu *cpu = this_cpu();
+	uint64_t now = machine_now_ns();
+
+	cpu->user_ns += now - cpu->stamp_ns;
+	cpu->stamp_ns = now;
+}
+
+/* The time until now was the kernel's. */
+static inline __attribute__((always_inline)) void time_to_user(void)
+{
+	struct cpu *cpu = this_cpu();
+	uint64_t now = machine_now_ns();
+
+	cpu->system_ns += now - cpu->stamp_ns;
+	cpu->stamp_ns = now;
+}
+
 /* --- the way back to user mode ------------------------------------------------------------ */
 
 __attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
 {
 	struct thread *self = current_thread();
 
-	KASSERT(this_cpu()->irq_depth == 0);
+	KASSERT(cpu_irq_depth() == 0);
 	for (;;) {
 		cpu_irq_disable();
 		if (atomic_load_explicit(&self->ast, memory_order_relaxed) != 0) {
@@ -96,6 +120,7 @@ __attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
 			cpu_irq_enable();
 			exception(EXC_BAD_ACCESS, EXC_I386_GPFLT, (int64_t)frame->rip);
 		} else {
+			time_to_user();
 			return;
 		}
 	}
@@ -103,6 +128,7 @@ __attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
 
 __attribute__((section(".text.hot"))) bool syscall_dispatch(struct trap_frame *frame)
 {
+	time_to_kernel();
 	if ((int64_t)frame->rax < 0)
 		mach_trap(frame);
 	else
@@ -184,7 +210,7 @@ static void kernel_fault(struct trap_frame *frame, uint64_t va)
 		panic_trap(frame, "kernel %s", name != NULL ? name : "trap");
 	}
 	if (page_fault) {
-		if (this_cpu()->irq_depth != 0)
+		if (cpu_irq_depth() != 0)
 			panic_trap(frame, "copy to or from user memory under a spin lock");
 		if (resolve_fault(va, frame->error) == KERN_SUCCESS)
 			return;
@@ -196,10 +222,15 @@ __attribute__((section(".text.warm"))) void trap_dispatch(struct trap_frame *fra
 {
 	uint64_t va, debug_status = 0;
 
+	if (from_user(frame))
+		time_to_kernel();
 	if (frame->vector >= EXCEPTION_VECTORS) {
 		interrupt_dispatch(frame);
 		if (from_user(frame))
 			trap_leave(frame);
+		else if ((frame->rflags & RFLAGS_IF) != 0 &&
+			 (atomic_load_explicit(&current_thread()->ast, memory_order_relaxed) & AST_PREEMPT) != 0)
+			sched_interrupt_return();
 		return;
 	}
 	va = frame->vector == VECTOR_PAGE_FAULT ? read_cr2() : 0;

@@ -9,6 +9,7 @@
 #include <host/host.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sched/donate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -41,6 +42,8 @@ static void host_thread_set_task(struct thread *t, struct task *task)
 	t->ipc.space = task ? task->ipc.space : NULL;
 }
 
+static _Atomic uint64_t next_tid = 1;
+
 static struct thread *thread_new(struct task *task)
 {
 	struct thread *t = calloc(1, sizeof *t);
@@ -58,6 +61,10 @@ static struct thread *thread_new(struct task *task)
 	t->active = true;
 	t->run_state = THREAD_RUNNING;
 	t->bound_cpu = -1;
+	t->tid = atomic_fetch_add(&next_tid, 1);
+	t->priority = t->lend_priority = t->sched.base_priority = SCHED_PRIORITY_USER;
+	t->promotion_deadline_ns = UINT64_MAX;
+	donate_init_thread(t, t->tid);
 	spin_init(&t->lock, "thread");
 	waitq_init(&t->stop_wait);
 	list_init(&t->wait_link);
@@ -68,6 +75,7 @@ static struct thread *thread_new(struct task *task)
 
 static void thread_free(struct thread *t)
 {
+	donate_end_thread(t);
 	pthread_mutex_destroy(&t->machine.sleeper->lock);
 	pthread_cond_destroy(&t->machine.sleeper->wake);
 	free(t->machine.sleeper);
@@ -180,23 +188,21 @@ uint64_t clock_now_ns(void)
 	return machine_now_ns();
 }
 
-static struct list timers = LIST_INIT(timers);
+static struct timer_heap timers;
 static pthread_mutex_t timer_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void timer_init(struct timer *t, void (*fn)(struct timer *))
 {
-	list_init(&t->link);
-	t->fn = fn;
-	t->armed = false;
+	*t = (struct timer){ .fn = fn };
 }
 
 void timer_arm(struct timer *t, uint64_t deadline_ns)
 {
+	(void)timer_cancel(t);
 	pthread_mutex_lock(&timer_lock);
-	list_remove(&t->link);
-	t->deadline_ns = deadline_ns;
+	t->node.deadline_ns = deadline_ns;
 	t->armed = true;
-	list_add_tail(&timers, &t->link);
+	timer_heap_put(&timers, &t->node);
 	pthread_mutex_unlock(&timer_lock);
 }
 
@@ -207,9 +213,15 @@ bool timer_cancel(struct timer *t)
 	pthread_mutex_lock(&timer_lock);
 	was = t->armed;
 	t->armed = false;
-	list_remove(&t->link);
+	if (was)
+		timer_heap_take(&timers, &t->node);
 	pthread_mutex_unlock(&timer_lock);
 	return was;
+}
+
+bool timer_cancel_try(struct timer *t)
+{
+	return timer_cancel(t);
 }
 
 unsigned host_timers_run(uint64_t now_ns)
@@ -220,14 +232,9 @@ unsigned host_timers_run(uint64_t now_ns)
 		struct timer *due = NULL;
 
 		pthread_mutex_lock(&timer_lock);
-		LIST_FOR_EACH(l, &timers) {
-			struct timer *t = container_of(l, struct timer, link);
-
-			if (t->deadline_ns <= now_ns && (!due || t->deadline_ns < due->deadline_ns))
-				due = t;
-		}
-		if (due) {
-			list_remove(&due->link);
+		if (timers.root != NULL && timers.root->deadline_ns <= now_ns) {
+			due = container_of(timers.root, struct timer, node);
+			timer_heap_take(&timers, &due->node);
 			due->armed = false;
 		}
 		pthread_mutex_unlock(&timer_lock);
@@ -236,4 +243,18 @@ unsigned host_timers_run(uint64_t now_ns)
 		due->fn(due);
 		ran++;
 	}
+}
+
+/* Priorities are numbers here: no run queue looks at them. */
+struct worth sched_own_worth(const struct thread *t)
+{
+	return (struct worth){ t->sched.base_priority,
+			       t->sched.mode == SCHED_REALTIME ? t->sched.rt.deadline_ns : UINT64_MAX };
+}
+
+void sched_promote(struct thread *t, struct worth best)
+{
+	t->promotion = best.priority;
+	t->promotion_deadline_ns = best.deadline_ns;
+	t->priority = best.priority > t->sched.base_priority ? best.priority : t->sched.base_priority;
 }

@@ -29,7 +29,8 @@ struct cpu {
 	struct thread *previous;     /* who just left this CPU (see sched) */
 	void *sched;                 /* struct run_queue */
 	void *timers;                /* struct timer queue */
-	bool need_resched;
+	uint64_t stamp_ns;           /* until when user_ns and system_ns are true */
+	uint64_t user_ns, system_ns; /* this CPU's time in user mode, and in the kernel (idle included) */
 	volatile bool tlb_request;   /* another CPU waits for pmap_tlb_service() here */
 	volatile uint64_t pings;     /* CPU_IPI_PING interrupts taken */
 	uint64_t interrupts;         /* counted */
@@ -66,16 +67,30 @@ static inline void cpu_irq_disable(void)
 }
 
 /*
- * Interrupts off, counted; cpu_irq_pop restores what was before the first push. The kernel is not preempted, so
- * this_cpu() holds still with interrupts on; irq_depth != 0 says that they are off.
+ * Interrupts off, counted; cpu_irq_pop restores what was before the first push. A thread with interrupts on may be
+ * preempted and go on on another CPU: what this_cpu() gave holds only from cpu_irq_push to cpu_irq_pop (every spin
+ * lock does both). irq_depth is 0 whenever interrupts are on, on whatever CPU.
  */
+static inline uint32_t cpu_irq_depth(void)
+{
+	uint32_t depth;
+
+	__asm__ volatile("movl %%gs:%c1, %0" : "=r"(depth) : "i"(__builtin_offsetof(struct cpu, irq_depth)));
+	return depth;
+}
+
 static inline void cpu_irq_push(void)
 {
-	struct cpu *c = this_cpu();
+	struct cpu *c;
 
-	if (c->irq_depth == 0) {
-		c->irq_were_on = cpu_irq_enabled();
+	if (cpu_irq_depth() == 0) {
+		bool on = cpu_irq_enabled();
+
 		cpu_irq_disable();
+		c = this_cpu();
+		c->irq_were_on = on;
+	} else {
+		c = this_cpu();
 	}
 	c->irq_depth++;
 }
@@ -97,8 +112,11 @@ void pmap_tlb_service(void);
 static inline void cpu_relax(void)
 {
 	__asm__ volatile("pause");
-	if (this_cpu()->tlb_request)
+	if (this_cpu()->tlb_request) {
+		cpu_irq_push();
 		pmap_tlb_service();
+		cpu_irq_pop();
+	}
 }
 
 /* Enable interrupts and halt until one comes; returns with interrupts off. */
