@@ -12,10 +12,15 @@
 #include <kern/ipc_kobject.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/kworker.h>
+#include <kernel/clock_priv_server.h>
+#include <kernel/clock_server.h>
 #include <kernel/device_server.h>
 #include <kernel/host_priv_server.h>
+#include <kernel/lock_set_server.h>
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_vm_server.h>
+#include <kernel/mk_timer_task_server.h>
+#include <kernel/semaphore_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
 #include <mach/host_special_ports.h>
@@ -44,6 +49,40 @@ const struct task_ops task_calls;
 const struct thread_act_ops thread_act_calls;
 const struct mach_vm_ops mach_vm_calls;
 const struct device_ops device_calls;
+const struct clock_ops clock_calls;
+const struct clock_priv_ops clock_priv_calls;
+const struct lock_set_ops lock_set_calls;
+const struct mk_timer_task_ops mk_timer_calls;
+const struct semaphore_ops semaphore_calls;
+
+/* A process makes none of these objects, so no port is one. */
+struct clock *convert_port_to_clock(struct ipc_port *port)
+{
+	return NULL;
+}
+
+struct clock *convert_port_to_clock_ctrl(struct ipc_port *port)
+{
+	return NULL;
+}
+
+struct semaphore *convert_port_to_semaphore(struct ipc_port *port)
+{
+	return NULL;
+}
+
+void semaphore_release(struct semaphore *s)
+{
+}
+
+struct lock_set *convert_port_to_lock_set(struct ipc_port *port)
+{
+	return NULL;
+}
+
+void lock_set_release(struct lock_set *set)
+{
+}
 
 struct device_master *convert_port_to_device_master(struct ipc_port *port)
 {

@@ -4,7 +4,9 @@
  * lib/mach/traps.S.
  */
 #include <mach/mach_init.h>
+#include <mach/mach_time.h>
 #include <mach/mach_traps.h>
+#include <mach/semaphore_traps.h>
 #include <sched.h>
 
 #include "hosted.h"
@@ -119,4 +121,45 @@ kern_return_t _kernelrpc_mach_vm_protect_trap(mach_port_name_t target, mach_vm_a
 					      mach_vm_size_t size, int set_maximum, int protection)
 {
 	return KERN_NOT_SUPPORTED;
+}
+
+/* Semaphores and clocks are other nodes': the library sends a message then. */
+kern_return_t semaphore_signal_trap(mach_port_name_t signal_name)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t semaphore_signal_all_trap(mach_port_name_t signal_name)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t semaphore_signal_thread_trap(mach_port_name_t signal_name, mach_port_name_t thread_name)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t semaphore_wait_trap(mach_port_name_t wait_name)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_name, mach_port_name_t signal_name)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t semaphore_timedwait_trap(mach_port_name_t wait_name, unsigned int sec, int nsec)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_name, mach_port_name_t signal_name, unsigned int sec, int nsec)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t clock_sleep_trap(mach_port_name_t clock, sleep_type_t type, unsigned int sec, int nsec, mach_timespec_t *wakeup_time)
+{
+	return MACH_SEND_INVALID_DEST;
 }

@@ -61,3 +61,9 @@ typedef int64_t exception_data_type_t;
 typedef int64_t mach_exception_data_type_t;
 typedef exception_data_type_t *exception_data_t;
 typedef mach_exception_data_type_t *mach_exception_data_t;
+
+/* Of get and swap: at most this many, for there are fewer kinds. */
+#define EXC_TYPES_MAX 32
+typedef exception_mask_t *exception_mask_array_t;
+typedef exception_behavior_t *exception_behavior_array_t;
+typedef int *exception_flavor_array_t;

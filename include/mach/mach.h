@@ -3,16 +3,26 @@
 #pragma once
 
 #include <mach/mach_types.h>
+#include <mach/clock.h>
+#include <mach/clock_priv.h>
 #include <mach/mach_error.h>
+#include <mach/host_priv.h>
 #include <mach/host_special_ports.h>
+#include <mach/lock_set.h>
 #include <mach/mach_host.h>
 #include <mach/mach_init.h>
 #include <mach/mach_port.h>
+#include <mach/mach_time.h>
 #include <mach/mach_traps.h>
 #include <mach/mach_vm.h>
 #include <mach/memory_object_control.h>
 #include <mach/mig.h>
+#include <mach/mk_timer.h>
+#include <mach/mk_timer_task.h>
 #include <mach/notify.h>
+#include <mach/semaphore.h>
+#include <mach/semaphore_traps.h>
+#include <mach/sync_policy.h>
 #include <mach/task.h>
 #include <mach/task_special_ports.h>
 #include <mach/thread_act.h>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mach/boolean.h>
+#include <mach/clock_types.h>
 #include <mach/exception_types.h>
 #include <mach/host_info.h>
 #include <mach/memory_object_types.h>
@@ -19,6 +20,7 @@
 #include <mach/vm_types.h>
 
 typedef mach_port_t exception_port_t;
+typedef mach_port_t *exception_handlers_t;
 typedef mach_port_t mem_entry_name_port_t;
 typedef mach_port_t *thread_act_array_t;
 typedef mach_port_t *thread_array_t;
@@ -35,6 +37,11 @@ typedef mach_port_t vm_map_t;
 typedef mach_port_t vm_task_entry_t;
 typedef mach_port_t thread_t;
 typedef mach_port_t thread_act_t;
+typedef mach_port_t clock_serv_t;
+typedef mach_port_t clock_ctrl_t;
+typedef mach_port_t semaphore_t;
+typedef mach_port_t lock_set_t;
+typedef mach_port_t host_security_t;
 
 #define HOST_NULL ((host_t)0)
 #define HOST_PRIV_NULL ((host_priv_t)0)

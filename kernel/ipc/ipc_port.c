@@ -18,6 +18,8 @@
 
 #include "ipc_zones.h"
 
+void (*ipc_port_timer_died)(void *timer);
+
 struct zone *ipc_port_zone;
 struct zone *ipc_request_zone;
 
@@ -121,6 +123,7 @@ static void port_die(struct ipc_port *port)
 {
 	struct list messages, requests, spares;
 	struct ipc_port *nsrequest, *pdrequest;
+	void *timer = port->ip_kotype == IKOT_TIMER ? port->ip_kobject : NULL;
 	bool exported;
 
 	list_init(&messages);
@@ -147,6 +150,8 @@ static void port_die(struct ipc_port *port)
 		list_remove(l);
 		ipc_kmsg_defer(container_of(l, struct ipc_kmsg, ikm_link), false);
 	}
+	if (timer)
+		ipc_port_timer_died(timer);
 	ipc_notify_send_once(nsrequest);
 	ipc_notify_send_once(pdrequest);
 	fire_dead_names(&requests);

@@ -118,6 +118,8 @@ static inline void ip_release(struct ipc_port *port)
 }
 
 void ipc_port_init_zones(void);
+/* Called, with nothing locked, with the timer of a port that died (IKOT_TIMER). Set by kern/mk_timer.c. */
+extern void (*ipc_port_timer_died)(void *timer);
 
 /*
  * Purpose: a port whose receive right is in space under name (already reserved there).

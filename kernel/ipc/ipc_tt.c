@@ -230,23 +230,9 @@ void ipc_thread_terminate(struct thread *thread)
 
 /* ---- ports to objects and back ---- */
 
-/* Lock port; its object if it is of this type. The lock stays only if there is one. */
-static void *kobject_lock(struct ipc_port *port, enum ipc_kotype type)
-{
-	void *object;
-
-	if (!IP_VALID(port))
-		return NULL;
-	ip_lock(port);
-	object = ip_active(port) && port->ip_kotype == type ? port->ip_kobject : NULL;
-	if (!object)
-		ip_unlock(port);
-	return object;
-}
-
 struct task *convert_port_to_task(struct ipc_port *port)
 {
-	struct task *task = kobject_lock(port, IKOT_TASK);
+	struct task *task = ipc_kobject_lock(port, IKOT_TASK);
 
 	if (task) {
 		task_reference(task);
@@ -257,7 +243,7 @@ struct task *convert_port_to_task(struct ipc_port *port)
 
 struct ipc_space *convert_port_to_space(struct ipc_port *port)
 {
-	struct task *task = kobject_lock(port, IKOT_TASK);
+	struct task *task = ipc_kobject_lock(port, IKOT_TASK);
 	struct ipc_space *space;
 
 	if (!task)
@@ -271,7 +257,7 @@ struct ipc_space *convert_port_to_space(struct ipc_port *port)
 
 struct vm_map *convert_port_to_map(struct ipc_port *port)
 {
-	struct task *task = kobject_lock(port, IKOT_TASK);
+	struct task *task = ipc_kobject_lock(port, IKOT_TASK);
 	struct vm_map *map;
 
 	if (!task)
@@ -284,7 +270,7 @@ struct vm_map *convert_port_to_map(struct ipc_port *port)
 
 struct thread *convert_port_to_thread(struct ipc_port *port)
 {
-	struct thread *thread = kobject_lock(port, IKOT_THREAD);
+	struct thread *thread = ipc_kobject_lock(port, IKOT_THREAD);
 
 	if (thread) {
 		thread_reference(thread);

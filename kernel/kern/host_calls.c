@@ -4,6 +4,7 @@
 #include <ipc/ipc_net.h>
 #include <ipc/ipc_port.h>
 #include <ipc/ipc_tt.h>
+#include <kern/clock_service.h>
 #include <kern/host.h>
 #include <kern/kalloc.h>
 #include <kern/ipc_kobject_calls.h>
@@ -179,6 +180,22 @@ static kern_return_t call_zone_info(struct host *host, struct vm_map_copy **name
 	return kr;
 }
 
+static kern_return_t call_get_clock_service(struct host *host, clock_id_t id, mach_port_t *port)
+{
+	if (host == NULL || clock_of_id(id) == NULL)
+		return KERN_INVALID_ARGUMENT;
+	*port = clock_service_port(id);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_get_clock_control(struct host *host, clock_id_t id, mach_port_t *port)
+{
+	if (host == NULL || clock_of_id(id) == NULL)
+		return KERN_INVALID_ARGUMENT;
+	*port = clock_control_port(id);
+	return KERN_SUCCESS;
+}
+
 static kern_return_t call_name_server(struct host *host, mach_port_t *port)
 {
 	if (host == NULL)
@@ -229,11 +246,13 @@ const struct mach_host_ops mach_host_calls = {
 	.host_kernel_version = call_version,
 	.host_page_size = call_page_size,
 	.host_zone_info = call_zone_info,
+	.host_get_clock_service = call_get_clock_service,
 	.host_name_server = call_name_server,
 };
 
 const struct host_priv_ops host_priv_calls = {
 	.host_reboot = call_reboot,
+	.host_get_clock_control = call_get_clock_control,
 	.host_get_special_port = call_get_special_port,
 	.host_set_special_port = call_set_special_port,
 };

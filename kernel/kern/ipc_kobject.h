@@ -24,6 +24,12 @@ enum ipc_kotype {
 	IKOT_DEVICE,
 	IKOT_MASTER_DEVICE,
 	IKOT_BOOT_ARCHIVE,
+	IKOT_CLOCK_CTRL,
+	IKOT_SEMAPHORE,
+	IKOT_LOCK_SET,
+	IKOT_TIMER, /* of a plain port: its receive right is a task's (kern/mk_timer.c) */
+	IKOT_TASK_NAME,
+	IKOT_HOST_SECURITY,
 	IKOT_NAMED_ENTRY, /* memory: vm/vm_named_entry.h */
 	IKOT_COUNT
 };
@@ -45,6 +51,20 @@ void ipc_kobject_init(void);
 
 /* Is id a call that frees memory? The reserved worker does those for other nodes (design D4). */
 bool ipc_kobject_frees_memory(mach_msg_id_t id);
+
+/* Lock port; its object if it is of this type. The lock stays only if there is one. */
+static inline void *ipc_kobject_lock(struct ipc_port *port, enum ipc_kotype type)
+{
+	void *object;
+
+	if (!IP_VALID(port))
+		return NULL;
+	ip_lock(port);
+	object = ip_active(port) && port->ip_kotype == type ? port->ip_kobject : NULL;
+	if (object == NULL)
+		ip_unlock(port);
+	return object;
+}
 
 /* Make port, of ipc_space_kernel, stand for object; or, with NULL and IKOT_NONE, for nothing any more. */
 static inline void ipc_kobject_set(struct ipc_port *port, void *object, enum ipc_kotype type)

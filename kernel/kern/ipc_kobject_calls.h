@@ -23,6 +23,11 @@ extern const struct ipc_kobject_subsystem ipc_kobject_subsystems[];
 extern const size_t ipc_kobject_subsystem_count;
 
 extern const struct device_ops device_calls;         /* device/device_io.c */
+extern const struct clock_ops clock_calls;           /* kern/clock_service.c */
+extern const struct clock_priv_ops clock_priv_calls; /* kern/clock_service.c */
+extern const struct lock_set_ops lock_set_calls;     /* kern/sync_calls.c */
+extern const struct mk_timer_task_ops mk_timer_calls;     /* kern/sync_calls.c */
+extern const struct semaphore_ops semaphore_calls;   /* kern/sync_calls.c */
 extern const struct mach_host_ops mach_host_calls;   /* kern/host_calls.c */
 extern const struct host_priv_ops host_priv_calls;   /* kern/host_calls.c */
 extern const struct mach_port_ops mach_port_calls;   /* ipc/mach_port.c's functions, in kern/ipc_kobject_ports.c */

@@ -12,10 +12,12 @@
 #include <kern/assert.h>
 #include <kern/bootstrap.h>
 #include <kern/clock.h>
+#include <kern/clock_service.h>
 #include <kern/host.h>
 #include <kern/ipc_kobject.h>
 #include <kern/kworker.h>
 #include <kern/main.h>
+#include <kern/mk_timer.h>
 #include <kern/options.h>
 #include <kern/printf.h>
 #include <kern/task.h>
@@ -109,6 +111,8 @@ void kernel_main(void)
 	task_init();
 	this_cpu()->idle->task = kernel_task;
 	host_init();
+	clock_service_init();
+	mk_timer_init();
 	ipc_kobject_init();
 	device_init();
 	linux_init();

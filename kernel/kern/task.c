@@ -13,7 +13,9 @@
 #include <ipc/ipc_tt.h>
 #include <kern/assert.h>
 #include <kern/kalloc.h>
+#include <kern/lock_set.h>
 #include <kern/printf.h>
+#include <kern/semaphore.h>
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <machine/boot.h>
@@ -43,6 +45,8 @@ static struct task *task_alloc(struct vm_map *map)
 	t->active = true;
 	list_init(&t->threads);
 	list_init(&t->all_link);
+	list_init(&t->semaphores);
+	list_init(&t->lock_sets);
 	t->map = map;
 	t->id = atomic_fetch_add(&next_task_id, 1);
 	return t;
@@ -130,6 +134,8 @@ void task_finish(struct task *t)
 	list_remove(&t->all_link);
 	spin_unlock(&task_list.lock);
 	linux_task_exit(t);
+	semaphore_task_exit(t);
+	lock_set_task_exit(t);
 	ipc_task_terminate(t);
 	(void)vm_map_remove(t->map, VM_MIN_ADDRESS, VM_MAX_ADDRESS - VM_MIN_ADDRESS);
 	if (t->ends_machine)

@@ -31,6 +31,8 @@ struct task {
 	struct list all_link;         /* task list lock */
 	uint64_t id;                  /* [I] */
 	bool ends_machine;            /* [I] after creation: the first task under exit=1 */
+	struct list semaphores;       /* [t] of semaphore.owner_link */
+	struct list lock_sets;        /* [t] of lock_set.owner_link */
 	uint64_t dead_user_ns, dead_system_ns; /* [t] of its ended threads */
 	char name[32];                /* [t] for ps and traces */
 };

@@ -10,6 +10,8 @@
 #include <ipc/ipc_tt.h>
 #include <kern/exception_port.h>
 #include <kern/kalloc.h>
+#include <kern/lock_set.h>
+#include <kern/semaphore.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -303,7 +305,31 @@ static kern_return_t call_set_exception_ports(struct task *task, exception_mask_
 	return task == NULL ? KERN_INVALID_TASK : exception_port_set_task(task, mask, port, behavior);
 }
 
+static kern_return_t call_semaphore_create(struct task *task, mach_port_t *port, int policy, int value)
+{
+	return task == NULL ? KERN_INVALID_TASK : semaphore_create(task, port, policy, value);
+}
+
+static kern_return_t call_semaphore_destroy(struct task *task, struct semaphore *s)
+{
+	return task == NULL ? KERN_INVALID_TASK : semaphore_destroy(task, s);
+}
+
+static kern_return_t call_lock_set_create(struct task *task, mach_port_t *port, int locks, int policy)
+{
+	return task == NULL ? KERN_INVALID_TASK : lock_set_create(task, port, locks, policy);
+}
+
+static kern_return_t call_lock_set_destroy(struct task *task, struct lock_set *set)
+{
+	return task == NULL ? KERN_INVALID_TASK : lock_set_destroy(task, set);
+}
+
 const struct task_ops task_calls = {
+	.lock_set_create = call_lock_set_create,
+	.lock_set_destroy = call_lock_set_destroy,
+	.semaphore_create = call_semaphore_create,
+	.semaphore_destroy = call_semaphore_destroy,
 	.task_set_exception_ports = call_set_exception_ports,
 	.task_create = call_task_create,
 	.task_terminate = call_task_terminate,

@@ -14,6 +14,7 @@
 #include <ipc/ipc_tt.h>
 #include <kern/assert.h>
 #include <kern/kalloc.h>
+#include <kern/lock_set.h>
 #include <kern/printf.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -130,6 +131,7 @@ static struct thread *thread_alloc(struct task *task, void (*start)(void *), voi
 	spin_init(&t->lock, "thread");
 	waitq_init(&t->stop_wait);
 	list_init(&t->task_link);
+	list_init(&t->held_locks);
 	thread_wait_init(t);
 	t->active = true;
 	t->suspend_count = 1;
@@ -329,6 +331,7 @@ void thread_exit_self(void)
 	t->active = false;
 	spin_unlock(&t->lock);
 	linux_thread_exit(t);
+	lock_set_thread_exit(t);
 	ipc_thread_disable(t);
 	ipc_thread_terminate(t);
 	spin_lock(&task->lock);

@@ -67,6 +67,7 @@ struct thread {
 	struct waitq stop_wait;             /* [t] where it waits while suspended; who waits for its stop */
 	struct list task_link;              /* task lock */
 	struct thread_sched sched;          /* policy and what it is owed */
+	struct list held_locks;             /* kern/lock_set.c's lock: of ulock.held_link */
 	uint64_t switched_in_ns;            /* [o] when it last got a CPU */
 	uint64_t user_ns, system_ns;        /* [o] time on a CPU until it last left one */
 	uint64_t user_mark_ns, system_mark_ns; /* [o] its CPU's account when it got it */

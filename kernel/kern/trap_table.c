@@ -7,6 +7,7 @@
 #include <ipc/ipc_tt.h>
 #include <ipc/mach_msg.h>
 #include <ipc/mach_port.h>
+#include <kern/sync_traps.h>
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <machine/copyio.h>
@@ -204,11 +205,25 @@ static const trap_t traps[] = {
 	[29] = trap_host_self,
 	[TRAP_MACH_MSG] = trap_mach_msg,
 	[32] = trap_mach_msg_overwrite,
+	[33] = trap_semaphore_signal,
+	[34] = trap_semaphore_signal_all,
+	[35] = trap_semaphore_signal_thread,
+	[36] = trap_semaphore_wait,
+	[37] = trap_semaphore_wait_signal,
+	[38] = trap_semaphore_timedwait,
+	[39] = trap_semaphore_timedwait_signal,
 	[59] = trap_swtch, /* swtch_pri: the priority is not lowered */
 	[60] = trap_swtch,
 	[61] = trap_thread_switch,
+	[62] = trap_clock_sleep,
 	[76] = trap_port_type,
 	[98] = trap_port_descriptor,
+	[89] = trap_timebase_info,
+	[90] = trap_wait_until,
+	[91] = trap_mk_timer_create,
+	[92] = trap_mk_timer_destroy,
+	[93] = trap_mk_timer_arm,
+	[94] = trap_mk_timer_cancel,
 };
 
 void mach_trap(struct trap_frame *frame)

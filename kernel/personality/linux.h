@@ -140,3 +140,5 @@ int64_t linux_gettimeofday(struct linux_args *);
 int64_t linux_nanosleep(struct linux_args *);
 /* Read a struct timespec: ns, or a negative errno. */
 int64_t linux_timespec_in(uint64_t user, uint64_t *ns);
+/* A time of the calendar clock as one of clock_now_ns(); 0 if that was before the boot. */
+uint64_t linux_monotonic_of_calendar(uint64_t ns);

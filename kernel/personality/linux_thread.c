@@ -23,6 +23,7 @@
 #define FUTEX_CMP_REQUEUE 4
 #define FUTEX_WAIT_BITSET 9
 #define FUTEX_WAKE_BITSET 10
+#define FUTEX_CLOCK_REALTIME 256
 #define FUTEX_COMMAND_MASK 0x7f
 #define FUTEX_BITSET_ANY 0xffffffffu
 
@@ -134,7 +135,11 @@ int64_t linux_futex(struct linux_args *args)
 			err = linux_timespec_in(args->a[3], &ns);
 			if (err != 0)
 				return err;
-			deadline = command == FUTEX_WAIT ? clock_now_ns() + ns : ns;
+			if (command == FUTEX_WAIT)
+				ns += clock_now_ns();
+			else if ((args->a[1] & FUTEX_CLOCK_REALTIME) != 0)
+				ns = linux_monotonic_of_calendar(ns);
+			deadline = ns;
 			if (deadline == WAIT_FOREVER)
 				deadline = 1;
 		}

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * linux_time.c - clocks and sleeping. All clocks count from boot: no node has a wall clock yet, so
- * CLOCK_REALTIME is the time since boot too.
- */
+/* linux_time.c - clocks and sleeping. CLOCK_REALTIME and its kin are the calendar clock, all others count from the boot. */
 #include <kern/clock.h>
+#include <kern/clock_service.h>
 #include <kern/thread.h>
 #include <machine/copyio.h>
 #include <personality/linux.h>
@@ -23,8 +21,8 @@ int64_t linux_timespec_in(uint64_t user, uint64_t *ns)
 		return -LINUX_EFAULT;
 	if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= (int64_t)NSEC_PER_SEC)
 		return -LINUX_EINVAL;
-	if (ts.sec > 1000000000)
-		ts.sec = 1000000000; /* longer than anything runs, and it cannot overflow */
+	if (ts.sec > 4000000000)
+		ts.sec = 4000000000; /* longer than anything runs, and it cannot overflow */
 	*ns = (uint64_t)ts.sec * NSEC_PER_SEC + (uint64_t)ts.nsec;
 	return 0;
 }
@@ -36,11 +34,24 @@ static int64_t timespec_out(uint64_t user, uint64_t ns)
 	return copyout(&ts, user, sizeof(ts)) == KERN_SUCCESS ? 0 : -LINUX_EFAULT;
 }
 
+/* CLOCK_REALTIME, _COARSE, _ALARM */
+static bool is_calendar(uint64_t clock)
+{
+	return clock == 0 || clock == 5 || clock == 8;
+}
+
+uint64_t linux_monotonic_of_calendar(uint64_t ns)
+{
+	uint64_t offset = clock_calendar_ns() - clock_now_ns();
+
+	return ns > offset ? ns - offset : 0;
+}
+
 int64_t linux_clock_gettime(struct linux_args *args)
 {
 	if (args->a[0] >= LINUX_CLOCKS)
 		return -LINUX_EINVAL;
-	return timespec_out(args->a[1], clock_now_ns());
+	return timespec_out(args->a[1], is_calendar(args->a[0]) ? clock_calendar_ns() : clock_now_ns());
 }
 
 int64_t linux_clock_getres(struct linux_args *args)
@@ -52,7 +63,7 @@ int64_t linux_clock_getres(struct linux_args *args)
 
 int64_t linux_gettimeofday(struct linux_args *args)
 {
-	uint64_t now = clock_now_ns();
+	uint64_t now = clock_calendar_ns();
 	int64_t tv[2] = { (int64_t)(now / NSEC_PER_SEC), (int64_t)(now % NSEC_PER_SEC / 1000) };
 
 	if (args->a[0] != 0 && copyout(tv, args->a[0], sizeof(tv)) != KERN_SUCCESS)
@@ -95,6 +106,8 @@ int64_t linux_clock_nanosleep(struct linux_args *args)
 		return -LINUX_EINVAL;
 	if (err != 0)
 		return err;
+	if (absolute && is_calendar(args->a[0]))
+		ns = linux_monotonic_of_calendar(ns);
 	if (absolute && ns <= clock_now_ns())
 		return 0;
 	return sleep_until(absolute ? ns : clock_now_ns() + ns, absolute ? 0 : args->a[3]);

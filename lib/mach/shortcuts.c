@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * shortcuts.c - calls that a trap does for one's own task, and a message for any other.
+ * shortcuts.c - calls that a trap does for one's own task or an object of this node, and a message for any other.
  *
  * The stubs of these routines are compiled under the names _kernelrpc_NAME (tools/build/user.py).
  */
@@ -8,6 +8,8 @@
 #include <mach/mach_port.h>
 #include <mach/mach_traps.h>
 #include <mach/mach_vm.h>
+#include <mach/semaphore.h>
+#include <mach/semaphore_traps.h>
 
 kern_return_t _kernelrpc_mach_port_allocate(ipc_space_t task, mach_port_right_t right, mach_port_name_t *name);
 kern_return_t _kernelrpc_mach_port_deallocate(ipc_space_t task, mach_port_name_t name);
@@ -80,4 +82,59 @@ kern_return_t mach_vm_protect(vm_map_t task, mach_vm_address_t address, mach_vm_
 {
 	SHORTCUT(task, _kernelrpc_mach_vm_protect_trap(task, address, size, (int)set_maximum, protection),
 		 _kernelrpc_mach_vm_protect(task, address, size, set_maximum, protection));
+}
+
+/* ---- semaphores: a trap for one of this node ---- */
+
+kern_return_t _kernelrpc_semaphore_signal(semaphore_t semaphore);
+kern_return_t _kernelrpc_semaphore_signal_all(semaphore_t semaphore);
+kern_return_t _kernelrpc_semaphore_signal_thread(semaphore_t semaphore, thread_act_t thread);
+kern_return_t _kernelrpc_semaphore_wait(semaphore_t semaphore);
+kern_return_t _kernelrpc_semaphore_timedwait(semaphore_t semaphore, mach_timespec_t wait_time);
+kern_return_t _kernelrpc_semaphore_wait_signal(semaphore_t wait_semaphore, semaphore_t signal_semaphore);
+kern_return_t _kernelrpc_semaphore_timedwait_signal(semaphore_t wait_semaphore, semaphore_t signal_semaphore,
+						    mach_timespec_t wait_time);
+
+#define TRAP_OR_MESSAGE(trap, message) \
+	do { \
+		kern_return_t result_ = trap; \
+		return result_ != MACH_SEND_INVALID_DEST ? result_ : message; \
+	} while (0)
+
+kern_return_t semaphore_signal(semaphore_t semaphore)
+{
+	TRAP_OR_MESSAGE(semaphore_signal_trap(semaphore), _kernelrpc_semaphore_signal(semaphore));
+}
+
+kern_return_t semaphore_signal_all(semaphore_t semaphore)
+{
+	TRAP_OR_MESSAGE(semaphore_signal_all_trap(semaphore), _kernelrpc_semaphore_signal_all(semaphore));
+}
+
+kern_return_t semaphore_signal_thread(semaphore_t semaphore, thread_act_t thread)
+{
+	TRAP_OR_MESSAGE(semaphore_signal_thread_trap(semaphore, thread), _kernelrpc_semaphore_signal_thread(semaphore, thread));
+}
+
+kern_return_t semaphore_wait(semaphore_t semaphore)
+{
+	TRAP_OR_MESSAGE(semaphore_wait_trap(semaphore), _kernelrpc_semaphore_wait(semaphore));
+}
+
+kern_return_t semaphore_timedwait(semaphore_t semaphore, mach_timespec_t wait_time)
+{
+	TRAP_OR_MESSAGE(semaphore_timedwait_trap(semaphore, wait_time.tv_sec, wait_time.tv_nsec),
+			_kernelrpc_semaphore_timedwait(semaphore, wait_time));
+}
+
+kern_return_t semaphore_wait_signal(semaphore_t wait_semaphore, semaphore_t signal_semaphore)
+{
+	TRAP_OR_MESSAGE(semaphore_wait_signal_trap(wait_semaphore, signal_semaphore),
+			_kernelrpc_semaphore_wait_signal(wait_semaphore, signal_semaphore));
+}
+
+kern_return_t semaphore_timedwait_signal(semaphore_t wait_semaphore, semaphore_t signal_semaphore, mach_timespec_t wait_time)
+{
+	TRAP_OR_MESSAGE(semaphore_timedwait_signal_trap(wait_semaphore, signal_semaphore, wait_time.tv_sec, wait_time.tv_nsec),
+			_kernelrpc_semaphore_timedwait_signal(wait_semaphore, signal_semaphore, wait_time));
 }

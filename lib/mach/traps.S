@@ -31,10 +31,24 @@
 	TRAP	thread_self_trap, 27
 	TRAP	task_self_trap, 28
 	TRAP	host_self_trap, 29
+	TRAP	semaphore_signal_trap, 33
+	TRAP	semaphore_signal_all_trap, 34
+	TRAP	semaphore_signal_thread_trap, 35
+	TRAP	semaphore_wait_trap, 36
+	TRAP	semaphore_wait_signal_trap, 37
+	TRAP	semaphore_timedwait_trap, 38
+	TRAP	semaphore_timedwait_signal_trap, 39
 	TRAP	swtch_pri, 59
 	TRAP	swtch, 60
 	TRAP	thread_switch, 61
 	TRAP	mach_port_descriptor, 98
+	TRAP	clock_sleep_trap, 62
+	TRAP	mach_timebase_info, 89
+	TRAP	mach_wait_until, 90
+	TRAP	mk_timer_create, 91
+	TRAP	mk_timer_destroy, 92
+	TRAP	mk_timer_arm, 93
+	TRAP	mk_timer_cancel, 94
 
 	.section .text.hot.mach_msg_trap, "ax"
 	.globl	mach_msg_trap

@@ -16,15 +16,21 @@ from .ninja import Writer
 INTERFACES: list[str] = [
     "mach/device.defs",
     "mach/device_request.defs",
+    "mach/clock.defs",
+    "mach/clock_priv.defs",
+    "mach/clock_reply.defs",
     "mach/exc.defs",
     "mach/host_priv.defs",
+    "mach/lock_set.defs",
     "mach/mach_host.defs",
     "mach/mach_port.defs",
     "mach/mach_vm.defs",
     "mach/memory_object.defs",
     "mach/memory_object_control.defs",
     "mach/memory_object_default.defs",
+    "mach/mk_timer_task.defs",
     "mach/notify.defs",
+    "mach/semaphore.defs",
     "mach/task.defs",
     "mach/thread_act.defs",
     "servers/bootstrap.defs",
@@ -37,16 +43,22 @@ INTERFACES: list[str] = [
 # Of them, those that the kernel serves.
 KERNEL: list[str] = [
     "mach/device.defs",
+    "mach/clock.defs",
+    "mach/clock_priv.defs",
     "mach/host_priv.defs",
+    "mach/lock_set.defs",
     "mach/mach_host.defs",
     "mach/mach_port.defs",
     "mach/mach_vm.defs",
+    "mach/mk_timer_task.defs",
+    "mach/semaphore.defs",
     "mach/task.defs",
     "mach/thread_act.defs",
 ]
 
 # Those that the kernel calls: <kernel/NAME.h>.
 KERNEL_CALLS: list[str] = [
+    "mach/clock_reply.defs",
     "mach/exc.defs",
     "mach/memory_object.defs",
     "mach/memory_object_default.defs",

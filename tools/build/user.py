@@ -22,6 +22,7 @@ LIBMACH: list[str] = [
     "lib/mach/mig_user.c",
     "lib/mach/shortcuts.c",
     "lib/mach/spawn.c",
+    "lib/mach/time.c",
     "lib/mach/traps.S",
 ]
 
@@ -29,6 +30,8 @@ LIBMACH: list[str] = [
 SHORTCUTS: dict[str, list[str]] = {
     "mach_port": ["mach_port_allocate", "mach_port_deallocate", "mach_port_insert_right", "mach_port_mod_refs",
                   "mach_port_move_member"],
+    "semaphore": ["semaphore_signal", "semaphore_signal_all", "semaphore_signal_thread", "semaphore_timedwait",
+                  "semaphore_timedwait_signal", "semaphore_wait", "semaphore_wait_signal"],
     "mach_vm": ["mach_vm_allocate", "mach_vm_deallocate", "mach_vm_protect"],
 }
 
@@ -38,6 +41,7 @@ PROGRAMS: dict[str, list[str]] = {
     "hello": ["examples/hello/hello.c"],
     "test-aborts": ["tests/programs/aborts.c"],
     "test-linux": ["tests/programs/linux_calls.c"],
+    "test-clocks": ["tests/programs/clocks.c"],
     "test-stress": ["tests/programs/stress.c"],
     "net-check": ["tests/programs/net_check.c"],
     "name": ["servers/name/name.c", "servers/name/name_table.c"],
