@@ -53,6 +53,15 @@ typedef int *dev_status_t;
 #define DEV_GET_COUNTS_IN_FLIGHT 3
 #define DEV_GET_COUNTS_COUNT 4
 
+/* Ours, of a disk's cache (bvd0): blocks held; blocks that reads found, did not find; read ahead; given up for others. */
+#define DEV_GET_CACHE 0x4d54
+#define DEV_GET_CACHE_BLOCKS 0
+#define DEV_GET_CACHE_HITS 1
+#define DEV_GET_CACHE_MISSES 2
+#define DEV_GET_CACHE_AHEAD 3
+#define DEV_GET_CACHE_EVICTIONS 4
+#define DEV_GET_CACHE_COUNT 5
+
 #define D_SUCCESS 0
 #define D_IO_ERROR 2500          /* the device says that it failed */
 #define D_WOULD_BLOCK 2501       /* with D_NOWAIT only */

@@ -11,6 +11,7 @@
  * References: the OSF Mach device interface (device.defs and its manual texts).
  */
 #include <base/string.h>
+#include <device/buffer_cache.h>
 #include <device/device.h>
 #include <device/virtio_blk.h>
 #include <ipc/ipc_space.h>
@@ -38,6 +39,14 @@ static struct device *find_locked(const char *name)
 	return NULL;
 }
 
+void device_register_named(struct device *d, const char *name)
+{
+	ksnprintf(d->name, sizeof(d->name), "%s", name);
+	spin_lock(&devices_lock);
+	list_add_tail(&devices, &d->link);
+	spin_unlock(&devices_lock);
+}
+
 void device_register(struct device *d, const char *prefix)
 {
 	VERIFY(d->record_bytes != 0 && (d->record_bytes & (d->record_bytes - 1)) == 0);
@@ -49,6 +58,7 @@ void device_register(struct device *d, const char *prefix)
 	}
 	list_add_tail(&devices, &d->link);
 	spin_unlock(&devices_lock);
+	buffer_cache_attach(d);
 	kprintf("%s: %lu MiB, %u bytes a record%s\n", d->name,
 		(unsigned long)(d->records * d->record_bytes >> 20), d->record_bytes,
 		d->read_only ? ", read only" : "");

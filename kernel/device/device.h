@@ -39,6 +39,8 @@ struct device_io {
 	struct vm_map_copy *copy;  /* of a write: what the pages are wired for; NULL: pages are ours */
 	struct ipc_kmsg *reply;    /* [I] its destination is set */
 	struct device_open *open;  /* [I] +1 */
+	void (*finished)(struct device_io *); /* [I] of device_io_internal; NULL: a call's, to be answered */
+	void *context;             /* [I] finished's */
 	uint8_t driver[32];        /* the driver's: its request header and status, in memory that a device may use */
 	struct vm_page *pages[DEVICE_IO_PAGES];
 };
@@ -81,6 +83,18 @@ void device_init(void);
 void device_start(void);
 /* A driver found d, whose immutable fields are set: it has the next free name of this prefix. */
 void device_register(struct device *d, const char *prefix);
+
+/* The same with its whole name. */
+void device_register_named(struct device *d, const char *name);
+
+/*
+ * A request of the kernel's own: no call, no answer. The caller sets first_offset, page_count and pages, whose frames
+ * stay its own, and starts it; finished is called in the device thread, and frees it. NULL: no memory. Any context.
+ */
+struct device_io *device_io_internal(struct device *d, bool write, uint64_t record, uint32_t bytes,
+				     void (*finished)(struct device_io *), void *context);
+void device_io_internal_start(struct device_io *io);
+void device_io_internal_free(struct device_io *io);
 
 /* io is finished, with io->result. Any context, no lock held that the scheduler's may not be under. */
 void device_io_done(struct device_io *io);

@@ -11,6 +11,7 @@
  * Locking: done_lock [t], a leaf but for the scheduler's.
  */
 #include <base/string.h>
+#include <device/buffer_cache.h>
 #include <device/device.h>
 #include <ipc/mach_msg.h>
 #include <kern/assert.h>
@@ -173,6 +174,35 @@ static kern_return_t io_start(struct device_io *io, struct ipc_port *reply_port,
 	return MIG_NO_REPLY;
 }
 
+/* ---- of the kernel's own ---- */
+
+struct device_io *device_io_internal(struct device *d, bool write, uint64_t record, uint32_t bytes,
+				     void (*finished)(struct device_io *), void *context)
+{
+	struct device_io *io = zone_alloc_zeroed(io_zone);
+
+	if (io == NULL)
+		return NULL;
+	io->device = d;
+	io->write = write;
+	io->record = record;
+	io->bytes = bytes;
+	io->finished = finished;
+	io->context = context;
+	return io;
+}
+
+void device_io_internal_start(struct device_io *io)
+{
+	atomic_fetch_add(&io->device->in_flight, 1);
+	io->device->driver->start(io->device, io);
+}
+
+void device_io_internal_free(struct device_io *io)
+{
+	zone_free(io_zone, io);
+}
+
 /* ---- after ---- */
 
 void device_io_done(struct device_io *io)
@@ -223,24 +253,27 @@ static void answer_data(struct device_io *io)
 	out->data = mig_memory_descriptor(copy, io->bytes, 0);
 }
 
-static void answer(struct device_io *io)
+static void count(const struct device_io *io)
 {
 	struct device *d = io->device;
 
-	if (io->result != D_SUCCESS) {
-		atomic_fetch_add(&d->errors, 1);
-		answer_result(io, io->result);
-	} else if (io->write) {
-		atomic_fetch_add(&d->writes, 1);
-		answer_result(io, D_SUCCESS);
-	} else {
-		atomic_fetch_add(&d->reads, 1);
-		if (io->inband)
-			answer_inband(io);
-		else
-			answer_data(io);
-	}
+	atomic_fetch_add(io->result != D_SUCCESS ? &d->errors : io->write ? &d->writes : &d->reads, 1);
 	atomic_fetch_sub(&d->in_flight, 1);
+}
+
+static void answer(struct device_io *io)
+{
+	count(io);
+	if (io->finished != NULL) {
+		io->finished(io);
+		return;
+	}
+	if (io->result != D_SUCCESS || io->write)
+		answer_result(io, io->result);
+	else if (io->inband)
+		answer_inband(io);
+	else
+		answer_data(io);
 	(void)mach_msg_send_from_kernel(io->reply);
 	io_free(io);
 }
@@ -427,6 +460,11 @@ static kern_return_t call_get_status(struct device_open *o, dev_flavor_t flavor,
 		status[DEV_GET_COUNTS_IN_FLIGHT] = (int)atomic_load(&d->in_flight);
 		*count = DEV_GET_COUNTS_COUNT;
 		return D_SUCCESS;
+	case DEV_GET_CACHE:
+		if (*count < DEV_GET_CACHE_COUNT)
+			return D_INVALID_SIZE;
+		*count = DEV_GET_CACHE_COUNT;
+		return buffer_cache_counts(o->device, status) ? D_SUCCESS : D_INVALID_OPERATION;
 	default:
 		return D_INVALID_OPERATION;
 	}

@@ -43,6 +43,7 @@ enum vm_page_owner {
 	PAGE_OWNER_TABLE,   /* of a pmap */
 	PAGE_OWNER_STACK,
 	PAGE_OWNER_DEVICE,  /* rings and buffers that a device reads and writes */
+	PAGE_OWNER_CACHE,   /* a block of a disk */
 	PAGE_OWNER_NET,     /* wired for netipc */
 	PAGE_OWNER_COUNT
 };

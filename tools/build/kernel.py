@@ -45,6 +45,7 @@ SOURCES: list[str] = [
     "kernel/bench/frame_echo.c",
     "kernel/bench/ipi.c",
     "kernel/bench/sample.c",
+    "kernel/device/buffer_cache.c",
     "kernel/device/device.c",
     "kernel/device/device_io.c",
     "kernel/device/nic.c",

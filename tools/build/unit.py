@@ -124,6 +124,7 @@ SIM: list[str] = [
 UNIT: dict[str, list[str]] = {
     "boot_input": ["kernel/kern/archive.c", "kernel/kern/options.c", "lib/base/elf.c",
                    "tests/unit/kern/boot_input_test.c", *HOST],
+    "buffer_cache": ["kernel/device/buffer_cache.c", "tests/unit/device/buffer_cache_test.c", *VM_HOST],
     "crc32": ["lib/base/crc32.c", "tests/unit/base/crc32_test.c"],
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],

@@ -211,6 +211,64 @@ static void faults(mach_port_t device)
 	(void)device_close(bad);
 }
 
+static int cached_of(mach_port_t device, int which)
+{
+	dev_status_data_t status;
+	mach_msg_type_number_t count = DEV_GET_CACHE_COUNT;
+
+	return device_get_status(device, DEV_GET_CACHE, status, &count) == D_SUCCESS ? status[which] : -1;
+}
+
+/* The disk through its cache. */
+static void buffered(mach_port_t device)
+{
+	mach_port_t cache = MACH_PORT_NULL, bad = MACH_PORT_NULL;
+	dev_status_data_t status;
+	static char buffer[16 * SECTOR];
+	char *data = NULL;
+	mach_msg_type_number_t count = DEV_GET_CACHE_COUNT;
+	int written = 0, before;
+	bool right = true;
+
+	tap_result(device_get_status(device, DEV_GET_CACHE, status, &count), D_INVALID_OPERATION, "BUFC0020 a disk itself has no cache");
+	tap_result(device_open(master, D_READ | D_WRITE, "bvd1", &cache), D_READ_ONLY, "BUFC0021 the cache of a read-only disk, to write");
+	tap_result(device_open(master, D_READ | D_WRITE, "bvd0", &cache), D_SUCCESS, "BUFC0022 open the cache of the disk");
+	before = counts_of(device, DEV_GET_COUNTS_READS);
+	for (unsigned i = 0; i < 3; i++) {
+		right &= device_read(cache, 0, 3001, 30 * SECTOR, &data, &count) == D_SUCCESS && count == 30 * SECTOR &&
+			 first_word(data, 0) == 3001 && first_word(data, 29) == 3030;
+		give_back(data, count);
+	}
+	tap(right && counts_of(device, DEV_GET_COUNTS_READS) == before + 1 && cached_of(cache, DEV_GET_CACHE_HITS) >= 8,
+	    "BUFC0023 the same records three times are one read of the disk");
+	before = counts_of(device, DEV_GET_COUNTS_READS);
+	for (unsigned i = 0; i < 64; i++) {
+		right &= device_read(cache, 0, 8192 + i * 8, 8 * SECTOR, &data, &count) == D_SUCCESS && first_word(data, 3) == 8192 + i * 8 + 3;
+		give_back(data, count);
+	}
+	tap(right && counts_of(device, DEV_GET_COUNTS_READS) - before < 16 && cached_of(cache, DEV_GET_CACHE_AHEAD) >= 40,
+	    "BUFC0024 sequential reads run ahead (%d reads of the disk for 64)", counts_of(device, DEV_GET_COUNTS_READS) - before);
+	fill(buffer, sizeof(buffer), 9);
+	tap(device_write(cache, 0, 3003, buffer, sizeof(buffer), &written) == D_SUCCESS && written == (int)sizeof(buffer) &&
+		    device_read(device, 0, 3003, sizeof(buffer), &data, &count) == D_SUCCESS && memcmp(data, buffer, count) == 0,
+	    "BUFC0025 what is written through the cache is on the disk");
+	give_back(data, count);
+	before = counts_of(device, DEV_GET_COUNTS_READS);
+	tap(device_read(cache, 0, 3003, sizeof(buffer), &data, &count) == D_SUCCESS && memcmp(data, buffer, count) == 0 &&
+		    counts_of(device, DEV_GET_COUNTS_READS) == before,
+	    "BUFC0026 and in the cache");
+	give_back(data, count);
+	tap(device_read(cache, 0, RECORDS, SECTOR, &data, &count) == D_INVALID_RECNUM && device_read(cache, 0, 0, 100, &data, &count) == D_INVALID_SIZE,
+	    "BUFC0027 its errors are the disk's");
+	tap(device_open(master, D_READ | D_WRITE, "bvd2", &bad) == D_SUCCESS && device_read(bad, 0, 96, 8 * SECTOR, &data, &count) == D_IO_ERROR &&
+		    device_read(bad, 0, 96, 8 * SECTOR, &data, &count) == D_IO_ERROR &&
+		    device_write(bad, 0, 100, buffer, SECTOR, &written) == D_IO_ERROR && device_read(bad, 0, 200, SECTOR, &data, &count) == D_SUCCESS,
+	    "BUFC0028 and a bad sector is one each time");
+	give_back(data, count);
+	(void)device_close(bad);
+	(void)device_close(cache);
+}
+
 /* Opens whose rights are dropped are closed: nothing is left in the kernel. */
 static uint64_t zone_count(const char *name)
 {
@@ -256,6 +314,7 @@ int main(void)
 	requests(read_only);
 	writes(device);
 	faults(device);
+	buffered(device);
 	(void)device_close(read_only);
 	(void)device_close(device);
 	rights();
