@@ -100,6 +100,55 @@ kern_return_t _kernelrpc_mach_port_extract_member_trap(mach_port_name_t target,
 	return hosted_port_extract_member(target, name, pset);
 }
 
+/* ---- traps that a process has not: the message does it ---- */
+
+kern_return_t _kernelrpc_mach_port_destroy_trap(mach_port_name_t target, mach_port_name_t name)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t _kernelrpc_mach_port_type_trap(mach_port_name_t target, mach_port_name_t name, mach_port_type_t *type)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t _kernelrpc_mach_port_construct_trap(mach_port_name_t target, mach_port_options_t *options,
+						  uint64_t context, mach_port_name_t *name)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t _kernelrpc_mach_port_destruct_trap(mach_port_name_t target, mach_port_name_t name,
+						 mach_port_delta_t srdelta, uint64_t guard)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t _kernelrpc_mach_port_guard_trap(mach_port_name_t target, mach_port_name_t name,
+					      uint64_t guard, int strict)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t _kernelrpc_mach_port_unguard_trap(mach_port_name_t target, mach_port_name_t name, uint64_t guard)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t _kernelrpc_mach_port_get_attributes_trap(mach_port_name_t target, mach_port_name_t name,
+						       mach_port_flavor_t flavor, mach_port_info_t info,
+						       natural_t *count)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t _kernelrpc_mach_port_request_notification_trap(mach_port_name_t target, mach_port_name_t name,
+							     mach_msg_id_t id, mach_port_mscount_t sync,
+							     mach_port_name_t notify, mach_port_name_t *previous)
+{
+	return MACH_SEND_INVALID_DEST;
+}
+
 /*
  * Memory that came out of line is the kernel half's, and goes this way. No other is Mach's here: a
  * process has malloc and mmap.

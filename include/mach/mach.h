@@ -28,6 +28,10 @@
 #include <mach/thread_act.h>
 #include <mach/vm_map.h>
 
+/* The names of Mach 3.0 for MACH_PORT_LIMITS_INFO and MACH_PORT_RECEIVE_STATUS; errors as of those. */
+kern_return_t mach_port_set_qlimit(ipc_space_t task, mach_port_name_t name, mach_port_msgcount_t qlimit);
+kern_return_t mach_port_get_receive_status(ipc_space_t task, mach_port_name_t name, mach_port_status_t *status);
+
 /*
  * Serve port with demux until an error of receiving; requests and replies of at most max_size bytes,
  * trailer apart. options: MACH_RCV_* for each receive.

@@ -16,21 +16,29 @@
 #define MACH_TRAP_VM_DEALLOCATE 12
 #define MACH_TRAP_VM_PROTECT 14
 #define MACH_TRAP_PORT_ALLOCATE 16
+#define MACH_TRAP_PORT_DESTROY 17
 #define MACH_TRAP_PORT_DEALLOCATE 18
 #define MACH_TRAP_PORT_MOD_REFS 19
 #define MACH_TRAP_PORT_MOVE_MEMBER 20
 #define MACH_TRAP_PORT_INSERT_RIGHT 21
 #define MACH_TRAP_PORT_INSERT_MEMBER 22
 #define MACH_TRAP_PORT_EXTRACT_MEMBER 23
+#define MACH_TRAP_PORT_CONSTRUCT 24
+#define MACH_TRAP_PORT_DESTRUCT 25
 #define MACH_TRAP_REPLY_PORT 26
 #define MACH_TRAP_THREAD_SELF 27
 #define MACH_TRAP_TASK_SELF 28
 #define MACH_TRAP_HOST_SELF 29
 #define MACH_TRAP_MSG 31
 #define MACH_TRAP_MSG_OVERWRITE 32
+#define MACH_TRAP_PORT_GET_ATTRIBUTES 40
+#define MACH_TRAP_PORT_GUARD 41
+#define MACH_TRAP_PORT_UNGUARD 42
 #define MACH_TRAP_SWTCH_PRI 59
 #define MACH_TRAP_SWTCH 60
 #define MACH_TRAP_THREAD_SWITCH 61
+#define MACH_TRAP_PORT_TYPE 76
+#define MACH_TRAP_PORT_REQUEST_NOTIFICATION 77
 #define MACH_TRAP_PORT_DESCRIPTOR 98
 
 #ifndef MESHACH_KERNEL
@@ -81,4 +89,18 @@ kern_return_t _kernelrpc_mach_port_insert_member_trap(mach_port_name_t target, m
 						      mach_port_name_t pset);
 kern_return_t _kernelrpc_mach_port_extract_member_trap(mach_port_name_t target, mach_port_name_t name,
 						       mach_port_name_t pset);
+kern_return_t _kernelrpc_mach_port_destroy_trap(mach_port_name_t target, mach_port_name_t name);
+kern_return_t _kernelrpc_mach_port_type_trap(mach_port_name_t target, mach_port_name_t name, mach_port_type_t *type);
+kern_return_t _kernelrpc_mach_port_construct_trap(mach_port_name_t target, mach_port_options_t *options, uint64_t context,
+						  mach_port_name_t *name);
+kern_return_t _kernelrpc_mach_port_destruct_trap(mach_port_name_t target, mach_port_name_t name,
+						 mach_port_delta_t srdelta, uint64_t guard);
+kern_return_t _kernelrpc_mach_port_guard_trap(mach_port_name_t target, mach_port_name_t name, uint64_t guard, int strict);
+kern_return_t _kernelrpc_mach_port_unguard_trap(mach_port_name_t target, mach_port_name_t name, uint64_t guard);
+kern_return_t _kernelrpc_mach_port_get_attributes_trap(mach_port_name_t target, mach_port_name_t name,
+						       mach_port_flavor_t flavor, mach_port_info_t info,
+						       natural_t *count);
+kern_return_t _kernelrpc_mach_port_request_notification_trap(mach_port_name_t target, mach_port_name_t name,
+							     mach_msg_id_t id, mach_port_mscount_t sync,
+							     mach_port_name_t notify, mach_port_name_t *previous);
 #endif

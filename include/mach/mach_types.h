@@ -18,6 +18,7 @@
 #include <mach/vm_statistics.h>
 #include <mach/vm_sync.h>
 #include <mach/vm_types.h>
+#include <mach_debug/ipc_info.h>
 
 typedef mach_port_t exception_port_t;
 typedef mach_port_t *exception_handlers_t;

@@ -180,6 +180,7 @@ typedef struct {
 #define KERNEL_AUDIT_TOKEN_VALUE { { 0, 0, 0, 0, 0, 0, 0, 0 } }
 
 typedef unsigned int mach_msg_trailer_type_t;
+typedef char *mach_msg_trailer_info_t; /* mach_port_peek(): a trailer's bytes */
 typedef unsigned int mach_msg_trailer_size_t;
 #define MACH_MSG_TRAILER_FORMAT_0 0
 

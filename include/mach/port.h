@@ -66,7 +66,9 @@ typedef natural_t mach_port_rights_t;
 #define MACH_PORT_QLIMIT_ZERO 0
 #define MACH_PORT_QLIMIT_BASIC 5
 #define MACH_PORT_QLIMIT_DEFAULT MACH_PORT_QLIMIT_BASIC
+#define MACH_PORT_QLIMIT_SMALL 16
 #define MACH_PORT_QLIMIT_LARGE 1024
+#define MACH_PORT_QLIMIT_MIN MACH_PORT_QLIMIT_ZERO
 #define MACH_PORT_QLIMIT_MAX MACH_PORT_QLIMIT_LARGE
 
 typedef struct mach_port_status {
@@ -79,17 +81,92 @@ typedef struct mach_port_status {
 	natural_t mps_srights;           /* boolean */
 	natural_t mps_pdrequest;         /* boolean */
 	natural_t mps_nsrequest;         /* boolean */
-	natural_t mps_flags;
+	natural_t mps_flags;             /* MACH_PORT_STATUS_FLAG_ */
 } mach_port_status_t;
+
+#define MACH_PORT_STATUS_FLAG_TEMPOWNER 0x01 /* this and the next two but one: importance, which there is none of */
+#define MACH_PORT_STATUS_FLAG_GUARDED 0x02
+#define MACH_PORT_STATUS_FLAG_STRICT_GUARD 0x04
+#define MACH_PORT_STATUS_FLAG_IMP_DONATION 0x08
+#define MACH_PORT_STATUS_FLAG_REVIVE 0x10
+#define MACH_PORT_STATUS_FLAG_TASKPTR 0x20
+#define MACH_PORT_STATUS_FLAG_GUARD_IMMOVABLE_RECEIVE 0x40
+#define MACH_PORT_STATUS_FLAG_NO_GRANT 0x80
 
 typedef struct mach_port_limits {
 	mach_port_msgcount_t mpl_qlimit;
 } mach_port_limits_t;
 
+typedef struct mach_port_info_ext {
+	mach_port_status_t mpie_status;
+	mach_port_msgcount_t mpie_boost_cnt; /* 0: no importance is lent */
+	uint32_t reserved[6];
+} mach_port_info_ext_t;
+
+typedef struct mach_port_guard_info {
+	uint64_t mpgi_guard;
+} mach_port_guard_info_t;
+
 typedef int mach_port_flavor_t;
 typedef integer_t *mach_port_info_t;
-#define MACH_PORT_LIMITS_INFO 1
-#define MACH_PORT_RECEIVE_STATUS 2
-#define MACH_PORT_DNREQUESTS_SIZE 3
+#define MACH_PORT_LIMITS_INFO 1         /* get, set: mach_port_limits_t */
+#define MACH_PORT_RECEIVE_STATUS 2      /* get: mach_port_status_t */
+#define MACH_PORT_DNREQUESTS_SIZE 3     /* get: requests there is memory for; set: as many at least */
+#define MACH_PORT_TEMPOWNER 4           /* these three: KERN_NOT_SUPPORTED */
+#define MACH_PORT_IMPORTANCE_RECEIVER 5
+#define MACH_PORT_DENAP_RECEIVER 6
+#define MACH_PORT_INFO_EXT 7            /* get: mach_port_info_ext_t */
+#define MACH_PORT_GUARD_INFO 8          /* assert: mach_port_guard_info_t */
+#define MACH_PORT_DNREQUESTS_SIZE_COUNT 1
+#define MACH_PORT_INFO_EXT_COUNT ((natural_t)(sizeof(mach_port_info_ext_t) / sizeof(natural_t)))
+#define MACH_PORT_GUARD_INFO_COUNT ((natural_t)(sizeof(mach_port_guard_info_t) / sizeof(natural_t)))
 #define MACH_PORT_LIMITS_INFO_COUNT ((natural_t)(sizeof(mach_port_limits_t) / sizeof(natural_t)))
 #define MACH_PORT_RECEIVE_STATUS_COUNT ((natural_t)(sizeof(mach_port_status_t) / sizeof(natural_t)))
+
+/* mach_port_allocate_qos(), mach_port_allocate_full() */
+typedef struct mach_port_qos {
+	unsigned int name : 1;     /* the caller chose the name */
+	unsigned int prealloc : 1; /* keep memory for one message of the kernel's, of up to len bytes */
+	unsigned int pad1 : 30;
+	natural_t len;
+} mach_port_qos_t;
+
+/* mach_port_construct() */
+#define MPO_CONTEXT_AS_GUARD 0x01
+#define MPO_QLIMIT 0x02
+#define MPO_TEMPOWNER 0x04           /* KERN_NOT_SUPPORTED, as all that are not told of here */
+#define MPO_IMPORTANCE_RECEIVER 0x08
+#define MPO_INSERT_SEND_RIGHT 0x10
+#define MPO_STRICT 0x20              /* with MPO_CONTEXT_AS_GUARD */
+#define MPO_DENAP_RECEIVER 0x40
+#define MPO_IMMOVABLE_RECEIVE 0x80   /* with MPO_CONTEXT_AS_GUARD */
+
+typedef struct mach_port_options {
+	uint32_t flags;          /* MPO_ */
+	mach_port_limits_t mpl;  /* with MPO_QLIMIT */
+	union {
+		uint64_t reserved[2];
+		mach_port_name_t work_interval_port;
+	};
+} mach_port_options_t;
+typedef mach_port_options_t *mach_port_options_ptr_t;
+typedef uint64_t mach_port_options_words_t[3]; /* as a message carries them */
+
+/* mach_port_guard_with_flags() */
+#define MPG_FLAGS_NONE 0x00ull
+#define MPG_STRICT 0x01              /* the guard is not shown, and the context cannot be set */
+#define MPG_IMMOVABLE_RECEIVE 0x02   /* the receive right stays in its task */
+
+#define GUARD_TYPE_MACH_PORT 0x1
+
+/* How a port's guard was violated (EXC_GUARD, <mach/exc_guard.h>). */
+enum mach_port_guard_exception_codes {
+	kGUARD_EXC_DESTROY = 1,
+	kGUARD_EXC_MOD_REFS = 2,
+	kGUARD_EXC_SET_CONTEXT = 4,
+	kGUARD_EXC_UNGUARDED = 1u << 3,
+	kGUARD_EXC_INCORRECT_GUARD = 1u << 4,
+	kGUARD_EXC_IMMOVABLE = 1u << 5,
+};
+
+typedef char kobject_description_t[512];

@@ -42,13 +42,31 @@ static void free_list_push(struct ipc_space *space, uint32_t index, struct ipc_e
 	entry->ie_prev = 0;
 	if (space->is_free)
 		ipc_entry_of(space, space->is_free)->ie_prev = index;
+	else
+		space->is_free_last = index;
 	space->is_free = index;
+}
+
+static __attribute__((noinline, cold)) void free_list_append(struct ipc_space *space, uint32_t index,
+							     struct ipc_entry *entry)
+{
+	if (!space->is_free) {
+		free_list_push(space, index, entry);
+		return;
+	}
+	entry->ie_object = NULL;
+	entry->ie_next = 0;
+	entry->ie_prev = space->is_free_last;
+	ipc_entry_of(space, space->is_free_last)->ie_next = index;
+	space->is_free_last = index;
 }
 
 static void free_list_remove(struct ipc_space *space, uint32_t index, struct ipc_entry *entry)
 {
 	if (entry->ie_next)
 		ipc_entry_of(space, entry->ie_next)->ie_prev = entry->ie_prev;
+	else
+		space->is_free_last = (uint32_t)entry->ie_prev;
 	if (entry->ie_prev)
 		ipc_entry_of(space, (uint32_t)entry->ie_prev)->ie_next = entry->ie_next;
 	else
@@ -101,6 +119,7 @@ static kern_return_t chunk_add(struct ipc_space *space, uint32_t number)
 	if (!chunk)
 		return KERN_RESOURCE_SHORTAGE;
 	space->is_chunks[number] = chunk;
+	space->is_chunk_count++;
 	chunk_free_all(space, number, chunk);
 	return KERN_SUCCESS;
 }
@@ -111,6 +130,17 @@ static __attribute__((noinline)) kern_return_t chunk_add_next(struct ipc_space *
 		if (space->is_chunk_next >= space->is_chunks_size || !space->is_chunks[space->is_chunk_next])
 			return chunk_add(space, space->is_chunk_next);
 	return KERN_NO_SPACE;
+}
+
+kern_return_t ipc_entry_reserve_step(struct ipc_space *space, uint32_t size)
+{
+	kern_return_t kr;
+
+	spin_assert_held(&space->is_lock);
+	if (size < space->is_chunk_count * IE_CHUNK_ENTRIES) /* entry 0 is nobody's */
+		return KERN_SUCCESS;
+	kr = chunk_add_next(space);
+	return kr == KERN_SUCCESS ? KERN_ABORTED : kr;
 }
 
 kern_return_t ipc_entry_alloc(struct ipc_space *space, mach_port_name_t *name, struct ipc_entry **entry)
@@ -160,7 +190,10 @@ void ipc_entry_dealloc(struct ipc_space *space, mach_port_name_t name, struct ip
 	spin_assert_held(&space->is_lock);
 	/* Unsigned arithmetic in the top byte: the generation after 255 is 0. */
 	entry->ie_bits = (entry->ie_bits & (0xffu << IE_BITS_GEN_SHIFT)) + (1u << IE_BITS_GEN_SHIFT);
-	free_list_push(space, MACH_PORT_INDEX(name), entry);
+	if (IE_BITS_GEN(entry->ie_bits) == FIRST_GENERATION)
+		free_list_append(space, MACH_PORT_INDEX(name), entry); /* E3 */
+	else
+		free_list_push(space, MACH_PORT_INDEX(name), entry);
 	space->is_names--;
 }
 
@@ -176,6 +209,11 @@ static inline uint32_t bucket_of(const struct ipc_space *space, uint32_t hash)
 	uint32_t bucket = hash & (2 * low + 1);
 
 	return bucket < space->is_hash_buckets ? bucket : hash & low;
+}
+
+uint32_t ipc_hash_bucket(const struct ipc_space *space, const struct ipc_object *object)
+{
+	return bucket_of(space, hash_of(object));
 }
 
 static inline uint32_t *bucket_head(struct ipc_space *space, uint32_t bucket)
@@ -296,5 +334,6 @@ void ipc_entry_table_init(struct ipc_space *space)
 {
 	space->is_hash_buckets = INITIAL_BUCKETS;
 	space->is_chunk_next = 1;
+	space->is_chunk_count = 1;
 	chunk_free_all(space, 0, space->is_chunk0);
 }

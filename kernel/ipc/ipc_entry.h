@@ -4,10 +4,13 @@
  *
  * Entries lie in chunks that are added as names are needed and never move, so a lookup is two
  * loads at any number of names, and growing copies nothing. Free entries form a list, the last freed
- * first out: an RPC's reply names reuse one warm entry with a new generation.
+ * first out: an RPC's reply names reuse one warm entry with a new generation. An entry whose generation has come
+ * round goes to the end of the list.
  *
  * Invariants: E1 an entry is on the free list if and only if its type is NONE;
- *   E2 an entry with SEND and without RECEIVE is in the space's hash of its object, no other is.
+ *   E2 an entry with SEND and without RECEIVE is in the space's hash of its object, no other is;
+ *   E3 a name that the kernel picked is picked again only after every other free entry has been picked up to 256
+ *   times: at the earliest after 127 * 256 names.
  * Locking: everything under the space lock.
  */
 #pragma once
@@ -58,11 +61,18 @@ kern_return_t ipc_entry_alloc_name(struct ipc_space *space, mach_port_name_t nam
 				   struct ipc_entry **entry);
 /* The name is free; its next use has another generation. Not in the hash, no object. */
 void ipc_entry_dealloc(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry);
+/*
+ * Purpose: one step, of bounded time, towards memory for size entries in all, used and free.
+ * Returns: KERN_SUCCESS (there is), KERN_ABORTED (go on), KERN_RESOURCE_SHORTAGE, KERN_NO_SPACE.
+ */
+kern_return_t ipc_entry_reserve_step(struct ipc_space *space, uint32_t size);
 /* Entry number index if its chunk is there, in use or not. */
 struct ipc_entry *ipc_entry_at(struct ipc_space *space, uint32_t index);
 
 /* The hash of send rights by object (E2). Insertion never fails. */
 void ipc_hash_insert(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry);
 void ipc_hash_remove(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry);
+/* Where an entry of this object is. */
+uint32_t ipc_hash_bucket(const struct ipc_space *space, const struct ipc_object *object);
 struct ipc_entry *ipc_hash_lookup(struct ipc_space *space, const struct ipc_object *object,
 				  mach_port_name_t *name);

@@ -74,10 +74,80 @@ struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size)
 	return kmsg;
 }
 
+/* ---- a port's own kmsg: its capacity has a bit more, and behind it is the port while it is out ---- */
+
+#define IKM_PREALLOC 0x80000000u
+#define PREALLOC_CAPACITY(kmsg) ((kmsg)->ikm_capacity & ~IKM_PREALLOC)
+_Static_assert(MACH_MSG_INLINE_MAX + MAX_TRAILER_SIZE < IKM_PREALLOC, "no capacity has the bit");
+
+static struct ipc_port **prealloc_port(struct ipc_kmsg *kmsg)
+{
+	return (struct ipc_port **)((char *)kmsg->ikm_header + PREALLOC_CAPACITY(kmsg));
+}
+
+struct ipc_kmsg *ipc_kmsg_prealloc(mach_msg_size_t len)
+{
+	struct ipc_kmsg *kmsg;
+	uint32_t capacity;
+
+	if (len > MACH_MSG_INLINE_MAX - MAX_TRAILER_SIZE)
+		return NULL;
+	if (len < sizeof(mach_msg_header_t))
+		len = sizeof(mach_msg_header_t);
+	capacity = (len + MAX_TRAILER_SIZE + 7) & ~7u;
+	kmsg = kalloc(sizeof *kmsg + capacity + sizeof(struct ipc_port *));
+	if (kmsg)
+		kmsg_init(kmsg, capacity | IKM_PREALLOC);
+	return kmsg;
+}
+
+void ipc_kmsg_prealloc_free(struct ipc_kmsg *kmsg)
+{
+	kfree(kmsg, sizeof *kmsg + PREALLOC_CAPACITY(kmsg) + sizeof(struct ipc_port *));
+}
+
+struct ipc_kmsg *ipc_kmsg_prealloc_take(struct ipc_port *port, mach_msg_size_t size)
+{
+	struct ipc_kmsg *kmsg;
+
+	ip_lock(port);
+	kmsg = port->ip_premsg;
+	if (kmsg && size + MAX_TRAILER_SIZE <= PREALLOC_CAPACITY(kmsg))
+		port->ip_premsg = NULL;
+	else
+		kmsg = NULL;
+	ip_unlock(port);
+	if (!kmsg)
+		return NULL;
+	ip_reference(port);
+	*prealloc_port(kmsg) = port;
+	kmsg_init(kmsg, kmsg->ikm_capacity);
+	list_init(&kmsg->ikm_link);
+	*kmsg->ikm_header = (mach_msg_header_t){ .msgh_size = size };
+	return kmsg;
+}
+
+static __attribute__((noinline, cold)) void prealloc_give_back(struct ipc_kmsg *kmsg)
+{
+	struct ipc_port *port = *prealloc_port(kmsg);
+
+	ip_lock(port);
+	if (ip_active(port)) {
+		port->ip_premsg = kmsg;
+		kmsg = NULL;
+	}
+	ip_unlock(port);
+	if (kmsg)
+		ipc_kmsg_prealloc_free(kmsg);
+	ip_release(port);
+}
+
 __attribute__((noinline)) void ipc_kmsg_free(struct ipc_kmsg *kmsg)
 {
 	if (kmsg->ikm_capacity == IKM_SMALL_CAPACITY)
 		zone_free(kmsg_zone, kmsg);
+	else if (kmsg->ikm_capacity & IKM_PREALLOC)
+		prealloc_give_back(kmsg);
 	else
 		kfree(kmsg, sizeof *kmsg + kmsg->ikm_capacity);
 }

@@ -54,6 +54,15 @@ void ipc_kmsg_init_zones(void);
  * zeroed but for msgh_size, the body is not. NULL without memory. Any context.
  */
 struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size);
+/*
+ * A port's own kmsg (mach_port_qos_t.prealloc), for messages of up to len bytes: kept in ip_premsg, given to the
+ * kernel's notifications when there is no memory, and back in the port when it is freed. NULL without memory.
+ */
+struct ipc_kmsg *ipc_kmsg_prealloc(mach_msg_size_t len);
+/* One that is in no port. */
+void ipc_kmsg_prealloc_free(struct ipc_kmsg *kmsg);
+/* port's, for a message of size bytes; NULL: it has none, it is out, or too small. Nothing locked. */
+struct ipc_kmsg *ipc_kmsg_prealloc_take(struct ipc_port *port, mach_msg_size_t size);
 /* The block only: its rights are somebody else's now. Any context. */
 void ipc_kmsg_free(struct ipc_kmsg *kmsg);
 /* The block, all rights and memory. Thread context; nothing locked. */

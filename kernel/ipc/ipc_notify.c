@@ -43,6 +43,8 @@ static struct ipc_kmsg *notification(struct ipc_port *notify, mach_msg_id_t id, 
 		return NULL;
 	}
 	kmsg = ipc_kmsg_alloc(size);
+	if (!kmsg)
+		kmsg = ipc_kmsg_prealloc_take(notify, size);
 	if (!kmsg) {
 		atomic_fetch_add_explicit(&ipc_notify_lost, 1, memory_order_relaxed);
 		ipc_port_release_sonce(notify);

@@ -99,6 +99,8 @@ void ipc_port_clear_receiver(struct ipc_port *port, mach_msg_return_t why)
 	port->ip_receiver_name = MACH_PORT_NULL;
 	port->ip_mscount = 0;
 	port->ip_seqno = 0;
+	port->ip_context = 0;
+	port->ip_guarded = port->ip_strict_guard = port->ip_immovable_receive = false;
 }
 
 static void free_spares(struct list *spares)
@@ -124,6 +126,7 @@ static void port_die(struct ipc_port *port)
 	struct list messages, requests, spares;
 	struct ipc_port *nsrequest, *pdrequest;
 	void *timer = port->ip_kotype == IKOT_TIMER ? port->ip_kobject : NULL;
+	struct ipc_kmsg *premsg;
 	bool exported;
 
 	list_init(&messages);
@@ -143,6 +146,8 @@ static void port_die(struct ipc_port *port)
 	port->ip_kobject = NULL;
 	port->ip_kotype = 0;
 	exported = port->ip_exported;
+	premsg = port->ip_premsg;
+	port->ip_premsg = NULL;
 	ipc_mqueue_fail_senders(port);
 	ip_unlock(port);
 
@@ -156,6 +161,8 @@ static void port_die(struct ipc_port *port)
 	ipc_notify_send_once(pdrequest);
 	fire_dead_names(&requests);
 	free_spares(&spares);
+	if (premsg)
+		ipc_kmsg_prealloc_free(premsg);
 	if (exported && ipc_net)
 		ipc_net->port_died(port);
 	ipc_kmsg_run_deferred();

@@ -67,7 +67,8 @@ struct ipc_port {
 	uint32_t ip_request_reserve;       /* [p] as many can be made without memory */
 	_Atomic uint32_t ip_sp_armed;      /* [pa] of ip_requests, those that fire when the queue has room */
 	struct ipc_port *ip_destination;   /* [c] +1 */
-	uint64_t ip_context;               /* [p] */
+	uint64_t ip_context;               /* [p] the receiver's word, or its guard */
+	struct ipc_kmsg *ip_premsg;        /* [p] for a notification without memory; NULL: none, or it is out */
 	void *ip_net;                      /* [n] */
 };
 

@@ -8,6 +8,7 @@
  * Locking: space -> port. Notices are sent with nothing locked.
  * References: OSF Mach kernel interfaces, mach_port_*; Draves, "A revised IPC interface" (1990).
  */
+#include <ipc/ipc_guard.h>
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_notify.h>
 #include <ipc/ipc_pset.h>
@@ -222,7 +223,12 @@ static __attribute__((noinline)) kern_return_t copyin_with_lock(struct ipc_space
 			       : KERN_INVALID_RIGHT;
 	port = entry_port(entry);
 	if (type == MACH_MSG_TYPE_MOVE_RECEIVE && has(entry, MACH_PORT_TYPE_RECEIVE)) {
-		copyin_receive(space, name, entry, port, taken);
+		if (port->ip_immovable_receive) {
+			ipc_guard_exception(name, 0, kGUARD_EXC_IMMOVABLE);
+			kr = KERN_INVALID_CAPABILITY;
+		} else {
+			copyin_receive(space, name, entry, port, taken);
+		}
 	} else if (type == MACH_MSG_TYPE_MOVE_SEND && has(entry, MACH_PORT_TYPE_SEND)) {
 		copyin_move_send(space, name, entry, port, taken);
 	} else if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE && has(entry, MACH_PORT_TYPE_SEND_ONCE)) {
@@ -430,7 +436,8 @@ static void drop_rights(struct ipc_port *port, mach_port_type_t types)
 		ipc_port_destroy(port);
 }
 
-kern_return_t ipc_right_destroy(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+/* All rights of the entry go, whatever guards them. Space locked on entry, NOT on return. */
+static kern_return_t destroy_all(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
 {
 	mach_port_type_t type = IE_BITS_TYPE(entry->ie_bits);
 	struct ipc_port *port, *deleted;
@@ -463,10 +470,36 @@ kern_return_t ipc_right_destroy(struct ipc_space *space, mach_port_name_t name, 
 	return KERN_SUCCESS;
 }
 
+/* The entry has a receive right with a guard that is not this one (NULL: none is known): the exception is raised. */
+static bool guard_violated(mach_port_name_t name, struct ipc_entry *entry, const uint64_t *guard, unsigned flavor)
+{
+	struct ipc_port *port = entry_port(entry);
+	bool violated;
+
+	if (!has(entry, MACH_PORT_TYPE_RECEIVE))
+		return false;
+	ip_lock(port);
+	violated = port->ip_guarded && (guard == NULL || *guard != port->ip_context);
+	if (violated)
+		ipc_guard_exception(name, port->ip_context, flavor);
+	ip_unlock(port);
+	return violated;
+}
+
+kern_return_t ipc_right_destroy(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
+{
+	spin_assert_held(&space->is_lock);
+	if (guard_violated(name, entry, NULL, kGUARD_EXC_DESTROY)) {
+		is_unlock(space);
+		return KERN_INVALID_RIGHT;
+	}
+	return destroy_all(space, name, entry);
+}
+
 void ipc_right_terminate(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry)
 {
 	is_lock(space);
-	(void)ipc_right_destroy(space, name, entry);
+	(void)destroy_all(space, name, entry);
 }
 
 /* The last user reference of a send right goes. Space and port locked on entry, not on return. */
@@ -588,10 +621,45 @@ static kern_return_t delta_single(struct ipc_space *space, mach_port_name_t name
 		return delta == 0 ? KERN_SUCCESS : KERN_INVALID_VALUE;
 	}
 	if (right == MACH_PORT_RIGHT_RECEIVE) {
+		if (guard_violated(name, entry, NULL, kGUARD_EXC_MOD_REFS)) {
+			is_unlock(space);
+			return KERN_INVALID_RIGHT;
+		}
 		receive_drop(space, name, entry);
 		return KERN_SUCCESS;
 	}
-	return ipc_right_destroy(space, name, entry);
+	return destroy_all(space, name, entry);
+}
+
+/* May delta user references of the entry's send right go along with its receive right? */
+static kern_return_t destruct_check(const struct ipc_entry *entry, mach_port_delta_t delta)
+{
+	if (!has(entry, MACH_PORT_TYPE_RECEIVE))
+		return KERN_INVALID_RIGHT;
+	if (delta > 0)
+		return KERN_INVALID_VALUE;
+	if (delta < 0 && !has(entry, MACH_PORT_TYPE_SEND))
+		return KERN_INVALID_RIGHT;
+	return (int64_t)IE_BITS_UREFS(entry->ie_bits) + delta < 0 ? KERN_INVALID_VALUE : KERN_SUCCESS;
+}
+
+kern_return_t ipc_right_destruct(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+				 mach_port_delta_t delta, uint64_t guard)
+{
+	kern_return_t kr = destruct_check(entry, delta);
+
+	spin_assert_held(&space->is_lock);
+	if (kr == KERN_SUCCESS && guard_violated(name, entry, &guard, kGUARD_EXC_DESTROY))
+		kr = KERN_INVALID_ARGUMENT;
+	if (kr != KERN_SUCCESS) {
+		is_unlock(space);
+		return kr;
+	}
+	if (has(entry, MACH_PORT_TYPE_SEND) && IE_BITS_UREFS(entry->ie_bits) == (uint32_t)-delta)
+		return destroy_all(space, name, entry);
+	entry->ie_bits -= (uint32_t)-delta; /* some stay: of a dead name, from now on */
+	receive_drop(space, name, entry);
+	return KERN_SUCCESS;
 }
 
 static kern_return_t delta_send(struct ipc_space *space, mach_port_name_t name,

@@ -33,7 +33,8 @@ bool ipc_right_copyin_check(struct ipc_space *space, mach_port_name_t name, stru
 /*
  * Purpose: take a right out of the space. A dead name gives IP_DEAD if dead_ok.
  * Conditions: space locked throughout; ipc_right_taken_notify() is owed after it is unlocked.
- * Returns: KERN_SUCCESS or KERN_INVALID_RIGHT (nothing done). The entry may be gone afterwards.
+ * Returns: KERN_SUCCESS, or KERN_INVALID_RIGHT, KERN_INVALID_CAPABILITY (a receive right that is not to move;
+ *   the exception is on its way): nothing done. The entry may be gone afterwards.
  */
 kern_return_t ipc_right_copyin(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
 			       mach_msg_type_name_t type, bool dead_ok, struct ipc_right_taken *taken);
@@ -62,8 +63,18 @@ kern_return_t ipc_object_copyout(struct ipc_space *space, struct ipc_port *port,
 kern_return_t ipc_object_copyout_name(struct ipc_space *space, struct ipc_port *port,
 				      mach_msg_type_name_t type, bool overflow, mach_port_name_t name);
 
-/* All rights under the name go. Space locked on entry, NOT on return. */
+/*
+ * All rights under the name go. Space locked on entry, NOT on return. KERN_INVALID_RIGHT: it is guarded, the
+ * exception is on its way.
+ */
 kern_return_t ipc_right_destroy(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry);
+/*
+ * The receive right goes, with -delta user references of the send right under the same name. Space locked on entry,
+ * NOT on return. KERN_INVALID_RIGHT (no receive right, no send right), KERN_INVALID_VALUE (delta),
+ * KERN_INVALID_ARGUMENT: guard is not its guard, and the exception is on its way.
+ */
+kern_return_t ipc_right_destruct(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+				 mach_port_delta_t delta, uint64_t guard);
 /* One user reference goes. Space locked on entry, NOT on return. */
 kern_return_t ipc_right_dealloc(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry);
 /* User references of one right change by delta. Space locked on entry, NOT on return. */

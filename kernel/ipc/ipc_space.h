@@ -26,6 +26,8 @@ struct ipc_space {
 	_Atomic uint32_t is_references;  /* [a] */
 	bool is_active;                  /* [s] */
 	uint32_t is_free;                /* [s] index of the first free entry, 0: none */
+	uint32_t is_free_last;           /* [s] and of the last */
+	uint32_t is_chunk_count;         /* [s] chunks there are, is_chunk0 included */
 	struct ipc_entry **is_chunks;    /* [s] directory of the others, by index >> IE_CHUNK_SHIFT */
 	uint32_t is_chunks_size;         /* [s] slots in the directory */
 	uint32_t is_chunk_next;          /* [s] no chunk below this is missing */

@@ -32,6 +32,8 @@ struct ipc_thread {
 	struct ipc_space *space;
 
 	/* Only the thread itself. */
+	uint64_t guard_code;           /* of the EXC_GUARD it is owed (AST_GUARD); 0: none */
+	uint64_t guard_subcode;
 	bool deferring;                /* ipc_kmsg_run_deferred() is at work below us on the stack */
 	struct list deferred;          /* of ipc_kmsg.ikm_link; next NULL: not yet used */
 	struct ipc_kmsg *kmsg_cache;   /* one free small block, warm */

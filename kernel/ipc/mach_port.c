@@ -5,6 +5,7 @@
  * Each function looks the name up under the space lock, checks, and acts there or lets the ipc_right
  * function act that drops the lock.
  */
+#include <ipc/ipc_kmsg.h>
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_notify.h>
 #include <ipc/ipc_pset.h>
@@ -12,16 +13,14 @@
 #include <ipc/ipc_space.h>
 #include <ipc/mach_port.h>
 #include <kern/assert.h>
+#include <kern/ipc_kobject.h>
 #include <kern/kalloc.h>
 #include <mach/notify.h>
 #include <vm/vm_map_copy.h>
 
-/*
- * Lock space and find the entry of name; a dead right is a dead name. Unlocked on failure.
- * Returns KERN_SUCCESS, KERN_INVALID_TASK, KERN_INVALID_NAME.
- */
-static kern_return_t lookup_lock(struct ipc_space *space, mach_port_name_t name,
-				 struct ipc_entry **entry)
+#include "mach_port_private.h"
+
+kern_return_t mach_port_lookup_lock(struct ipc_space *space, mach_port_name_t name, struct ipc_entry **entry)
 {
 	kern_return_t kr = KERN_INVALID_TASK;
 
@@ -38,12 +37,14 @@ static kern_return_t lookup_lock(struct ipc_space *space, mach_port_name_t name,
 	return kr;
 }
 
-/* The port whose receive right is under name: locked, the space not. KERN_INVALID_RIGHT: it is none. */
-static kern_return_t receive_lock(struct ipc_space *space, mach_port_name_t name, struct ipc_port **port)
+kern_return_t mach_port_receive_lock(struct ipc_space *space, mach_port_name_t name, struct ipc_port **port)
 {
 	struct ipc_entry *entry;
-	kern_return_t kr = lookup_lock(space, name, &entry);
+	kern_return_t kr;
 
+	if (space && !MACH_PORT_VALID(name))
+		return KERN_INVALID_RIGHT;
+	kr = mach_port_lookup_lock(space, name, &entry);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	if (!(entry->ie_bits & MACH_PORT_TYPE_RECEIVE)) {
@@ -54,6 +55,12 @@ static kern_return_t receive_lock(struct ipc_space *space, mach_port_name_t name
 	ip_lock(*port);
 	is_unlock(space);
 	return KERN_SUCCESS;
+}
+
+kern_return_t mach_port_array_copy(const void *array, uint32_t count, size_t size, struct vm_map_copy **copy)
+{
+	*copy = count ? vm_map_copy_from_kernel(array, count * size) : NULL;
+	return count && !*copy ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
 }
 
 /* ---- names ---- */
@@ -140,13 +147,6 @@ static kern_return_t names_collect(struct ipc_space *space, struct name_list *li
 	return kr;
 }
 
-/* An array for a reply. KERN_RESOURCE_SHORTAGE. */
-static kern_return_t array_copy(const void *array, uint32_t count, size_t size, struct vm_map_copy **copy)
-{
-	*copy = count ? vm_map_copy_from_kernel(array, count * size) : NULL;
-	return count && !*copy ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
-}
-
 kern_return_t mach_port_names(struct ipc_space *space, struct vm_map_copy **names,
 			      mach_msg_type_number_t *names_count, struct vm_map_copy **types,
 			      mach_msg_type_number_t *types_count)
@@ -159,9 +159,9 @@ kern_return_t mach_port_names(struct ipc_space *space, struct vm_map_copy **name
 	kr = names_collect(space, &list);
 	if (kr != KERN_SUCCESS)
 		return kr;
-	kr = array_copy(list.names, list.count, sizeof *list.names, names);
+	kr = mach_port_array_copy(list.names, list.count, sizeof *list.names, names);
 	if (kr == KERN_SUCCESS) {
-		kr = array_copy(list.types, list.count, sizeof *list.types, types);
+		kr = mach_port_array_copy(list.types, list.count, sizeof *list.types, types);
 		if (kr != KERN_SUCCESS)
 			vm_map_copy_discard(*names);
 	}
@@ -174,8 +174,13 @@ kern_return_t mach_port_type(struct ipc_space *space, mach_port_name_t name, mac
 {
 	struct ipc_entry *entry;
 	mach_port_urefs_t urefs;
-	kern_return_t kr = lookup_lock(space, name, &entry);
+	kern_return_t kr;
 
+	if (space && name == MACH_PORT_DEAD) {
+		*type = MACH_PORT_TYPE_DEAD_NAME;
+		return KERN_SUCCESS;
+	}
+	kr = mach_port_lookup_lock(space, name, &entry);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	ipc_right_info(space, entry, type, &urefs);
@@ -191,7 +196,7 @@ kern_return_t mach_port_rename(struct ipc_space *space, mach_port_name_t old_nam
 
 	if (!MACH_PORT_VALID(new_name))
 		return space ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
-	kr = lookup_lock(space, old_name, &entry);
+	kr = mach_port_lookup_lock(space, old_name, &entry);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	kr = ipc_entry_alloc_name(space, new_name, &to);
@@ -205,9 +210,8 @@ kern_return_t mach_port_rename(struct ipc_space *space, mach_port_name_t old_nam
 
 /* ---- making and unmaking rights ---- */
 
-/* Give a fresh entry a new right of this kind. Space locked. */
-static kern_return_t entry_fill(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
-				mach_port_right_t right)
+kern_return_t mach_port_entry_fill(struct ipc_space *space, mach_port_name_t name, struct ipc_entry *entry,
+				   mach_port_right_t right)
 {
 	struct ipc_port *port;
 	struct ipc_pset *pset;
@@ -242,9 +246,9 @@ static bool can_be_allocated(mach_port_right_t right)
 	       right == MACH_PORT_RIGHT_DEAD_NAME;
 }
 
-/* name MACH_PORT_NULL: any, returned in *out. */
+/* name MACH_PORT_NULL: any, returned in *out. kmsg: the new port's own, or NULL. */
 static kern_return_t allocate(struct ipc_space *space, mach_port_right_t right, mach_port_name_t name,
-			      mach_port_name_t *out)
+			      struct ipc_kmsg *kmsg, mach_port_name_t *out)
 {
 	struct ipc_entry *entry;
 	kern_return_t kr = KERN_INVALID_TASK;
@@ -255,9 +259,11 @@ static kern_return_t allocate(struct ipc_space *space, mach_port_right_t right, 
 		kr = name == MACH_PORT_NULL ? ipc_entry_alloc(space, out, &entry)
 					    : ipc_entry_alloc_name(space, name, &entry);
 		if (kr == KERN_SUCCESS) {
-			kr = entry_fill(space, *out, entry, right);
+			kr = mach_port_entry_fill(space, *out, entry, right);
 			if (kr != KERN_SUCCESS)
 				ipc_entry_dealloc(space, *out, entry);
+			else if (kmsg)
+				((struct ipc_port *)entry->ie_object)->ip_premsg = kmsg;
 		}
 	}
 	is_unlock(space);
@@ -270,7 +276,7 @@ kern_return_t mach_port_allocate(struct ipc_space *space, mach_port_right_t righ
 		return KERN_INVALID_TASK;
 	if (!can_be_allocated(right))
 		return KERN_INVALID_VALUE;
-	return allocate(space, right, MACH_PORT_NULL, name);
+	return allocate(space, right, MACH_PORT_NULL, NULL, name);
 }
 
 kern_return_t mach_port_allocate_name(struct ipc_space *space, mach_port_right_t right,
@@ -282,23 +288,67 @@ kern_return_t mach_port_allocate_name(struct ipc_space *space, mach_port_right_t
 		return KERN_INVALID_TASK;
 	if (!can_be_allocated(right) || !MACH_PORT_VALID(name))
 		return KERN_INVALID_VALUE;
-	return allocate(space, right, name, &out);
+	return allocate(space, right, name, NULL, &out);
+}
+
+kern_return_t mach_port_allocate_full(struct ipc_space *space, mach_port_right_t right, mach_port_qos_t *qos,
+				      mach_port_name_t *name)
+{
+	mach_port_name_t wanted = qos->name ? *name : MACH_PORT_NULL;
+	struct ipc_kmsg *kmsg = NULL;
+	kern_return_t kr;
+
+	if (!space)
+		return KERN_INVALID_TASK;
+	if (!can_be_allocated(right) || (qos->name && !MACH_PORT_VALID(wanted)))
+		return KERN_INVALID_VALUE;
+	if (qos->prealloc) {
+		if (right != MACH_PORT_RIGHT_RECEIVE)
+			return KERN_INVALID_VALUE;
+		kmsg = ipc_kmsg_prealloc(qos->len);
+		if (!kmsg)
+			return KERN_RESOURCE_SHORTAGE;
+	}
+	kr = allocate(space, right, wanted, kmsg, name);
+	if (kr != KERN_SUCCESS && kmsg)
+		ipc_kmsg_prealloc_free(kmsg);
+	return kr;
+}
+
+kern_return_t mach_port_allocate_qos(struct ipc_space *space, mach_port_right_t right, mach_port_qos_t *qos,
+				     mach_port_name_t *name)
+{
+	if (qos->name)
+		return space ? KERN_INVALID_ARGUMENT : KERN_INVALID_TASK;
+	return mach_port_allocate_full(space, right, qos, name);
 }
 
 kern_return_t mach_port_destroy(struct ipc_space *space, mach_port_name_t name)
 {
 	struct ipc_entry *entry;
-	kern_return_t kr = lookup_lock(space, name, &entry);
+	kern_return_t kr;
 
+	if (space && !MACH_PORT_VALID(name))
+		return KERN_SUCCESS;
+	kr = mach_port_lookup_lock(space, name, &entry);
 	return kr == KERN_SUCCESS ? ipc_right_destroy(space, name, entry) : kr;
 }
 
 kern_return_t mach_port_deallocate(struct ipc_space *space, mach_port_name_t name)
 {
 	struct ipc_entry *entry;
-	kern_return_t kr = lookup_lock(space, name, &entry);
+	kern_return_t kr;
 
+	if (space && !MACH_PORT_VALID(name))
+		return KERN_SUCCESS;
+	kr = mach_port_lookup_lock(space, name, &entry);
 	return kr == KERN_SUCCESS ? ipc_right_dealloc(space, name, entry) : kr;
+}
+
+/* MACH_PORT_NULL and MACH_PORT_DEAD pass as such rights, which nothing is done with. */
+static bool is_send(mach_port_right_t right)
+{
+	return right == MACH_PORT_RIGHT_SEND || right == MACH_PORT_RIGHT_SEND_ONCE;
 }
 
 kern_return_t mach_port_get_refs(struct ipc_space *space, mach_port_name_t name,
@@ -311,7 +361,11 @@ kern_return_t mach_port_get_refs(struct ipc_space *space, mach_port_name_t name,
 
 	if (right >= MACH_PORT_RIGHT_NUMBER)
 		return space ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
-	kr = lookup_lock(space, name, &entry);
+	if (space && !MACH_PORT_VALID(name)) {
+		*refs = 1;
+		return is_send(right) ? KERN_SUCCESS : KERN_INVALID_NAME;
+	}
+	kr = mach_port_lookup_lock(space, name, &entry);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	ipc_right_info(space, entry, &type, &urefs);
@@ -333,7 +387,9 @@ kern_return_t mach_port_mod_refs(struct ipc_space *space, mach_port_name_t name,
 
 	if (right >= MACH_PORT_RIGHT_NUMBER)
 		return space ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
-	kr = lookup_lock(space, name, &entry);
+	if (space && !MACH_PORT_VALID(name))
+		return is_send(right) ? KERN_SUCCESS : KERN_INVALID_NAME;
+	kr = mach_port_lookup_lock(space, name, &entry);
 	return kr == KERN_SUCCESS ? ipc_right_delta(space, name, entry, right, delta) : kr;
 }
 
@@ -362,153 +418,11 @@ kern_return_t mach_port_extract_right(struct ipc_space *space, mach_port_name_t 
 		return KERN_INVALID_TASK;
 	if (!MACH_MSG_TYPE_PORT_ANY(disposition))
 		return KERN_INVALID_VALUE;
+	if (!MACH_PORT_VALID(name))
+		return KERN_INVALID_RIGHT;
 	kr = ipc_object_copyin(space, name, disposition, poly);
 	if (kr == KERN_SUCCESS)
 		*poly_type = ipc_right_type_taken(disposition);
-	return kr;
-}
-
-/* ---- attributes of a receive right ---- */
-
-kern_return_t mach_port_set_mscount(struct ipc_space *space, mach_port_name_t name,
-				    mach_port_mscount_t mscount)
-{
-	struct ipc_port *port;
-	kern_return_t kr = receive_lock(space, name, &port);
-
-	if (kr == KERN_SUCCESS) {
-		port->ip_mscount = mscount;
-		ip_unlock(port);
-	}
-	return kr;
-}
-
-kern_return_t mach_port_set_seqno(struct ipc_space *space, mach_port_name_t name,
-				  mach_port_seqno_t seqno)
-{
-	struct ipc_port *port;
-	kern_return_t kr = receive_lock(space, name, &port);
-
-	if (kr == KERN_SUCCESS) {
-		port->ip_seqno = seqno;
-		ip_unlock(port);
-	}
-	return kr;
-}
-
-kern_return_t mach_port_get_srights(struct ipc_space *space, mach_port_name_t name,
-				    mach_port_rights_t *srights)
-{
-	struct ipc_port *port;
-	kern_return_t kr = receive_lock(space, name, &port);
-
-	if (kr == KERN_SUCCESS) {
-		*srights = port->ip_srights;
-		ip_unlock(port);
-	}
-	return kr;
-}
-
-kern_return_t mach_port_get_context(struct ipc_space *space, mach_port_name_t name, uint64_t *context)
-{
-	struct ipc_port *port;
-	kern_return_t kr = receive_lock(space, name, &port);
-
-	if (kr == KERN_SUCCESS) {
-		*context = port->ip_context;
-		ip_unlock(port);
-	}
-	return kr;
-}
-
-kern_return_t mach_port_set_context(struct ipc_space *space, mach_port_name_t name, uint64_t context)
-{
-	struct ipc_port *port;
-	kern_return_t kr = receive_lock(space, name, &port);
-
-	if (kr == KERN_SUCCESS) {
-		port->ip_context = context;
-		ip_unlock(port);
-	}
-	return kr;
-}
-
-static void receive_status(const struct ipc_port *port, mach_port_status_t *status)
-{
-	*status = (mach_port_status_t){
-		.mps_pset = port->ip_pset_count,
-		.mps_seqno = port->ip_seqno,
-		.mps_mscount = port->ip_mscount,
-		.mps_qlimit = port->ip_qlimit,
-		.mps_msgcount = port->ip_msgcount,
-		.mps_sorights = port->ip_sorights,
-		.mps_srights = port->ip_srights > 0,
-		.mps_pdrequest = port->ip_pdrequest != IP_NULL,
-		.mps_nsrequest = port->ip_nsrequest != IP_NULL,
-	};
-}
-
-kern_return_t mach_port_get_attributes(struct ipc_space *space, mach_port_name_t name,
-				       mach_port_flavor_t flavor, integer_t *info,
-				       mach_msg_type_number_t *count)
-{
-	mach_msg_type_number_t needed = flavor == MACH_PORT_LIMITS_INFO	      ? MACH_PORT_LIMITS_INFO_COUNT
-					: flavor == MACH_PORT_RECEIVE_STATUS  ? MACH_PORT_RECEIVE_STATUS_COUNT
-					: flavor == MACH_PORT_DNREQUESTS_SIZE ? 1
-									      : 0;
-	struct ipc_port *port;
-	kern_return_t kr;
-
-	if (!space)
-		return KERN_INVALID_TASK;
-	if (needed == 0)
-		return KERN_INVALID_VALUE;
-	if (*count < needed)
-		return KERN_FAILURE;
-	kr = receive_lock(space, name, &port);
-	if (kr != KERN_SUCCESS)
-		return kr;
-	if (flavor == MACH_PORT_LIMITS_INFO)
-		((mach_port_limits_t *)info)->mpl_qlimit = port->ip_qlimit;
-	else if (flavor == MACH_PORT_RECEIVE_STATUS)
-		receive_status(port, (mach_port_status_t *)info);
-	else
-		*info = (integer_t)(port->ip_request_count + port->ip_request_spare_count);
-	ip_unlock(port);
-	*count = needed;
-	return KERN_SUCCESS;
-}
-
-kern_return_t mach_port_set_attributes(struct ipc_space *space, mach_port_name_t name,
-				       mach_port_flavor_t flavor, const integer_t *info,
-				       mach_msg_type_number_t count)
-{
-	const mach_port_limits_t *limits = (const mach_port_limits_t *)info;
-	struct ipc_port *port;
-	kern_return_t kr;
-
-	if (!space)
-		return KERN_INVALID_TASK;
-	if (flavor != MACH_PORT_LIMITS_INFO && flavor != MACH_PORT_DNREQUESTS_SIZE)
-		return KERN_INVALID_VALUE;
-	if (count < 1)
-		return KERN_FAILURE;
-	if (flavor == MACH_PORT_DNREQUESTS_SIZE) {
-		kr = receive_lock(space, name, &port);
-		return kr == KERN_SUCCESS ? ipc_port_request_grow(port, (uint32_t)*info) : kr;
-	}
-	if (limits->mpl_qlimit > MACH_PORT_QLIMIT_MAX)
-		return KERN_INVALID_VALUE;
-	kr = receive_lock(space, name, &port);
-	if (kr == KERN_SUCCESS) {
-		port->ip_qlimit = limits->mpl_qlimit;
-		ipc_mqueue_serve_senders(port);
-		ip_reference(port);
-		ip_unlock(port);
-		if (port->ip_sp_armed)
-			ipc_right_send_possible(port);
-		ip_release(port);
-	}
 	return kr;
 }
 
@@ -520,8 +434,11 @@ static kern_return_t member_lock(struct ipc_space *space, mach_port_name_t name,
 				 struct ipc_pset **pset)
 {
 	struct ipc_entry *entry, *pset_entry = NULL;
-	kern_return_t kr = lookup_lock(space, name, &entry);
+	kern_return_t kr;
 
+	if (space && (!MACH_PORT_VALID(name) || pset_name == MACH_PORT_DEAD))
+		return KERN_INVALID_RIGHT;
+	kr = mach_port_lookup_lock(space, name, &entry);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	if (!(entry->ie_bits & MACH_PORT_TYPE_RECEIVE)) {
@@ -602,8 +519,11 @@ static kern_return_t set_members(struct ipc_space *space, mach_port_name_t name,
 				 mach_port_name_t *members, uint32_t max, uint32_t *count)
 {
 	struct ipc_entry *entry;
-	kern_return_t kr = lookup_lock(space, name, &entry);
+	kern_return_t kr;
 
+	if (space && !MACH_PORT_VALID(name))
+		return KERN_INVALID_RIGHT;
+	kr = mach_port_lookup_lock(space, name, &entry);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	if (entry->ie_bits & MACH_PORT_TYPE_PORT_SET) {
@@ -637,7 +557,7 @@ kern_return_t mach_port_get_set_status(struct ipc_space *space, mach_port_name_t
 	}
 	if (kr == KERN_SUCCESS) {
 		*count = found;
-		kr = array_copy(names, found, sizeof *names, members);
+		kr = mach_port_array_copy(names, found, sizeof *names, members);
 	}
 	kfree(names, capacity * sizeof *names);
 	return kr;
@@ -665,12 +585,17 @@ kern_return_t mach_port_request_notification(struct ipc_space *space, mach_port_
 	case MACH_NOTIFY_PORT_DESTROYED:
 		if (sync != 0)
 			return KERN_INVALID_VALUE;
-		kr = receive_lock(space, name, &port);
-		if (kr == KERN_SUCCESS)
-			ipc_port_pdrequest(port, notify, previous);
-		return kr;
+		kr = mach_port_receive_lock(space, name, &port);
+		if (kr != KERN_SUCCESS)
+			return kr;
+		if (port->ip_kotype != IKOT_NONE) { /* its object goes with it */
+			ip_unlock(port);
+			return KERN_INVALID_RIGHT;
+		}
+		ipc_port_pdrequest(port, notify, previous);
+		return KERN_SUCCESS;
 	case MACH_NOTIFY_NO_SENDERS:
-		kr = receive_lock(space, name, &port);
+		kr = mach_port_receive_lock(space, name, &port);
 		if (kr == KERN_SUCCESS)
 			ipc_port_nsrequest(port, sync, notify, previous);
 		return kr;

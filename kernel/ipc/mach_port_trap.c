@@ -117,3 +117,108 @@ kern_return_t mach_port_type_trap(mach_port_name_t target, mach_port_name_t name
 		kr = KERN_MEMORY_FAILURE;
 	return kr;
 }
+
+kern_return_t mach_port_construct_trap(mach_port_name_t target, uint64_t options, uint64_t context, uint64_t name)
+{
+	struct ipc_space *space = own_space(target);
+	mach_port_options_t wanted;
+	mach_port_name_t made;
+	kern_return_t kr;
+
+	if (!space)
+		return MACH_SEND_INVALID_DEST;
+	if (copyin(options, &wanted, sizeof wanted) != KERN_SUCCESS)
+		return KERN_MEMORY_FAILURE;
+	kr = mach_port_construct(space, &wanted, context, &made);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (copyout(&made, name, sizeof made) == KERN_SUCCESS)
+		return KERN_SUCCESS;
+	(void)mach_port_destruct(space, made, wanted.flags & MPO_INSERT_SEND_RIGHT ? -1 : 0, context);
+	return KERN_MEMORY_FAILURE;
+}
+
+kern_return_t mach_port_destruct_trap(mach_port_name_t target, mach_port_name_t name, mach_port_delta_t srdelta,
+				      uint64_t guard)
+{
+	struct ipc_space *space = own_space(target);
+
+	return space ? mach_port_destruct(space, name, srdelta, guard) : MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t mach_port_guard_trap(mach_port_name_t target, mach_port_name_t name, uint64_t guard, boolean_t strict)
+{
+	struct ipc_space *space = own_space(target);
+
+	return space ? mach_port_guard(space, name, guard, strict) : MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t mach_port_unguard_trap(mach_port_name_t target, mach_port_name_t name, uint64_t guard)
+{
+	struct ipc_space *space = own_space(target);
+
+	return space ? mach_port_unguard(space, name, guard) : MACH_SEND_INVALID_DEST;
+}
+
+kern_return_t mach_port_get_attributes_trap(mach_port_name_t target, mach_port_name_t name,
+					    mach_port_flavor_t flavor, uint64_t info, uint64_t count)
+{
+	struct ipc_space *space = own_space(target);
+	integer_t out[MACH_PORT_INFO_EXT_COUNT];
+	mach_msg_type_number_t n;
+	kern_return_t kr;
+
+	if (!space)
+		return MACH_SEND_INVALID_DEST;
+	if (copyin(count, &n, sizeof n) != KERN_SUCCESS)
+		return KERN_MEMORY_FAILURE;
+	kr = mach_port_get_attributes(space, name, flavor, out, &n);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (copyout(out, info, n * sizeof *out) != KERN_SUCCESS || copyout(&n, count, sizeof n) != KERN_SUCCESS)
+		return KERN_MEMORY_FAILURE;
+	return KERN_SUCCESS;
+}
+
+/* The right of an earlier request gets a name. On a failure it is as if the program had let it go. */
+static kern_return_t give_previous(struct ipc_space *space, struct ipc_port *right, uint64_t previous)
+{
+	mach_port_name_t name = right == IP_DEAD ? MACH_PORT_DEAD : MACH_PORT_NULL;
+	kern_return_t kr = KERN_SUCCESS;
+
+	if (IP_VALID(right)) {
+		kr = ipc_object_copyout(space, right, MACH_MSG_TYPE_PORT_SEND_ONCE, true, &name);
+		if (kr != KERN_SUCCESS) {
+			ipc_port_release_right(right, MACH_MSG_TYPE_PORT_SEND_ONCE);
+			return kr;
+		}
+	}
+	if (copyout(&name, previous, sizeof name) == KERN_SUCCESS)
+		return KERN_SUCCESS;
+	(void)mach_port_deallocate(space, name);
+	return KERN_MEMORY_FAILURE;
+}
+
+kern_return_t mach_port_request_notification_trap(mach_port_name_t target, mach_port_name_t name, mach_msg_id_t id,
+						  mach_port_mscount_t sync, mach_port_name_t notify, uint64_t previous)
+{
+	struct ipc_space *space = own_space(target);
+	struct ipc_port *right = IP_NULL, *before;
+	kern_return_t kr;
+
+	if (!space)
+		return MACH_SEND_INVALID_DEST;
+	if (notify == MACH_PORT_DEAD)
+		return KERN_INVALID_CAPABILITY;
+	if (notify != MACH_PORT_NULL) {
+		kr = ipc_object_copyin(space, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE, &right);
+		if (kr != KERN_SUCCESS)
+			return kr;
+	}
+	kr = mach_port_request_notification(space, name, id, sync, right, &before);
+	if (kr != KERN_SUCCESS) {
+		ipc_port_release_sonce(right); /* never used: nobody is told */
+		return kr;
+	}
+	return give_previous(space, before, previous);
+}

@@ -23,6 +23,7 @@ static const struct exception_kind kinds[] = {
 	[EXC_EMULATION] = { "EXC_EMULATION", 4 },
 	[EXC_SOFTWARE] = { "EXC_SOFTWARE", 6 },
 	[EXC_BREAKPOINT] = { "EXC_BREAKPOINT", 5 },
+	[EXC_GUARD] = { "EXC_GUARD", 9 },
 };
 
 void exception(int type, int64_t code, int64_t subcode)
@@ -42,4 +43,14 @@ void exception(int type, int64_t code, int64_t subcode)
 	linux_task_set_status(task, kind->signal);
 	(void)task_terminate(task);
 	thread_exit_self();
+}
+
+void exception_guard(void)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+	uint64_t code = ith->guard_code;
+
+	ith->guard_code = 0;
+	if (code != 0)
+		exception(EXC_GUARD, (int64_t)code, (int64_t)ith->guard_subcode);
 }

@@ -29,3 +29,5 @@ kern_return_t exception_port_set_thread(struct thread *thread, exception_mask_t 
  * Returns true: dealt with, or the wait was aborted: return to user mode; false: nobody did.
  */
 bool exception_port_ask(exception_type_t type, int64_t code, int64_t subcode);
+/* Raise EXC_GUARD if the calling thread owes it (ipc/ipc_guard.h). Nothing locked, interrupts on, at the trap boundary. */
+void exception_guard(void);

@@ -13,6 +13,7 @@
 #include <base/string.h>
 #include <ipc/ipc_tt.h>
 #include <kern/assert.h>
+#include <kern/exception_port.h>
 #include <kern/kalloc.h>
 #include <kern/lock_set.h>
 #include <kern/printf.h>
@@ -369,6 +370,12 @@ void ast_taken(struct trap_frame *frame)
 			}
 			atomic_fetch_and(&t->ast, ~(uint32_t)AST_STOP);
 			spin_unlock(&t->lock);
+		}
+		if ((ast & AST_GUARD) != 0) {
+			atomic_fetch_and(&t->ast, ~(uint32_t)AST_GUARD);
+			cpu_irq_enable();
+			exception_guard();
+			cpu_irq_disable();
 		}
 		if ((ast & AST_PREEMPT) != 0)
 			sched_preempt(ast);

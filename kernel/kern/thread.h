@@ -88,6 +88,7 @@ enum thread_ast {
 	AST_ABORT = 8,     /* thread_abort: the next abortable wait ends at once */
 	AST_DONATION = 16, /* it may still lend its priority for a call that is over (sched/donate.c) */
 	AST_QUANTUM = 32,  /* with AST_PREEMPT: its turn is over */
+	AST_GUARD = 64,    /* it violated a port's guard: raise the exception (ipc/ipc_guard.h) */
 };
 
 /* The thread that runs on this CPU. Borrowed. */

@@ -19,6 +19,9 @@
 #define KERN_INVALID_TRAP KERN_INVALID_ARGUMENT
 #define TRAP_REPLY_PORT 26
 #define TRAP_MACH_MSG 31
+#define TRAP_LONG_AGAIN 40 /* calls on maps and spaces: below TRAP_REPLY_PORT, and from here on but for the switches */
+#define TRAP_SWITCHES 59
+#define TRAP_SWITCHES_END 61
 
 /* thread_switch options */
 #define SWITCH_OPTION_NONE 0
@@ -112,6 +115,41 @@ static uint64_t trap_port_type(struct trap_frame *f)
 	return (uint64_t)mach_port_type_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi, f->rdx);
 }
 
+static uint64_t trap_port_construct(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_construct_trap((mach_port_name_t)f->rdi, f->rsi, f->rdx, f->r10);
+}
+
+static uint64_t trap_port_destruct(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_destruct_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi,
+						 (mach_port_delta_t)f->rdx, f->r10);
+}
+
+static uint64_t trap_port_guard(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_guard_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi, f->rdx,
+					      (boolean_t)f->r10);
+}
+
+static uint64_t trap_port_unguard(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_unguard_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi, f->rdx);
+}
+
+static uint64_t trap_port_get_attributes(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_get_attributes_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi,
+						       (mach_port_flavor_t)f->rdx, f->r10, f->r8);
+}
+
+static uint64_t trap_port_request_notification(struct trap_frame *f)
+{
+	return (uint64_t)mach_port_request_notification_trap((mach_port_name_t)f->rdi, (mach_port_name_t)f->rsi,
+							     (mach_msg_id_t)f->rdx, (mach_port_mscount_t)f->r10,
+							     (mach_port_name_t)f->r8, f->r9);
+}
+
 /* The calling task's map if name is its own task port: it lives as long as the call. */
 static struct vm_map *own_map(mach_port_name_t name)
 {
@@ -199,6 +237,8 @@ static const trap_t traps[] = {
 	[21] = trap_port_insert_right,
 	[22] = trap_port_insert_member,
 	[23] = trap_port_extract_member,
+	[24] = trap_port_construct,
+	[25] = trap_port_destruct,
 	[TRAP_REPLY_PORT] = trap_reply_port,
 	[27] = trap_thread_self,
 	[28] = trap_task_self,
@@ -212,11 +252,15 @@ static const trap_t traps[] = {
 	[37] = trap_semaphore_wait_signal,
 	[38] = trap_semaphore_timedwait,
 	[39] = trap_semaphore_timedwait_signal,
+	[40] = trap_port_get_attributes,
+	[41] = trap_port_guard,
+	[42] = trap_port_unguard,
 	[59] = trap_swtch, /* swtch_pri: the priority is not lowered */
 	[60] = trap_swtch,
 	[61] = trap_thread_switch,
 	[62] = trap_clock_sleep,
 	[76] = trap_port_type,
+	[77] = trap_port_request_notification,
 	[98] = trap_port_descriptor,
 	[89] = trap_timebase_info,
 	[90] = trap_wait_until,
@@ -237,7 +281,7 @@ void mach_trap(struct trap_frame *frame)
 	}
 	if (number < sizeof(traps) / sizeof(traps[0]))
 		trap = traps[number];
-	if (number < TRAP_REPLY_PORT)
+	if (number < TRAP_REPLY_PORT || (number >= TRAP_LONG_AGAIN && number < TRAP_SWITCHES) || number > TRAP_SWITCHES_END)
 		cpu_irq_enable(); /* calls on maps and spaces may be long; message traps are not */
 	frame->rax = trap != NULL ? trap(frame) : KERN_INVALID_TRAP;
 }

@@ -18,6 +18,21 @@ kern_return_t _kernelrpc_mach_port_mod_refs(ipc_space_t task, mach_port_name_t n
 kern_return_t _kernelrpc_mach_port_move_member(ipc_space_t task, mach_port_name_t member, mach_port_name_t after);
 kern_return_t _kernelrpc_mach_port_insert_right(ipc_space_t task, mach_port_name_t name, mach_port_t poly,
 						mach_msg_type_name_t disposition);
+kern_return_t _kernelrpc_mach_port_destroy(ipc_space_t task, mach_port_name_t name);
+kern_return_t _kernelrpc_mach_port_type(ipc_space_t task, mach_port_name_t name, mach_port_type_t *type);
+kern_return_t _kernelrpc_mach_port_insert_member(ipc_space_t task, mach_port_name_t name, mach_port_name_t pset);
+kern_return_t _kernelrpc_mach_port_extract_member(ipc_space_t task, mach_port_name_t name, mach_port_name_t pset);
+kern_return_t _kernelrpc_mach_port_construct(ipc_space_t task, mach_port_options_ptr_t options, uint64_t context,
+					     mach_port_name_t *name);
+kern_return_t _kernelrpc_mach_port_destruct(ipc_space_t task, mach_port_name_t name, mach_port_delta_t srdelta,
+					    uint64_t guard);
+kern_return_t _kernelrpc_mach_port_guard(ipc_space_t task, mach_port_name_t name, uint64_t guard, boolean_t strict);
+kern_return_t _kernelrpc_mach_port_unguard(ipc_space_t task, mach_port_name_t name, uint64_t guard);
+kern_return_t _kernelrpc_mach_port_request_notification(ipc_space_t task, mach_port_name_t name, mach_msg_id_t id,
+							mach_port_mscount_t sync, mach_port_t notify,
+							mach_msg_type_name_t disposition, mach_port_t *previous);
+kern_return_t _kernelrpc_mach_port_get_attributes(ipc_space_t task, mach_port_name_t name, mach_port_flavor_t flavor,
+						  mach_port_info_t info, mach_msg_type_number_t *count);
 kern_return_t _kernelrpc_mach_vm_allocate(vm_map_t task, mach_vm_address_t *address, mach_vm_size_t size, int flags);
 kern_return_t _kernelrpc_mach_vm_deallocate(vm_map_t task, mach_vm_address_t address, mach_vm_size_t size);
 kern_return_t _kernelrpc_mach_vm_protect(vm_map_t task, mach_vm_address_t address, mach_vm_size_t size,
@@ -63,6 +78,91 @@ kern_return_t mach_port_insert_right(ipc_space_t task, mach_port_name_t name, ma
 {
 	SHORTCUT(task, _kernelrpc_mach_port_insert_right_trap(task, name, poly, disposition),
 		 _kernelrpc_mach_port_insert_right(task, name, poly, disposition));
+}
+
+kern_return_t mach_port_destroy(ipc_space_t task, mach_port_name_t name)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_destroy_trap(task, name), _kernelrpc_mach_port_destroy(task, name));
+}
+
+kern_return_t mach_port_type(ipc_space_t task, mach_port_name_t name, mach_port_type_t *type)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_type_trap(task, name, type), _kernelrpc_mach_port_type(task, name, type));
+}
+
+kern_return_t mach_port_insert_member(ipc_space_t task, mach_port_name_t name, mach_port_name_t pset)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_insert_member_trap(task, name, pset),
+		 _kernelrpc_mach_port_insert_member(task, name, pset));
+}
+
+kern_return_t mach_port_extract_member(ipc_space_t task, mach_port_name_t name, mach_port_name_t pset)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_extract_member_trap(task, name, pset),
+		 _kernelrpc_mach_port_extract_member(task, name, pset));
+}
+
+kern_return_t mach_port_construct(ipc_space_t task, mach_port_options_ptr_t options, uint64_t context,
+				  mach_port_name_t *name)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_construct_trap(task, options, context, name),
+		 _kernelrpc_mach_port_construct(task, options, context, name));
+}
+
+kern_return_t mach_port_destruct(ipc_space_t task, mach_port_name_t name, mach_port_delta_t srdelta, uint64_t guard)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_destruct_trap(task, name, srdelta, guard),
+		 _kernelrpc_mach_port_destruct(task, name, srdelta, guard));
+}
+
+kern_return_t mach_port_guard(ipc_space_t task, mach_port_name_t name, uint64_t guard, boolean_t strict)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_guard_trap(task, name, guard, (int)strict),
+		 _kernelrpc_mach_port_guard(task, name, guard, strict));
+}
+
+kern_return_t mach_port_unguard(ipc_space_t task, mach_port_name_t name, uint64_t guard)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_unguard_trap(task, name, guard),
+		 _kernelrpc_mach_port_unguard(task, name, guard));
+}
+
+kern_return_t mach_port_request_notification(ipc_space_t task, mach_port_name_t name, mach_msg_id_t id,
+					     mach_port_mscount_t sync, mach_port_t notify,
+					     mach_msg_type_name_t disposition, mach_port_t *previous)
+{
+	kern_return_t kr;
+
+	if (task == mach_task_self_ && (disposition == MACH_MSG_TYPE_MAKE_SEND_ONCE || notify == MACH_PORT_NULL)) {
+		kr = _kernelrpc_mach_port_request_notification_trap(task, name, id, sync, notify, previous);
+		if (kr != MACH_SEND_INVALID_DEST)
+			return kr;
+	}
+	return _kernelrpc_mach_port_request_notification(task, name, id, sync, notify, disposition, previous);
+}
+
+kern_return_t mach_port_get_attributes(ipc_space_t task, mach_port_name_t name, mach_port_flavor_t flavor,
+				       mach_port_info_t info, mach_msg_type_number_t *count)
+{
+	SHORTCUT(task, _kernelrpc_mach_port_get_attributes_trap(task, name, flavor, info, count),
+		 _kernelrpc_mach_port_get_attributes(task, name, flavor, info, count));
+}
+
+/* ---- names of Mach 3.0 ---- */
+
+kern_return_t mach_port_set_qlimit(ipc_space_t task, mach_port_name_t name, mach_port_msgcount_t qlimit)
+{
+	mach_port_limits_t limits = { .mpl_qlimit = qlimit };
+
+	return mach_port_set_attributes(task, name, MACH_PORT_LIMITS_INFO, (mach_port_info_t)&limits,
+					MACH_PORT_LIMITS_INFO_COUNT);
+}
+
+kern_return_t mach_port_get_receive_status(ipc_space_t task, mach_port_name_t name, mach_port_status_t *status)
+{
+	mach_msg_type_number_t count = MACH_PORT_RECEIVE_STATUS_COUNT;
+
+	return mach_port_get_attributes(task, name, MACH_PORT_RECEIVE_STATUS, (mach_port_info_t)status, &count);
 }
 
 kern_return_t mach_vm_allocate(vm_map_t task, mach_vm_address_t *address, mach_vm_size_t size, int flags)

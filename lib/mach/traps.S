@@ -21,12 +21,15 @@
 	TRAP	_kernelrpc_mach_vm_deallocate_trap, 12
 	TRAP	_kernelrpc_mach_vm_protect_trap, 14
 	TRAP	_kernelrpc_mach_port_allocate_trap, 16
+	TRAP	_kernelrpc_mach_port_destroy_trap, 17
 	TRAP	_kernelrpc_mach_port_deallocate_trap, 18
 	TRAP	_kernelrpc_mach_port_mod_refs_trap, 19
 	TRAP	_kernelrpc_mach_port_move_member_trap, 20
 	TRAP	_kernelrpc_mach_port_insert_right_trap, 21
 	TRAP	_kernelrpc_mach_port_insert_member_trap, 22
 	TRAP	_kernelrpc_mach_port_extract_member_trap, 23
+	TRAP	_kernelrpc_mach_port_construct_trap, 24
+	TRAP	_kernelrpc_mach_port_destruct_trap, 25
 	TRAP	mach_reply_port, 26
 	TRAP	thread_self_trap, 27
 	TRAP	task_self_trap, 28
@@ -38,9 +41,14 @@
 	TRAP	semaphore_wait_signal_trap, 37
 	TRAP	semaphore_timedwait_trap, 38
 	TRAP	semaphore_timedwait_signal_trap, 39
+	TRAP	_kernelrpc_mach_port_get_attributes_trap, 40
+	TRAP	_kernelrpc_mach_port_guard_trap, 41
+	TRAP	_kernelrpc_mach_port_unguard_trap, 42
 	TRAP	swtch_pri, 59
 	TRAP	swtch, 60
 	TRAP	thread_switch, 61
+	TRAP	_kernelrpc_mach_port_type_trap, 76
+	TRAP	_kernelrpc_mach_port_request_notification_trap, 77
 	TRAP	mach_port_descriptor, 98
 	TRAP	clock_sleep_trap, 62
 	TRAP	mach_timebase_info, 89

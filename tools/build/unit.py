@@ -21,6 +21,7 @@ HOST: list[str] = [
 # All of ipc but the network glue, over doubled tasks and memory; and what its tests share.
 IPC: list[str] = [
     "kernel/ipc/ipc_entry.c",
+    "kernel/ipc/ipc_guard.c",
     "kernel/ipc/ipc_init.c",
     "kernel/ipc/ipc_kmsg.c",
     "kernel/ipc/ipc_kmsg_copyin.c",
@@ -36,6 +37,8 @@ IPC: list[str] = [
     "kernel/ipc/ipc_tt.c",
     "kernel/ipc/mach_msg.c",
     "kernel/ipc/mach_port.c",
+    "kernel/ipc/mach_port_attributes.c",
+    "kernel/ipc/mach_port_info.c",
     "kernel/ipc/mach_port_trap.c",
     "tests/unit/host/task.c",
     "tests/unit/ipc/fixture.c",
@@ -128,6 +131,7 @@ UNIT: dict[str, list[str]] = {
     "crc32": ["lib/base/crc32.c", "tests/unit/base/crc32_test.c"],
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
+    "ipc_attribute": ["tests/unit/ipc/attribute_test.c", *IPC],
     "ipc_body": ["tests/unit/ipc/body_test.c", *IPC],
     "ipc_model": ["tests/unit/ipc/audit.c", "tests/unit/ipc/model_test.c", "tests/unit/ipc/world.c", *IPC],
     "ipc_msg": ["tests/unit/ipc/msg_test.c", *IPC],

@@ -32,6 +32,10 @@ SHORTCUTS: dict[str, list[str]] = {
                   "mach_port_move_member"],
     "semaphore": ["semaphore_signal", "semaphore_signal_all", "semaphore_signal_thread", "semaphore_timedwait",
                   "semaphore_timedwait_signal", "semaphore_wait", "semaphore_wait_signal"],
+    "mach_port": ["mach_port_allocate", "mach_port_construct", "mach_port_deallocate", "mach_port_destroy",
+                  "mach_port_destruct", "mach_port_extract_member", "mach_port_get_attributes", "mach_port_guard",
+                  "mach_port_insert_member", "mach_port_insert_right", "mach_port_mod_refs", "mach_port_move_member",
+                  "mach_port_request_notification", "mach_port_type", "mach_port_unguard"],
     "mach_vm": ["mach_vm_allocate", "mach_vm_deallocate", "mach_vm_protect"],
 }
 
@@ -124,7 +128,8 @@ def archive(n: Writer) -> str:
 
 def sdk(n: Writer, library: str, generated: list[str]) -> str:
     n.comment("the SDK")
-    headers = sorted(str(path) for folder in ("device", "mach", "servers") for path in Path("include", folder).rglob("*.h"))
+    headers = sorted(str(path) for folder in ("device", "mach", "mach_debug", "servers")
+                     for path in Path("include", folder).rglob("*.h"))
     defs = sorted(str(path) for path in Path("include/idl").rglob("*.defs"))
     n.rule("sdk", "tools/sdk/assemble.py build/sdk $library", "SDK")
     return n.build("build/sdk/bin/meshach-cc", "sdk", ["tools/sdk/meshach-cc"], library=library,

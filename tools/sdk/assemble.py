@@ -40,7 +40,7 @@ def main() -> int:
     out, library = Path(sys.argv[1]), Path(sys.argv[2])
     for part in ("include", "lib", "man"):
         shutil.rmtree(out / part, ignore_errors=True)
-    for folder in ("device", "mach", "servers"):
+    for folder in ("device", "mach", "mach_debug", "servers"):
         copy(Path("build/gen"), f"{folder}/*.h", out / "include")
         copy(Path("include/idl"), f"{folder}/*.defs", out / "include")
         # Last: <mach/notify.h> is written by hand, and mig makes one, too.

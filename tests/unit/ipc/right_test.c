@@ -385,9 +385,9 @@ static void IPC0014_attributes_are_checked_and_kept(void **state)
 	assert_int_equal(mach_port_set_attributes(here(), port, MACH_PORT_LIMITS_INFO, (integer_t *)&l, 0),
 			 KERN_FAILURE);
 	assert_int_equal(mach_port_set_attributes(here(), port, MACH_PORT_RECEIVE_STATUS, (integer_t *)&l, 1),
-			 KERN_INVALID_VALUE);
+			 KERN_INVALID_ARGUMENT);
 	assert_int_equal(mach_port_get_attributes(here(), port, 99, (integer_t *)&l, &count),
-			 KERN_INVALID_VALUE);
+			 KERN_INVALID_ARGUMENT);
 	assert_int_equal(mach_port_get_attributes(here(), dead, MACH_PORT_LIMITS_INFO, (integer_t *)&l, &count),
 			 KERN_INVALID_RIGHT);
 	assert_int_equal(mach_port_set_mscount(here(), port, 41), KERN_SUCCESS);
