@@ -41,3 +41,7 @@ mach_msg_return_t mach_msg_server(boolean_t (*demux)(mach_msg_header_t *, mach_m
 /* The same for one request. */
 mach_msg_return_t mach_msg_server_once(boolean_t (*demux)(mach_msg_header_t *, mach_msg_header_t *),
 				       mach_msg_size_t max_size, mach_port_t port, mach_msg_option_t options);
+
+/* host_default_memory_manager_exchange (mach/host_priv.h) in OSF's form: *default_manager is the new one, then the old. */
+kern_return_t host_default_memory_manager(host_priv_t host_priv, memory_object_default_t *default_manager,
+					  memory_object_cluster_size_t cluster_size);

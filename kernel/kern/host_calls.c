@@ -23,6 +23,7 @@
 #include <sched/sched.h>
 #include <vm/vm_map_copy.h>
 #include <vm/vm_page.h>
+#include <vm/vm_pageout.h>
 
 static void fill_basic(host_basic_info_data_t *info)
 {
@@ -247,11 +248,16 @@ const struct mach_host_ops mach_host_calls = {
 	.host_page_size = call_page_size,
 	.host_zone_info = call_zone_info,
 	.host_get_clock_service = call_get_clock_service,
+	.host_statistics = vm_host_statistics,
+	.host_statistics64 = vm_host_statistics64,
 	.host_name_server = call_name_server,
 };
 
 const struct host_priv_ops host_priv_calls = {
 	.host_reboot = call_reboot,
+	.host_default_memory_manager_exchange = vm_host_default_memory_manager,
+	.thread_wire = vm_host_thread_wire,
+	.host_default_memory_space = vm_host_default_memory_space,
 	.host_get_clock_control = call_get_clock_control,
 	.host_get_special_port = call_get_special_port,
 	.host_set_special_port = call_set_special_port,

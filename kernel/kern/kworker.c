@@ -47,6 +47,7 @@ static void worker_loop(void *unused)
 
 static void reserved_loop(void *unused)
 {
+	current_thread()->vm_privilege = true; /* what it does frees memory */
 	spin_lock(&pool.lock);
 	for (;;) {
 		while (!list_empty(&pool.urgent))

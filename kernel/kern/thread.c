@@ -35,6 +35,7 @@ static struct {
 
 static void reaper_loop(void *unused)
 {
+	current_thread()->vm_privilege = true;
 	for (;;) {
 		struct thread *t;
 

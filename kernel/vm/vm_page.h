@@ -6,13 +6,13 @@
  * a vm_object (object, offset) or to the kernel (kalloc, page tables, stacks, wired frames lent to netipc).
  *
  * An object's page that may be paged out is on the active or the inactive queue (vm_page_queue.c); one that is wired
- * or on its way to a pager is on none:
+ * or on its way to the default pager is on none, one on its way to another pager on a queue of its own:
  *
  *     free --grab--> nobody's --insert--> active <--refault-- inactive --clean--> free
  *                                           \ \______scan_____^   \--dirty--> laundry --pager took it--> free
  *                                            wired
  * Invariants:
- *   Q1 a page on a queue has an object, wire_count 0, and is not laundry; page->object of such a page changes under
+ *   Q1 a page on a queue has an object and wire_count 0, and is laundry only on that queue; page->object of such a page changes under
  *      its object's and the queue lock only, so that who holds the queue lock may try its object's lock.
  *   Q2 frames are handed out by need: the last RESERVED_PAGES to no user memory, the last PRIVILEGED_PAGES only to
  *      threads that free memory (thread.vm_privilege).
@@ -31,7 +31,7 @@
 struct vm_object;
 struct pv_entry;
 
-enum vm_page_queue { PAGE_QUEUE_NONE = 0, PAGE_QUEUE_ACTIVE, PAGE_QUEUE_INACTIVE };
+enum vm_page_queue { PAGE_QUEUE_NONE = 0, PAGE_QUEUE_ACTIVE, PAGE_QUEUE_INACTIVE, PAGE_QUEUE_LAUNDRY, PAGE_QUEUES };
 
 /* Whose a frame is; vm_page_audit() of the debug kernel checks what can be checked of it. */
 enum vm_page_owner {
@@ -104,15 +104,22 @@ void vm_page_unqueue_locked(struct vm_page *p);
 /* One more, or one fewer, reason to keep it resident. */
 void vm_page_wire_locked(struct vm_page *p);
 void vm_page_unwire_locked(struct vm_page *p);
-/* It goes to a pager (off the queues, counted) until vm_page_laundry_done_locked, or until it is freed. */
+/*
+ * It goes to the default pager, or to another (which vm_page_laundry_reclaim does not trust to take it): counted until
+ * vm_page_laundry_done_locked, or until it is freed.
+ */
 void vm_page_laundry_locked(struct vm_page *p);
+void vm_page_laundry_external_locked(struct vm_page *p);
 void vm_page_laundry_done_locked(struct vm_page *p);
+/* Laundry of external pagers that has been out for ns becomes inactive. Nothing locked. */
+void vm_page_laundry_reclaim(uint64_t ns);
 /* The pages of one object all become another's: page->object under the queue lock (Q1). Both objects are locked. */
 void vm_page_set_object_locked(struct list *pages, struct vm_object *o);
 /* The page at the head of a queue whose object could be locked (it is, on return), or NULL. Looks at up to tries pages. */
 struct vm_page *vm_page_queue_head_lock(enum vm_page_queue queue, unsigned tries);
 uint64_t vm_page_queue_count(enum vm_page_queue queue);
 uint64_t vm_page_laundry_count(void);
+uint64_t vm_page_laundry_done_count(void); /* since the boot */
 uint64_t vm_page_wired_count(void); /* of objects' pages; the kernel's own are not in it */
 
 /* ---- vm_page_wait.c ---- */

@@ -8,16 +8,21 @@
  *   object's lock; Q1 keeps the object from going meanwhile.
  */
 #include <kern/assert.h>
+#include <kern/clock.h>
 #include <vm/vm_object.h>
 #include <vm/vm_page.h>
+#include <vm/vm_pageout.h>
 #include <vm/vm_stat.h>
+
+#define LAUNDRY_CALL 16U /* pages that come back before the daemon is told */
 
 static struct spinlock queue_lock = SPINLOCK_INIT("vm_page queue");
 static struct list queues[] = { /* [q] by enum vm_page_queue; the first is not used */
-	LIST_INIT(queues[0]), LIST_INIT(queues[1]), LIST_INIT(queues[2]),
+	LIST_INIT(queues[0]), LIST_INIT(queues[1]), LIST_INIT(queues[2]), LIST_INIT(queues[3]),
 };
-static uint64_t counts[3]; /* [q] changed, read by anyone */
-static _Atomic uint64_t laundry_count, wired_count;
+static uint64_t counts[PAGE_QUEUES]; /* [q] changed, read by anyone */
+static _Atomic uint64_t laundry_count, laundry_done, wired_count;
+static uint64_t reclaimed_ns;        /* the daemon's: when the laundry queue was last empty or looked at */
 _Atomic uint64_t vm_stats[VM_STAT_COUNT];
 
 static void take_off(struct vm_page *p)
@@ -88,13 +93,26 @@ void vm_page_unwire_locked(struct vm_page *p)
 	vm_page_activate_locked(p);
 }
 
+static void launder(struct vm_page *p)
+{
+	p->laundry = true;
+	atomic_fetch_add_explicit(&laundry_count, 1, memory_order_relaxed);
+}
+
 void vm_page_laundry_locked(struct vm_page *p)
 {
 	spin_assert_held(&p->object->lock);
 	KASSERT(!p->laundry && p->wire_count == 0);
 	vm_page_unqueue_locked(p);
-	p->laundry = true;
-	atomic_fetch_add_explicit(&laundry_count, 1, memory_order_relaxed);
+	launder(p);
+}
+
+void vm_page_laundry_external_locked(struct vm_page *p)
+{
+	spin_assert_held(&p->object->lock);
+	KASSERT(!p->laundry && p->wire_count == 0);
+	requeue(p, PAGE_QUEUE_LAUNDRY);
+	launder(p);
 }
 
 void vm_page_laundry_done_locked(struct vm_page *p)
@@ -103,6 +121,36 @@ void vm_page_laundry_done_locked(struct vm_page *p)
 		return;
 	p->laundry = false;
 	atomic_fetch_sub_explicit(&laundry_count, 1, memory_order_relaxed);
+	if (atomic_fetch_add_explicit(&laundry_done, 1, memory_order_relaxed) % LAUNDRY_CALL == 0)
+		vm_pageout_low(); /* the daemon may send more */
+}
+
+void vm_page_laundry_reclaim(uint64_t ns)
+{
+	uint64_t now = clock_now_ns(), n = vm_page_queue_count(PAGE_QUEUE_LAUNDRY);
+
+	if (n == 0)
+		reclaimed_ns = now;
+	if (n == 0 || now - reclaimed_ns < ns)
+		return;
+	/* Whatever is here now has been here for a while, or will be looked at after as long a time. */
+	reclaimed_ns = now;
+	for (; n != 0; n--) {
+		struct vm_page *p = vm_page_queue_head_lock(PAGE_QUEUE_LAUNDRY, 1);
+		struct vm_object *o;
+
+		if (p == NULL)
+			continue;
+		o = p->object;
+		vm_page_laundry_done_locked(p);
+		requeue(p, PAGE_QUEUE_INACTIVE);
+		spin_unlock(&o->lock);
+	}
+}
+
+uint64_t vm_page_laundry_done_count(void)
+{
+	return atomic_load_explicit(&laundry_done, memory_order_relaxed);
 }
 
 void vm_page_set_object_locked(struct list *pages, struct vm_object *o)

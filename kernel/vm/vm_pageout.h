@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <mach/mach_types.h>
+#include <mach/memory_object_types.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,5 +51,19 @@ uint64_t vm_swap_used(void);
 
 /* ---- vm_pageout.c ---- */
 
+/* Free frames until there are enough, or laundry is out for that many. False: nothing was freed or sent. The daemon's, and tests'. */
+bool vm_pageout_scan(void);
 /* Start the daemon thread; before, who finds no memory gets an error at once. */
 void vm_pageout_start(void);
+
+/* ---- vm_host_calls.c: host_statistics, host_default_memory_manager, host_default_memory_space, thread_wire ---- */
+
+struct host;
+struct thread;
+
+kern_return_t vm_host_statistics(struct host *host, host_flavor_t flavor, host_info_t out, mach_msg_type_number_t *count);
+kern_return_t vm_host_statistics64(struct host *host, host_flavor_t flavor, host_info_t out, mach_msg_type_number_t *count);
+kern_return_t vm_host_default_memory_manager(struct host *host, mach_port_t manager, memory_object_cluster_size_t cluster_size,
+					     mach_port_t *old);
+kern_return_t vm_host_default_memory_space(struct host *host, memory_object_size_t bytes);
+kern_return_t vm_host_thread_wire(struct host *host, struct thread *thread, boolean_t wired);

@@ -135,6 +135,7 @@ SOURCES: list[str] = [
     "kernel/vm/ktest_vm.c",
     "kernel/vm/vm_default_pager.c",
     "kernel/vm/vm_fault.c",
+    "kernel/vm/vm_host_calls.c",
     "kernel/vm/vm_map.c",
     "kernel/vm/vm_map_access.c",
     "kernel/vm/vm_map_copy.c",

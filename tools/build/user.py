@@ -12,6 +12,7 @@ from .ninja import Writer
 LIBMACH: list[str] = [
     "lib/base/elf.c",
     "lib/mach/bootstrap.c",
+    "lib/mach/default_manager.c",
     "lib/mach/mach_error.c",
     "lib/mach/mach_init.c",
     "lib/mach/mach_msg.c",
