@@ -109,7 +109,9 @@ def spread(process: int, cpus: int) -> None:
 
 
 class Guest:
-    """A QEMU whose console is a file; killed on exit. Lines of it are read with wait(). With one CPU it is pinned."""
+    """A QEMU whose console is a file; killed on exit. Lines of it are read with wait(). With one CPU it is pinned.
+
+    A machine that could have two CPUs keeps its memory barriers under TCG, which its devices' threads on the host need."""
 
     def __init__(self, name: str, folder: Path, arguments: list[str], cpus: int = 1, number: int = 0) -> None:
         self.name, self.console, self.seen = name, folder / f"{name}.console", 0
@@ -117,7 +119,7 @@ class Guest:
         self.console.touch()
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-name", f"{name},debug-threads=on", "-accel", "tcg", "-cpu", "max",
-             "-smp", str(cpus), "-nodefaults", "-display", "none",
+             "-smp", f"cpus={cpus},maxcpus={max(cpus, 2)}", "-nodefaults", "-display", "none",
              "-no-reboot", "-serial", f"file:{self.console}", *arguments],
             stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors)
         pin(self.process.pid, number if cpus == 1 else None)  # threads that it starts later inherit this

@@ -39,9 +39,10 @@ def ipi(fabric: Fabric) -> list[dict[str, object]]:
 class Cluster:
     """Nodes booted by `meshach up`, pinned as guests are (fabric.pin); taken down on exit."""
 
-    def __init__(self, fabric: str, nodes: int) -> None:
+    def __init__(self, fabric: str, nodes: int, mtu: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="meshach-bench-"))
-        self.arguments = ["--nodes", str(nodes), "--fabric", fabric, "--accel", "tcg"]
+        self.arguments = ["--nodes", str(nodes), "--fabric", fabric, "--accel", "tcg",
+                          "--append", f"net.mtu={mtu}"]
         self.servers: list[subprocess.Popen[str]] = []
 
     def meshach(self, *words: str) -> list[str]:

@@ -39,7 +39,7 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
             findings.rows, findings.floors = nodes.local(fabric, 1, 3 * arguments.count)
         if "ipc" in parts:
             say("a cluster of two nodes: calls from one to the other ...")
-            with nodes.Cluster(arguments.fabric, 2) as cluster:
+            with nodes.Cluster(arguments.fabric, 2, arguments.mtu) as cluster:
                 findings.rows += nodes.remote(cluster, arguments.count)
         if "floors" in parts:
             say("floors: two CPUs interrupt each other, two nodes echo raw frames ...")

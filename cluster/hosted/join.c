@@ -11,6 +11,7 @@
 #include <kern/options.h>
 #include <kern/printf.h>
 #include <host/host.h>
+#include <stdlib.h>
 
 #include "kernel.h"
 
@@ -21,6 +22,7 @@ const char *hosted_join(const struct hosted_link *link)
 	char options[96];
 	const char *error;
 
+	host_quiet = getenv("MESHACH_HOSTED_LOG") == NULL; /* a command's output is its own */
 	(void)hosted_task();
 	(void)ksnprintf(options, sizeof(options), "node.ip=%u.%u.%u.%u node.mask=%u.%u.%u.%u",
 			link->address >> 24, link->address >> 16 & 255, link->address >> 8 & 255,

@@ -38,6 +38,7 @@
 #define MARK_ID 1 /* no interface has it */
 #define LOOK_UP_TRIES 100
 #define LOOK_UP_PAUSE_US 100000
+#define NAME_SERVER_TRIES 30 /* a process that joins hears of it with the first answers to its hello */
 
 enum end { END_EXITED = 'e', END_NODE_DIED = 'd', END_ALL_OUTPUT = 'o' };
 
@@ -213,11 +214,30 @@ static int join(const struct options *o)
 	return fd;
 }
 
+/* Names are on one node, the first. */
+static void expect_name_server(void)
+{
+	mach_port_t host = mach_host_self(), server = MACH_PORT_NULL;
+
+	for (int i = 0; i < NAME_SERVER_TRIES && !interrupted; i++) {
+		must(host_name_server(host, &server), "asking for the name server");
+		if (MACH_PORT_VALID(server)) {
+			(void)mach_port_deallocate(mach_task_self(), server);
+			return;
+		}
+		usleep(LOOK_UP_PAUSE_US);
+	}
+	if (!interrupted)
+		die("no node that is up has the name server, so no node can be found (`meshach start 1` boots its node)");
+}
+
 static mach_port_t find_runner(uint32_t node)
 {
 	char name[NAME_STRING_MAX];
 	mach_port_t runner;
 	kern_return_t result = KERN_FAILURE;
+
+	expect_name_server();
 
 	snprintf(name, sizeof(name), "runner/%u", node);
 	for (int i = 0; i < LOOK_UP_TRIES && !interrupted; i++) {

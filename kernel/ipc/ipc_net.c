@@ -166,6 +166,23 @@ static void proxy_no_rights(struct ipc_port *port)
 	net_drain(false);
 }
 
+static bool sonce_destroyed(struct ipc_port *port)
+{
+	bool live;
+
+	spin_lock(&net.lock);
+	live = net_is_live_proxy(port);
+	if (live) {
+		struct net_proxy *np = port->ip_net;
+
+		netipc_proxy_destroy_once(net.engine, np->engine, clock_now_ns());
+		net_rearm_locked(netipc_deadline(net.engine));
+	}
+	spin_unlock(&net.lock);
+	net_drain(false);
+	return live;
+}
+
 bool net_is_live_proxy(struct ipc_port *port)
 {
 	struct net_proxy *np = port->ip_remote ? port->ip_net : NULL;
@@ -435,6 +452,7 @@ void net_drain(bool in_thread)
 const struct ipc_net_ops net_ops = {
 	.send = net_send,
 	.proxy_no_rights = proxy_no_rights,
+	.sonce_destroyed = sonce_destroyed,
 	.port_died = port_died,
 	.has_remote_senders = has_remote_senders,
 	.slot_freed = slot_freed,

@@ -30,6 +30,11 @@ struct ipc_net_ops {
 	 * of all. Port lock NOT held; a reference is.
 	 */
 	void (*proxy_no_rights)(struct ipc_port *proxy);
+	/*
+	 * A send-once right of a proxy dies unused: its home sends the notification. False: the proxy is dead.
+	 * The right is still the caller's to release. No lock held.
+	 */
+	bool (*sonce_destroyed)(struct ipc_port *proxy);
 	/* An exported port has died here. No lock held. */
 	void (*port_died)(struct ipc_port *port);
 	/*

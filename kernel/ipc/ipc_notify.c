@@ -8,6 +8,7 @@
  */
 #include <ipc/ipc_kmsg.h>
 #include <ipc/ipc_mqueue.h>
+#include <ipc/ipc_net.h>
 #include <ipc/ipc_notify.h>
 #include <ipc/ipc_space.h>
 #include <ipc/mach_msg.h>
@@ -119,9 +120,13 @@ void ipc_notify_no_senders_count(struct ipc_port *notify, mach_port_mscount_t ms
 
 __attribute__((noinline)) void ipc_notify_send_once(struct ipc_port *notify)
 {
-	struct ipc_kmsg *kmsg = notification(notify, MACH_NOTIFY_SEND_ONCE,
-					     NOTIFY_SIZE(mach_send_once_notification_t));
+	struct ipc_kmsg *kmsg;
 
+	if (IP_VALID(notify) && notify->ip_remote && ipc_net && ipc_net->sonce_destroyed(notify)) {
+		ipc_port_release_sonce(notify); /* the notification is made at its home, which has the count */
+		return;
+	}
+	kmsg = notification(notify, MACH_NOTIFY_SEND_ONCE, NOTIFY_SIZE(mach_send_once_notification_t));
 	if (kmsg)
 		notification_send(kmsg);
 }

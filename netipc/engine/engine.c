@@ -196,7 +196,7 @@ static void retry_deferred(struct netipc *e)
 	struct list again = LIST_INIT(again);
 
 	list_splice_tail(&again, &e->deferred_proxies);
-	while (!list_empty(&again) && stream_room(e)) {
+	while (!list_empty(&again) && stream_room_own(e)) {
 		struct netipc_proxy *p = list_first(&again, struct netipc_proxy, deferred);
 
 		list_remove(&p->deferred);
@@ -204,7 +204,7 @@ static void retry_deferred(struct netipc *e)
 	}
 	list_splice_tail(&e->deferred_proxies, &again);
 	list_splice_tail(&again, &e->deferred_exports);
-	while (!list_empty(&again) && stream_room(e)) {
+	while (!list_empty(&again) && stream_room_own(e)) {
 		struct netipc_export *x = list_first(&again, struct netipc_export, link);
 
 		list_remove(&x->link);

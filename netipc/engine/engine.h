@@ -204,6 +204,7 @@ enum once_ref_state {
 	ONCE_HELD,
 	ONCE_USED,   /* a message goes to it */
 	ONCE_MOVING, /* in a message, or in transit */
+	ONCE_DOOMED, /* destroyed here, and no record was left to tell its home */
 };
 
 struct once_ref { /* holder side */
@@ -243,12 +244,12 @@ struct netipc_proxy {
 	bool offered;      /* given to the glue, which has not attached or detached it yet: a pin */
 	bool sends;        /* the glue was given a send right and has not said that it has none */
 	bool live;         /* on the home's list, or will be when the stream gets there */
-	uint32_t pins;
+	uint32_t pins, doomed; /* doomed: of onces */
 	uint64_t received, registers, registered;
 	bool unregistering;  /* an UNREGISTER is not answered yet */
 	uint64_t stale_at;   /* the answer was that more is on its way; 0: none */
 	struct list onces, pendings;
-	struct list deferred; /* engine.deferred_proxies: no record for its UNREGISTER */
+	struct list deferred; /* engine.deferred_proxies: no record for its UNREGISTER or ONCE_DESTROY */
 	struct upcall dead_up;
 };
 
@@ -435,6 +436,7 @@ void stream_drop_inbound(struct netipc *e, struct peer *p);
 void stream_drop_outbound(struct netipc *e, struct peer *p);
 void record_release(struct netipc *e, struct record *r);
 bool stream_room(const struct netipc *e);
+bool stream_room_own(const struct netipc *e);
 
 /* send.c */
 void message_accepted(struct netipc *e, struct netipc_message *m);

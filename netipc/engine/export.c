@@ -299,7 +299,8 @@ static bool tell_dead(struct netipc *e, struct netipc_export *x, struct peer *p)
 	struct nw_uid uid;
 
 	export_uid(e, x, &uid);
-	return peer_gone(p) || stream_ref(e, p, NW_PORT_DEAD, &uid, 0, 0, 0, NW_DEAD, 0);
+	return peer_gone(p) ||
+	       (stream_room_own(e) && stream_ref(e, p, NW_PORT_DEAD, &uid, 0, 0, 0, NW_DEAD, 0));
 }
 
 /* Tell the holders, as far as there are records; the rest later. */

@@ -79,9 +79,32 @@ static void drop_held(struct netipc *e, struct netipc_proxy *p)
 	LIST_FOR_EACH_SAFE(l, next, &p->onces) {
 		struct once_ref *o = container_of(l, struct once_ref, link);
 
-		if (o->state == ONCE_HELD)
+		if (o->state == ONCE_HELD || o->state == ONCE_DOOMED)
 			once_ref_free(e, o);
 	}
+}
+
+static void defer(struct netipc *e, struct netipc_proxy *p)
+{
+	list_remove(&p->deferred);
+	list_add_tail(&e->deferred_proxies, &p->deferred);
+}
+
+/* The home, which counts them, must hear of each that died unused. False: not of all, later. */
+static bool tell_doomed(struct netipc *e, struct netipc_proxy *p)
+{
+	LIST_FOR_EACH_SAFE(l, next, &p->onces) {
+		struct once_ref *o = container_of(l, struct once_ref, link);
+
+		if (o->state != ONCE_DOOMED)
+			continue;
+		if (!stream_room_own(e) ||
+		    !stream_ref(e, p->home, NW_ONCE_DESTROY, &p->uid, o->check, o->id, 0, NW_OK, o->hop))
+			return false;
+		once_ref_free(e, o);
+		p->doomed--;
+	}
+	return true;
 }
 
 /* After any change: does p's home have to be told, can p go? */
@@ -89,13 +112,16 @@ void proxy_settle(struct netipc *e, struct netipc_proxy *p)
 {
 	if (p->dead)
 		drop_held(e, p);
+	else if (p->doomed > 0 && !tell_doomed(e, p))
+		defer(e, p);
 	if (p->pins > 0)
 		return;
 	if (!p->dead && !(p->cookie != NULL && p->sends) && p->received > 0 && !p->unregistering &&
 	    p->received != p->stale_at) {
 		list_remove(&p->deferred);
-		if (!stream_ref(e, p->home, NW_UNREGISTER, &p->uid, p->check, 0, p->received, NW_OK, 0)) {
-			list_add_tail(&e->deferred_proxies, &p->deferred);
+		if (!stream_room_own(e) ||
+		    !stream_ref(e, p->home, NW_UNREGISTER, &p->uid, p->check, 0, p->received, NW_OK, 0)) {
+			defer(e, p);
 			return;
 		}
 		p->live = false;
@@ -235,9 +261,14 @@ void once_ref_free(struct netipc *e, struct once_ref *o)
 
 static void once_ref_destroy(struct netipc *e, struct netipc_proxy *p, struct once_ref *o)
 {
-	if (!p->dead)
-		(void)stream_ref(e, p->home, NW_ONCE_DESTROY, &p->uid, o->check, o->id, 0, NW_OK, o->hop);
-	once_ref_free(e, o);
+	if (p->dead) {
+		once_ref_free(e, o);
+		return;
+	}
+	o->state = ONCE_DOOMED;
+	p->doomed++;
+	if (!tell_doomed(e, p))
+		defer(e, p);
 }
 
 /* ---- rights in transit to a third node ---- */

@@ -42,6 +42,15 @@ bool stream_room(const struct netipc *e)
 	return pool_left(&e->record_pool) > e->record_pool.total / 4;
 }
 
+/*
+ * True if a record that this node's own doings call for, and that can wait, may be queued now. What others ask
+ * must find room when all nodes let go of all they hold at once: none could hear the answers otherwise.
+ */
+bool stream_room_own(const struct netipc *e)
+{
+	return pool_left(&e->record_pool) > e->record_pool.total / 2;
+}
+
 void stream_dirty(struct netipc *e, struct peer *p)
 {
 	if (p->dirty || peer_gone(p))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * main.c - the simulator as a program: netipc_sim [-t fake|roce] [-n NODES] [-s STEPS] [-f LEVEL] [-c] [-l]
- * [-p] [-b] [-k] FIRST_SEED [COUNT]. -c crashes, -l goodbyes, -p cut links (partitions), -b bulk, -k keyed. Exit 0: all good.
+ * [-p] [-b] [-k] [-x] FIRST_SEED [COUNT]. -c crashes, -l goodbyes, -p cut links (partitions), -b bulk, -k keyed,
+ * -x small pools. Exit 0: all good.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ int main(int argc, char **argv)
 	struct sim_result r;
 	uint64_t first, count;
 
-	for (int c; (c = getopt(argc, argv, "t:n:s:f:clpbk")) != -1;)
+	for (int c; (c = getopt(argc, argv, "t:n:s:f:clpbkx")) != -1;)
 		switch (c) {
 		case 't':
 			t = strcmp(optarg, "roce") == 0 ? &sim_roce : &sim_fake;
@@ -30,11 +31,12 @@ int main(int argc, char **argv)
 		case 'p': o.cuts = true; break;
 		case 'b': o.bulk = true; break;
 		case 'k': o.keyed = true; break;
+		case 'x': o.tight = true; break;
 		default: return 2;
 		}
 	if (optind >= argc) {
 		fprintf(stderr, "usage: netipc_sim [-t fake|roce] [-n NODES] [-s STEPS] [-f LEVEL] [-c] [-l] [-p] "
-				"[-b] [-k] FIRST_SEED [COUNT]\n");
+				"[-b] [-k] [-x] FIRST_SEED [COUNT]\n");
 		return 2;
 	}
 	first = strtoull(argv[optind], NULL, 0);

@@ -948,6 +948,12 @@ static void node_start(struct sim *s, struct node *n)
 		.once_refs = 1024, .transits = 1024, .no_fence = !s->o.cuts,
 	};
 
+	if (s->o.tight) {
+		c.messages = 24;
+		c.large_buffers = 6;
+		c.records = 64;
+	}
+
 	n->up = true;
 	n->life++;
 	n->incarnation = c.incarnation;

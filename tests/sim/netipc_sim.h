@@ -39,6 +39,7 @@ struct sim_options {
 	bool cuts;            /* links cut, also long enough for false deaths */
 	bool bulk;            /* out-of-line memory */
 	bool keyed;           /* MACs */
+	bool tight;           /* pools so small that they run out */
 };
 
 struct sim_result {

@@ -14,7 +14,6 @@ KERNEL: list[str] = [
     "cluster/hosted/join.c",
     "cluster/hosted/machine.c",
     "cluster/hosted/nic_socket.c",
-    "cluster/hosted/print.c",
     "cluster/hosted/task.c",
     "cluster/hosted/vm.c",
     "kernel/device/nic.c",
@@ -51,8 +50,8 @@ KERNEL: list[str] = [
     "kernel/kern/options.c",
 ]
 
-# Doubles that tests have and a process replaces by its own.
-REPLACED = ["tests/unit/host/print.c", "tests/unit/host/vm_map_copy.c"]
+# The double that tests have and a process replaces by its own.
+REPLACED = ["tests/unit/host/vm_map_copy.c"]
 
 # The meshach command, which is such a program.
 MESHACH: list[str] = [

@@ -2,8 +2,11 @@
 /* print.c - host double of the kernel's printing: panic aborts, so that the sanitiser shows the stack. */
 #include <kern/assert.h>
 #include <kern/printf.h>
+#include <host/host.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+bool host_quiet;
 
 int kvsnprintf(char *buf, size_t size, const char *format, va_list ap)
 {
@@ -24,8 +27,10 @@ int ksnprintf(char *buf, size_t size, const char *format, ...)
 int kprintf(const char *format, ...)
 {
 	va_list ap;
-	int n;
+	int n = 0;
 
+	if (host_quiet)
+		return 0;
 	va_start(ap, format);
 	n = vfprintf(stderr, format, ap);
 	va_end(ap);

@@ -75,6 +75,12 @@ static void NETIPC0007_nodes_leave_and_others_take_their_addresses(void **state)
 					    .crashes = true, .cuts = true, .bulk = true, .keyed = true });
 }
 
+/* All let go of all they hold at once, and there are few records to say it with. */
+static void NETIPC0008_records_run_out(void **state)
+{
+	many(900, 60, (struct sim_options){ .nodes = 4, .steps = 1500, .fault_level = 1, .tight = true });
+}
+
 /* The same over the real transport: frames are lost, doubled, reordered, corrupted. */
 static void NETIPC0101_over_roce(void **state)
 {
@@ -106,6 +112,7 @@ int main(void)
 		cmocka_unit_test(NETIPC0005_links_are_cut),
 		cmocka_unit_test(NETIPC0006_everything_at_once_on_five_nodes),
 		cmocka_unit_test(NETIPC0007_nodes_leave_and_others_take_their_addresses),
+		cmocka_unit_test(NETIPC0008_records_run_out),
 		cmocka_unit_test(NETIPC0101_over_roce),
 		cmocka_unit_test(NETIPC0102_over_roce_everything_at_once),
 		cmocka_unit_test(NETIPC0103_over_roce_nodes_leave),

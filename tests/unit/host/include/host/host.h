@@ -10,6 +10,7 @@
 
 #include <kern/task.h>
 #include <kern/thread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ struct task *host_become(struct task *task);
 /* Wait until t sleeps in a wait queue. */
 void host_wait_until_blocked(struct thread *t);
 void host_sleep_ms(unsigned ms);
+/* What the kernel prints is not shown, warnings and panics apart. */
+extern bool host_quiet;
 /* Run the timers whose time has come by now_ns; returns their number. */
 unsigned host_timers_run(uint64_t now_ns);
 
