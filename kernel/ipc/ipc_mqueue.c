@@ -275,6 +275,13 @@ static mach_msg_return_t wait_for_message(struct waitq *wq, struct ipc_object *o
 	result = waitq_block_handoff(wq, &object->io_lock, WAIT_ABORTABLE, deadline_ns, next);
 	if (result != WAIT_WOKEN)
 		return result == WAIT_TIMED_OUT ? MACH_RCV_TIMED_OUT : MACH_RCV_INTERRUPTED;
+	return ipc_mqueue_received(out);
+}
+
+mach_msg_return_t ipc_mqueue_received(struct ipc_mqueue_received *out)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+
 	out->kmsg = ith->kmsg;
 	out->seqno = ith->seqno;
 	out->context = ith->context;

@@ -55,7 +55,8 @@ mach_msg_return_t ipc_mqueue_copyin(struct ipc_space *space, mach_port_name_t na
  * Purpose: take the next message of object (a port or set of space, referenced by the caller), waiting
  *   for it.
  * Conditions: nothing locked; thread context. handoff (or NULL) is a claimed thread: the CPU goes to it if we
- *   block, else it is let go. With MACH_RCV_OVERWRITE the calling thread's ipc.scatter is its list.
+ *   block, else it is let go. ipc.fast_ok of the calling thread says if it may be given a short message instead of
+ *   a kmsg (out->kmsg is NULL then). With MACH_RCV_OVERWRITE the calling thread's ipc.scatter is its list.
  * Returns: MACH_MSG_SUCCESS, MACH_RCV_{TIMED_OUT,INTERRUPTED,PORT_DIED,PORT_CHANGED}; that it does not suit
  *   the receiver: MACH_RCV_{TOO_LARGE,SCATTER_SMALL,INVALID_TYPE}, and then out->kmsg says if it was dequeued.
  */
@@ -63,6 +64,12 @@ mach_msg_return_t ipc_mqueue_receive(struct ipc_object *object, struct ipc_space
 				     mach_msg_option_t option, mach_msg_size_t max_size,
 				     uint64_t deadline_ns, struct thread *handoff,
 				     struct ipc_mqueue_received *out);
+
+/*
+ * What a waker brought to the calling thread, which waited in a port or set; results as of ipc_mqueue_receive, and
+ * MACH_RCV_IN_PROGRESS: look again. With ipc.fast_size there is a short message instead of a kmsg.
+ */
+mach_msg_return_t ipc_mqueue_received(struct ipc_mqueue_received *out);
 
 /* Slots may have become free (a message left, the limit grew): serve blocked senders. Port locked. */
 void ipc_mqueue_serve_senders(struct ipc_port *port);

@@ -12,6 +12,9 @@ struct ipc_port;
 struct ipc_scatter;
 struct ipc_space;
 
+/* A message of at most this many bytes may go the fast way. */
+#define IPC_FAST_BYTES 128u
+
 #define EXC_TYPES_COUNT 14
 
 struct ipc_thread {
@@ -26,7 +29,13 @@ struct ipc_thread {
 	mach_port_seqno_t seqno;
 	mach_port_name_t port_name;    /* out: where a too large message waits */
 	uint64_t context;
+	bool fast_ok;                  /* in: a short message may be given instead of kmsg (mach_msg_fast.c) */
+	mach_msg_size_t fast_size;     /* out: bytes of it without trailer; 0: none */
+	struct ipc_port *fast_reply;   /* out: send-once right that comes with it, or NULL */
+	uint64_t fast[IPC_FAST_BYTES / 8 + 1]; /* out: the message and its trailer */
 	struct ipc_scatter *scatter;   /* a receive with MACH_RCV_OVERWRITE: where memory is wanted, or NULL */
+
+	uint64_t fast_sends;           /* [o] messages that this thread sent the fast way */
 
 	/* Of its task, which keeps it; set when the thread is enabled. */
 	struct ipc_space *space;

@@ -14,6 +14,7 @@
 #include <ipc/ipc_scatter.h>
 #include <ipc/ipc_space.h>
 #include <ipc/mach_msg.h>
+#include <ipc/mach_msg_private.h>
 #include <kern/ipc_kobject.h>
 #include <kern/assert.h>
 #include <kern/task.h>
@@ -213,6 +214,8 @@ static mach_msg_return_t deliver(const struct request *r, const struct ipc_mqueu
 	mach_msg_return_t mr, put;
 	mach_msg_size_t size;
 
+	if (!kmsg)
+		return mach_msg_fast_deliver(r->rcv_msg, r->rcv_size);
 	mr = ipc_kmsg_copyout(kmsg, self->ipc.space, self->task,
 			      r->option & MACH_RCV_NOTIFY ? r->notify : MACH_PORT_NULL,
 			      r->option & MACH_RCV_OVERWRITE ? self->ipc.scatter : NULL);
@@ -223,20 +226,44 @@ static mach_msg_return_t deliver(const struct request *r, const struct ipc_mqueu
 	return put == MACH_MSG_SUCCESS ? mr : put;
 }
 
+/* The wait is over with mr. */
+static mach_msg_return_t received(const struct request *r, mach_msg_return_t mr, const struct ipc_mqueue_received *got)
+{
+	if (mr == MACH_MSG_SUCCESS)
+		return deliver(r, got);
+	if (mr != MACH_RCV_TOO_LARGE && mr != MACH_RCV_SCATTER_SMALL && mr != MACH_RCV_INVALID_TYPE)
+		return mr;
+	return got->kmsg ? receive_error(r->rcv_msg, got->kmsg, r->rcv_size, mr) : receive_large(r, mr, got);
+}
+
 /* object is consumed. */
 static mach_msg_return_t receive_from(const struct request *r, struct ipc_object *object, struct thread *handoff)
 {
 	struct ipc_mqueue_received got;
 	mach_msg_return_t mr;
 
+	current_thread()->ipc.fast_ok = !(r->option & MACH_MSG_KMSG_OPTIONS);
 	mr = ipc_mqueue_receive(object, current_thread()->ipc.space, r->option, r->rcv_size,
 				deadline_of(r->option, MACH_RCV_TIMEOUT, r->timeout), handoff, &got);
 	io_release(object);
-	if (mr == MACH_MSG_SUCCESS)
-		return deliver(r, &got);
-	if (mr != MACH_RCV_TOO_LARGE && mr != MACH_RCV_SCATTER_SMALL && mr != MACH_RCV_INVALID_TYPE)
-		return mr;
-	return got.kmsg ? receive_error(r->rcv_msg, got.kmsg, r->rcv_size, mr) : receive_large(r, mr, &got);
+	return received(r, mr, &got);
+}
+
+__attribute__((noinline)) mach_msg_return_t mach_msg_receive_rest(uint64_t msg, mach_msg_option_t option,
+								  mach_msg_size_t rcv_size,
+								  struct ipc_object *object, struct thread *handoff)
+{
+	const struct request r = { .msg = msg, .rcv_msg = msg, .option = option, .rcv_size = rcv_size };
+	struct ipc_mqueue_received got;
+	mach_msg_return_t mr;
+
+	if (handoff)
+		return receive_from(&r, object, handoff);
+	mr = ipc_mqueue_received(&got);
+	if (mr == MACH_RCV_IN_PROGRESS)
+		return receive_from(&r, object, NULL);
+	io_release(object);
+	return received(&r, mr, &got);
 }
 
 /* Options that few receivers use. Nothing is dequeued before they are found good. */
@@ -285,7 +312,7 @@ static mach_msg_return_t receive(const struct request *r, struct ipc_object *obj
  * flatten: the whole way of a message in one function. Under an emulator each return costs more than the
  * function's work; what is rare or long on the way is noinline, where it is defined.
  */
-__attribute__((flatten)) mach_msg_return_t
+__attribute__((flatten, noinline)) mach_msg_return_t
 mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 			mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
 			mach_port_name_t notify, uint64_t rcv_msg, mach_msg_size_t rcv_limit)
@@ -312,6 +339,11 @@ mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg
 				mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
 				mach_msg_timeout_t timeout, mach_port_name_t notify)
 {
+	mach_msg_return_t mr;
+
+	if ((option & ~MACH_MSG_FAST_OPTIONS) == (MACH_SEND_MSG | MACH_RCV_MSG) &&
+	    mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, &mr))
+		return mr;
 	return mach_msg_overwrite_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0, 0);
 }
 
@@ -367,6 +399,7 @@ mach_msg_return_t mach_msg_rpc_from_kernel(struct ipc_kmsg *kmsg, uint64_t deadl
 		drop_rpc_reply_port();
 		return mr;
 	}
+	current_thread()->ipc.fast_ok = false;
 	mr = ipc_mqueue_receive(&port->ip_object, ipc_space_reply, MACH_MSG_OPTION_NONE,
 				UINT32_MAX, deadline_ns, receiver, &got);
 	if (mr != MACH_MSG_SUCCESS) {

@@ -8,6 +8,7 @@
 #include <device/device.h>
 #include <device/nic.h>
 #include <ipc/ipc_init.h>
+#include <ipc/mach_msg_private.h>
 #include <ipc/ipc_net.h>
 #include <kern/assert.h>
 #include <kern/bootstrap.h>
@@ -98,6 +99,7 @@ void kernel_main(void)
 	if (wrong != NULL)
 		boot_stop("unknown or bad option '%s' on the kernel command line", wrong);
 	sched_poll_ns = boot_options.poll_us * 1000ULL;
+	mach_msg_fast_off = boot_options.ipc_slow;
 	if (boot_info.memory_bytes < MIN_MEMORY_BYTES)
 		boot_stop("%lu MiB of memory is too little: at least %lu MiB are needed",
 			  boot_info.memory_bytes >> 20, MIN_MEMORY_BYTES >> 20);

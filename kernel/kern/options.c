@@ -99,6 +99,12 @@ static bool parse_word(char *word)
 		return parse_string(value, o->test, sizeof(o->test));
 	if (strcmp(word, "loglevel") == 0)
 		return parse_u32(value, 9, &o->log_level);
+	if (strcmp(word, "ipc.fast") == 0) {
+		if (!parse_u32(value, 1, &flag))
+			return false;
+		o->ipc_slow = flag == 0;
+		return true;
+	}
 	if (strcmp(word, "exit") == 0) {
 		if (!parse_u32(value, 1, &flag))
 			return false;

@@ -15,6 +15,7 @@ struct boot_options {
 	bool exit_when_done;     /* machine_exit(0) when the first task ends */
 	uint32_t poll_us;        /* how long a blocking thread polls the NIC */
 	uint32_t log_level;
+	bool ipc_slow;           /* ipc.fast=0: no message goes the short way (mach_msg_fast.c), to compare */
 };
 
 extern struct boot_options boot_options;

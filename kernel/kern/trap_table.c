@@ -270,7 +270,8 @@ static const trap_t traps[] = {
 	[94] = trap_mk_timer_cancel,
 };
 
-void mach_trap(struct trap_frame *frame)
+/* flatten: what is between here and the two ways of a message (mach_msg.c, mach_msg_fast.c) is no call. */
+__attribute__((flatten)) void mach_trap(struct trap_frame *frame)
 {
 	uint64_t number = -frame->rax;
 	trap_t trap = NULL;

@@ -75,6 +75,7 @@ SOURCES: list[str] = [
     "kernel/ipc/ipc_space.c",
     "kernel/ipc/ipc_tt.c",
     "kernel/ipc/mach_msg.c",
+    "kernel/ipc/mach_msg_fast.c",
     "kernel/ipc/mach_port.c",
     "kernel/ipc/mach_port_attributes.c",
     "kernel/ipc/mach_port_info.c",

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mach_msg_private.h - between mach_msg.c and mach_msg_fast.c. */
+#pragma once
+
+#include <ipc/ipc_kmsg.h>
+
+struct ipc_object;
+struct thread;
+
+/* Options that the fast way takes beside MACH_SEND_MSG | MACH_RCV_MSG: they change nothing of it. */
+#define MACH_MSG_FAST_OPTIONS                                                                            \
+	(MACH_SEND_INTERRUPT | MACH_RCV_INTERRUPT | MACH_RCV_LARGE | MACH_RCV_LARGE_IDENTITY | \
+	 MACH_RCV_VOUCHER)
+/* Options of a receive that can only be served with a kmsg. */
+#define MACH_MSG_KMSG_OPTIONS (MACH_RCV_OVERWRITE | MACH_RCV_NOTIFY | (mach_msg_option_t)MACH_RCV_TRAILER_MASK)
+
+/* A debug switch: all messages go the slow way if true (boot option ipc.fast=0). */
+extern bool mach_msg_fast_off;
+
+/*
+ * Purpose: send and receive, if the message is one for the fast way and a receiver waits.
+ * Conditions: trap context; option is MACH_SEND_MSG | MACH_RCV_MSG and of MACH_MSG_FAST_OPTIONS.
+ * Returns false: nothing was done. true: *result is the trap's.
+ */
+bool mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+		   mach_port_name_t rcv_name, mach_msg_return_t *result);
+/* The calling thread was given a short message (ipc.fast_size): its receive's end. */
+mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size);
+/*
+ * The receive after a fast send goes on in the usual way: handoff is the claimed receiver of the send (or NULL: the
+ * thread has waited and ipc.state says what came). Consumes the reference of object.
+ */
+mach_msg_return_t mach_msg_receive_rest(uint64_t msg, mach_msg_option_t option, mach_msg_size_t rcv_size,
+					struct ipc_object *object, struct thread *handoff);
