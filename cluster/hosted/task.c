@@ -20,6 +20,8 @@
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_vm_server.h>
 #include <kernel/mk_timer_task_server.h>
+#include <kernel/processor_server.h>
+#include <kernel/processor_set_server.h>
 #include <kernel/semaphore_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
@@ -53,6 +55,8 @@ const struct clock_ops clock_calls;
 const struct clock_priv_ops clock_priv_calls;
 const struct lock_set_ops lock_set_calls;
 const struct mk_timer_task_ops mk_timer_calls;
+const struct processor_ops processor_calls;
+const struct processor_set_ops processor_set_calls;
 const struct semaphore_ops semaphore_calls;
 
 /* A process makes none of these objects, so no port is one. */
@@ -64,6 +68,29 @@ struct clock *convert_port_to_clock(struct ipc_port *port)
 struct clock *convert_port_to_clock_ctrl(struct ipc_port *port)
 {
 	return NULL;
+}
+
+struct processor *convert_port_to_processor(struct ipc_port *port)
+{
+	(void)port;
+	return NULL;
+}
+
+struct processor_set *convert_port_to_pset(struct ipc_port *port)
+{
+	(void)port;
+	return NULL;
+}
+
+struct processor_set *convert_port_to_pset_name(struct ipc_port *port)
+{
+	(void)port;
+	return NULL;
+}
+
+void pset_deallocate(struct processor_set *s)
+{
+	(void)s;
 }
 
 struct semaphore *convert_port_to_semaphore(struct ipc_port *port)

@@ -20,6 +20,8 @@
 #include <mach/mk_timer.h>
 #include <mach/mk_timer_task.h>
 #include <mach/notify.h>
+#include <mach/processor.h>
+#include <mach/processor_set.h>
 #include <mach/semaphore.h>
 #include <mach/semaphore_traps.h>
 #include <mach/sync_policy.h>

@@ -10,6 +10,7 @@
 
 #include <mach/message.h>
 #include <mach/port.h>
+#include <mach/thread_switch.h>
 #include <mach/vm_types.h>
 
 #define MACH_TRAP_VM_ALLOCATE 10
@@ -56,11 +57,9 @@ mach_msg_return_t mach_msg_overwrite_trap(mach_msg_header_t *msg, mach_msg_optio
 					  mach_msg_size_t rcv_limit);
 /* Give the rest of the quantum up; TRUE if another thread may run. */
 int swtch(void);
+/* The same, with the lowest priority until the thread runs again. */
 int swtch_pri(int priority);
-#define SWITCH_OPTION_NONE 0
-#define SWITCH_OPTION_DEPRESS 1
-#define SWITCH_OPTION_WAIT 2
-/* time in milliseconds. */
+/* Give the CPU up, to thread if it is runnable and may run here. option: <mach/thread_switch.h>; time in milliseconds. */
 kern_return_t thread_switch(mach_port_name_t thread, int option, mach_msg_timeout_t time);
 
 /*

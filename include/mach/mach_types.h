@@ -8,9 +8,13 @@
 #include <mach/host_info.h>
 #include <mach/memory_object_types.h>
 #include <mach/message.h>
+#include <mach/policy.h>
 #include <mach/port.h>
+#include <mach/processor_info.h>
 #include <mach/task_info.h>
+#include <mach/task_policy.h>
 #include <mach/thread_info.h>
+#include <mach/thread_policy.h>
 #include <mach/thread_status.h>
 #include <mach/vm_inherit.h>
 #include <mach/vm_prot.h>
@@ -26,6 +30,9 @@ typedef mach_port_t mem_entry_name_port_t;
 typedef mach_port_t *thread_act_array_t;
 typedef mach_port_t *thread_array_t;
 typedef mach_port_t *task_array_t;
+typedef mach_port_t *processor_array_t;
+typedef mach_port_t *processor_set_array_t;
+typedef mach_port_t *processor_set_name_array_t;
 
 /* Objects are ports to programs; the kernel's own types have other names. */
 #ifndef MESHACH_KERNEL
@@ -38,6 +45,9 @@ typedef mach_port_t vm_map_t;
 typedef mach_port_t vm_task_entry_t;
 typedef mach_port_t thread_t;
 typedef mach_port_t thread_act_t;
+typedef mach_port_t processor_t;
+typedef mach_port_t processor_set_t;
+typedef mach_port_t processor_set_name_t;
 typedef mach_port_t clock_serv_t;
 typedef mach_port_t clock_ctrl_t;
 typedef mach_port_t semaphore_t;

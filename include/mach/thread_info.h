@@ -42,3 +42,8 @@ typedef struct thread_identifier_info {
 } thread_identifier_info_data_t;
 typedef thread_identifier_info_data_t *thread_identifier_info_t;
 #define THREAD_IDENTIFIER_INFO_COUNT ((natural_t)(sizeof(thread_identifier_info_data_t) / sizeof(natural_t)))
+
+/* As policy_timeshare_info and others of <mach/policy.h>; KERN_INVALID_POLICY: the thread has another policy. */
+#define THREAD_SCHED_TIMESHARE_INFO 10
+#define THREAD_SCHED_RR_INFO 11
+#define THREAD_SCHED_FIFO_INFO 12

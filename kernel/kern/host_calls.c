@@ -20,6 +20,7 @@
 #include <mach/zone_info.h>
 #include <machine/boot.h>
 #include <machine/cpu.h>
+#include <sched/processor_calls.h>
 #include <sched/sched.h>
 #include <vm/vm_map_copy.h>
 #include <vm/vm_page.h>
@@ -251,6 +252,9 @@ const struct mach_host_ops mach_host_calls = {
 	.host_statistics = vm_host_statistics,
 	.host_statistics64 = vm_host_statistics64,
 	.host_name_server = call_name_server,
+	.host_processor_info = sched_call_host_processor_info,
+	.processor_set_default = sched_call_pset_default,
+	.processor_set_create = sched_call_pset_create,
 };
 
 const struct host_priv_ops host_priv_calls = {
@@ -261,4 +265,7 @@ const struct host_priv_ops host_priv_calls = {
 	.host_get_clock_control = call_get_clock_control,
 	.host_get_special_port = call_get_special_port,
 	.host_set_special_port = call_set_special_port,
+	.host_processors = sched_call_host_processors,
+	.host_processor_sets = sched_call_host_processor_sets,
+	.host_processor_set_priv = sched_call_host_processor_set_priv,
 };

@@ -33,4 +33,6 @@ extern const struct host_priv_ops host_priv_calls;   /* kern/host_calls.c */
 extern const struct mach_port_ops mach_port_calls;   /* ipc/mach_port.c's functions, in kern/ipc_kobject_ports.c */
 extern const struct task_ops task_calls;             /* kern/task_calls.c */
 extern const struct thread_act_ops thread_act_calls; /* kern/thread_calls.c */
+extern const struct processor_ops processor_calls;   /* sched/processor.c */
+extern const struct processor_set_ops processor_set_calls; /* sched/processor_set_calls.c */
 extern const struct mach_vm_ops mach_vm_calls;       /* vm/vm_user.c */

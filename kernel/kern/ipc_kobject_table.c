@@ -11,6 +11,8 @@
 #include <kernel/mach_vm_server.h>
 #include <kernel/mk_timer_task_server.h>
 #include <kernel/semaphore_server.h>
+#include <kernel/processor_server.h>
+#include <kernel/processor_set_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
 
@@ -20,9 +22,11 @@ const struct ipc_kobject_subsystem ipc_kobject_subsystems[] = {
 	{ &clock_mig_server, &clock_calls },
 	{ &clock_priv_mig_server, &clock_priv_calls },
 	{ &device_mig_server, &device_calls },
+	{ &processor_mig_server, &processor_calls },
 	{ &mach_port_mig_server, &mach_port_calls },
 	{ &task_mig_server, &task_calls },
 	{ &thread_act_mig_server, &thread_act_calls },
+	{ &processor_set_mig_server, &processor_set_calls },
 	{ &mach_vm_mig_server, &mach_vm_calls },
 	{ &lock_set_mig_server, &lock_set_calls },
 	{ &semaphore_mig_server, &semaphore_calls },

@@ -26,7 +26,11 @@
 #include <machine/boot.h>
 #include <machine/cpu.h>
 #include <personality/linux.h>
+#include <sched/processor.h>
+#include <sched/processor_set.h>
+#include <sched/donate.h>
 #include <sched/sched.h>
+#include <sched/sched_policy.h>
 #include <vm/vm_map.h>
 #include <vm/vm_page.h>
 
@@ -80,6 +84,7 @@ static void startup(void *unused)
 	kworker_init();
 	nic_probe();
 	machine_start_cpus();
+	processor_init();
 	device_start();
 	kprintf("meshach: %u CPU%s, %lu MiB free\n", cpu_count, cpu_count == 1 ? "" : "s",
 		vm_page_free_count() * PAGE_SIZE >> 20);
@@ -110,6 +115,8 @@ void kernel_main(void)
 	vm_init();
 	ipc_init();
 	thread_init();
+	pset_init();
+	sched_policy_init();
 	task_init();
 	this_cpu()->idle->task = kernel_task;
 	host_init();

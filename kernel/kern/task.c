@@ -21,6 +21,7 @@
 #include <machine/boot.h>
 #include <machine/pmap.h>
 #include <personality/linux.h>
+#include <sched/processor_set.h>
 #include <sched/sched.h>
 #include <vm/vm_map.h>
 
@@ -67,6 +68,7 @@ void task_init(void)
 		panic("no memory for the kernel task");
 	ksnprintf(kernel_task->name, sizeof(kernel_task->name), "kernel");
 	ipc_task_init_kernel(kernel_task);
+	pset_task_begin(kernel_task, NULL);
 	task_publish(kernel_task);
 }
 
@@ -95,6 +97,7 @@ kern_return_t task_create_internal(struct task *parent, bool inherit_memory, str
 		memcpy(t->name, parent->name, sizeof(t->name));
 		linux_task_inherit(t, parent, inherit_memory);
 	}
+	pset_task_begin(t, parent);
 	ipc_task_enable(t);
 	task_publish(t);
 	*out = t;
@@ -133,6 +136,7 @@ void task_finish(struct task *t)
 	spin_lock(&task_list.lock);
 	list_remove(&t->all_link);
 	spin_unlock(&task_list.lock);
+	pset_task_end(t);
 	linux_task_exit(t);
 	semaphore_task_exit(t);
 	lock_set_task_exit(t);
@@ -143,8 +147,7 @@ void task_finish(struct task *t)
 	task_deallocate(t);
 }
 
-/* A thread of the task after the first skip of them, +1; NULL: no more. */
-static struct thread *task_nth_thread(struct task *t, uint32_t skip)
+struct thread *task_nth_thread(struct task *t, uint32_t skip)
 {
 	struct thread *found = NULL;
 

@@ -12,6 +12,7 @@
 #include <kern/lock.h>
 #include <mach/kern_return.h>
 #include <personality/linux_task.h>
+#include <sched/task_sched.h>
 #include <stdatomic.h>
 
 struct thread;
@@ -28,6 +29,7 @@ struct task {
 	struct vm_map *map;           /* [I] +1 */
 	struct ipc_task ipc;          /* its space and special ports */
 	struct linux_task linux_;     /* what the Linux personality keeps */
+	struct task_sched sched;      /* what its threads begin with; its processor set */
 	struct list all_link;         /* task list lock */
 	uint64_t id;                  /* [I] */
 	bool ends_machine;            /* [I] after creation: the first task under exit=1 */
@@ -54,6 +56,8 @@ kern_return_t task_resume(struct task *t);
 /* The last thread of a terminated task has gone: give up its ports and memory. No lock held; may sleep. */
 void task_finish(struct task *t);
 void task_init(void);
+/* A thread of t after the first skip of them, +1; NULL: no more. */
+struct thread *task_nth_thread(struct task *t, uint32_t skip);
 /* Call fn for each task (referenced during the call). */
 void task_for_each(void (*fn)(void *ctx, struct task *), void *ctx);
 

@@ -20,6 +20,7 @@
 #include <mach/task_special_ports.h>
 #include <mach/thread_status.h>
 #include <machine/pmap.h>
+#include <sched/processor_calls.h>
 #include <vm/vm_map.h>
 
 /* Release the rights of an array that a call does not keep, and the array. */
@@ -125,8 +126,11 @@ static struct task_times times_of(struct task *task)
 	LIST_FOR_EACH(pos, &task->threads) {
 		struct thread *t = container_of(pos, struct thread, task_link);
 
-		times.live_user += t->user_ns;
-		times.live_system += t->system_ns;
+		uint64_t user_ns, system_ns;
+
+		thread_times(t, &user_ns, &system_ns);
+		times.live_user += user_ns;
+		times.live_system += system_ns;
 	}
 	spin_unlock(&task->lock);
 	return times;
@@ -342,4 +346,12 @@ const struct task_ops task_calls = {
 	.task_set_special_port = call_set_special_port,
 	.thread_create = call_thread_create,
 	.thread_create_running = call_thread_create_running,
+	.task_policy_set = sched_call_task_policy_set,
+	.task_policy_get = sched_call_task_policy_get,
+	.task_policy = sched_call_task_policy,
+	.task_assign = sched_call_task_assign,
+	.task_assign_default = sched_call_task_assign_default,
+	.task_get_assignment = sched_call_task_get_assignment,
+	.task_set_policy = sched_call_task_set_policy,
+	.task_priority = sched_call_task_priority,
 };

@@ -21,7 +21,10 @@
 #include <kern/thread.h>
 #include <personality/linux.h>
 #include <sched/donate.h>
+#include <sched/processor_set.h>
+#include <sched/processor.h>
 #include <sched/sched.h>
+#include <sched/sched_policy.h>
 
 static struct zone *thread_zone;
 static _Atomic uint64_t next_tid = 1;
@@ -175,6 +178,7 @@ kern_return_t thread_create(struct task *task, struct thread **out)
 	}
 	list_add_tail(&task->threads, &t->task_link);
 	task->thread_count++;
+	pset_thread_begin(t, task);
 	memcpy(t->name, task->name, sizeof(t->name));
 	if (atomic_load(&task->suspend_count) != 0)
 		atomic_fetch_or(&t->ast, AST_STOP);
@@ -196,6 +200,7 @@ struct thread *kernel_thread_start(const char *name, uint32_t priority, void (*f
 	spin_lock(&kernel_task->lock);
 	list_add_tail(&kernel_task->threads, &t->task_link);
 	kernel_task->thread_count++;
+	pset_thread_begin(t, kernel_task);
 	spin_unlock(&kernel_task->lock);
 	(void)thread_resume(t);
 	return t;
@@ -319,6 +324,7 @@ kern_return_t thread_terminate(struct thread *t)
 	ipc_thread_disable(t);
 	(void)thread_wait_abort(t);
 	thread_run_if_allowed(t);
+	sched_policy_rescue(t);
 	sched_poke(t);
 	return KERN_SUCCESS;
 }
@@ -379,6 +385,6 @@ void ast_taken(struct trap_frame *frame)
 			cpu_irq_disable();
 		}
 		if ((ast & AST_PREEMPT) != 0)
-			sched_preempt(ast);
+			(void)sched_preempt(ast);
 	}
 }

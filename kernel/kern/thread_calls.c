@@ -9,6 +9,9 @@
 #include <kernel/thread_act_server.h>
 #include <mach/thread_info.h>
 #include <mach/thread_status.h>
+#include <sched/processor_calls.h>
+#include <sched/sched.h>
+#include <sched/sched_policy.h>
 
 static kern_return_t call_terminate(struct thread *t)
 {
@@ -111,6 +114,7 @@ static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_
 {
 	thread_identifier_info_data_t id = { 0 };
 	thread_basic_info_data_t basic = { 0 };
+	uint64_t user_ns, system_ns;
 
 	if (t == NULL)
 		return KERN_INVALID_ARGUMENT;
@@ -118,9 +122,11 @@ static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_
 	case THREAD_BASIC_INFO:
 		if (*count < THREAD_BASIC_INFO_COUNT)
 			return KERN_INVALID_ARGUMENT;
-		basic.user_time = time_value_of(t->user_ns);
-		basic.system_time = time_value_of(t->system_ns);
-		basic.policy = POLICY_TIMESHARE;
+		thread_times(t, &user_ns, &system_ns);
+		basic.user_time = time_value_of(user_ns);
+		basic.system_time = time_value_of(system_ns);
+		basic.cpu_usage = (integer_t)sched_cpu_usage(t);
+		basic.policy = sched_policy_of(t);
 		basic.run_state = run_state_of(t);
 		basic.suspend_count = (integer_t)t->suspend_count;
 		memcpy(out, &basic, sizeof(basic));
@@ -134,6 +140,12 @@ static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_
 		memcpy(out, &id, sizeof(id));
 		*count = THREAD_IDENTIFIER_INFO_COUNT;
 		return KERN_SUCCESS;
+	case THREAD_SCHED_TIMESHARE_INFO:
+		return sched_policy_info(t, POLICY_TIMESHARE, out, count);
+	case THREAD_SCHED_RR_INFO:
+		return sched_policy_info(t, POLICY_RR, out, count);
+	case THREAD_SCHED_FIFO_INFO:
+		return sched_policy_info(t, POLICY_FIFO, out, count);
 	default:
 		return KERN_INVALID_ARGUMENT;
 	}
@@ -158,4 +170,15 @@ const struct thread_act_ops thread_act_calls = {
 	.thread_get_special_port = call_get_special_port,
 	.thread_set_special_port = call_set_special_port,
 	.thread_info = call_info,
+	.thread_depress_abort = sched_call_thread_depress_abort,
+	.thread_policy = sched_call_thread_policy,
+	.thread_policy_set = sched_call_thread_policy_set,
+	.thread_policy_get = sched_call_thread_policy_get,
+	.thread_assign = sched_call_thread_assign,
+	.thread_assign_default = sched_call_thread_assign_default,
+	.thread_get_assignment = sched_call_thread_get_assignment,
+	.thread_set_policy = sched_call_thread_set_policy,
+	.thread_priority = sched_call_thread_priority,
+	.thread_max_priority = sched_call_thread_max_priority,
+	.thread_bind = sched_call_thread_bind,
 };

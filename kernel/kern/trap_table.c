@@ -13,7 +13,9 @@
 #include <machine/copyio.h>
 #include <machine/trap.h>
 #include <personality/linux.h>
+#include <mach/thread_switch.h>
 #include <sched/sched.h>
+#include <sched/sched_policy.h>
 #include <vm/vm_map.h>
 
 #define KERN_INVALID_TRAP KERN_INVALID_ARGUMENT
@@ -22,11 +24,6 @@
 #define TRAP_LONG_AGAIN 40 /* calls on maps and spaces: below TRAP_REPLY_PORT, and from here on but for the switches */
 #define TRAP_SWITCHES 59
 #define TRAP_SWITCHES_END 61
-
-/* thread_switch options */
-#define SWITCH_OPTION_NONE 0
-#define SWITCH_OPTION_DEPRESS 1
-#define SWITCH_OPTION_WAIT 2
 
 typedef uint64_t (*trap_t)(struct trap_frame *);
 
@@ -203,16 +200,49 @@ static uint64_t trap_swtch(struct trap_frame *f)
 	return sched_yield();
 }
 
+/* swtch_pri(priority): the priority is of Mach 2.5 and not looked at. */
+static uint64_t trap_swtch_pri(struct trap_frame *f)
+{
+	bool others;
+
+	sched_depress(current_thread(), SCHED_QUANTUM_NS);
+	others = sched_yield();
+	(void)sched_depress_end(current_thread());
+	return others;
+}
+
+/* To the thread of that name, if it is one that waits for a CPU; else to anybody. */
+static void yield_to_name(mach_port_name_t name)
+{
+	struct thread *to = MACH_PORT_VALID(name) ? port_name_to_thread(name) : NULL;
+
+	if (to != NULL)
+		(void)sched_yield_to(to);
+	else
+		(void)sched_yield();
+	if (to != NULL)
+		thread_deallocate(to);
+}
+
 /* thread_switch(thread name, option, milliseconds) */
 static uint64_t trap_thread_switch(struct trap_frame *f)
 {
-	switch (f->rsi) {
+	const uint64_t ns = (uint32_t)f->rdx * NSEC_PER_MSEC;
+
+	switch ((int)f->rsi) {
 	case SWITCH_OPTION_NONE:
+		yield_to_name((mach_port_name_t)f->rdi);
+		return KERN_SUCCESS;
 	case SWITCH_OPTION_DEPRESS:
-		(void)sched_yield();
+	case SWITCH_OPTION_OSLOCK_DEPRESS:
+		sched_depress(current_thread(), ns);
+		yield_to_name((mach_port_name_t)f->rdi);
+		(void)sched_depress_end(current_thread());
 		return KERN_SUCCESS;
 	case SWITCH_OPTION_WAIT:
-		(void)thread_sleep_abortable((uint32_t)f->rdx * NSEC_PER_MSEC);
+	case SWITCH_OPTION_DISPATCH_CONTENTION:
+	case SWITCH_OPTION_OSLOCK_WAIT:
+		(void)thread_sleep_abortable(ns);
 		return KERN_SUCCESS;
 	default:
 		return KERN_INVALID_ARGUMENT;
@@ -255,7 +285,7 @@ static const trap_t traps[] = {
 	[40] = trap_port_get_attributes,
 	[41] = trap_port_guard,
 	[42] = trap_port_unguard,
-	[59] = trap_swtch, /* swtch_pri: the priority is not lowered */
+	[59] = trap_swtch_pri,
 	[60] = trap_swtch,
 	[61] = trap_thread_switch,
 	[62] = trap_clock_sleep,

@@ -12,7 +12,7 @@
  *   other's threads to leave; S5 who changes what a thread's priority follows from writes it first, then locks the
  *   queue of t->cpu, and does so again if t->cpu has changed; who moves a thread writes t->cpu first and computes its
  *   priority after: so the last to lock sees both; S6 a thread that its CPU may not run any longer is forwarded by
- *   who follows it on its CPU.
+ *   who follows it on its CPU; S7 a thread whose set has no processor waits on the queue of none (NO_CPU).
  * Locking: run_queue.lock is a leaf under any object's lock; two are never held at once.
  */
 #include <base/string.h>
@@ -41,7 +41,8 @@ struct run_queue {
 	struct sched_counts counts;          /* this CPU's */
 };
 
-static struct run_queue run_queues[MAX_CPUS];
+#define NO_CPU MAX_CPUS
+static struct run_queue run_queues[MAX_CPUS + 1]; /* the last: S7 */
 static bool (*idle_begin)(void);
 static bool (*idle_poll)(void);
 static bool (*idle_end)(void);
@@ -69,6 +70,12 @@ void sched_init_cpu(void)
 	timer_init(&rq->budget, budget_expired);
 	rq->cpu = this_cpu()->id;
 	this_cpu()->sched = rq;
+	this_cpu()->stamp_ns = clock_now_ns();
+	if (rq->cpu == 0) {
+		run_queues[NO_CPU].cpu = NO_CPU;
+		spin_init(&run_queues[NO_CPU].lock, "run queue");
+		run_queue_lists_init(&run_queues[NO_CPU].q);
+	}
 }
 
 void sched_idle_poll_register(bool (*begin)(void), bool (*poll)(void), bool (*end)(void))
@@ -142,10 +149,10 @@ static bool is_queued(const struct run_queue *rq, const struct thread *t)
 /* Its CPU should look who is to run. rq is locked. */
 static void resched_locked(struct run_queue *rq)
 {
-	struct cpu *cpu = cpu_by_id(rq->cpu);
+	struct cpu *cpu = rq->cpu != NO_CPU ? cpu_by_id(rq->cpu) : this_cpu();
 	struct thread *first = run_queue_first(&rq->q), *running = cpu->current;
 
-	if (first == NULL || !run_queue_beats(first, running))
+	if (first == NULL || rq->cpu == NO_CPU || !run_queue_beats(first, running))
 		return;
 	if (rq->cpu != this_cpu()->id)
 		cpu_send_ipi(rq->cpu, CPU_IPI_RESCHED);
@@ -199,8 +206,9 @@ void sched_change(struct thread *t, void (*change)(struct thread *t, const void 
 static void move_away(struct thread *t)
 {
 	struct run_queue *rq = sched_lock(t);
-	bool queued = is_queued(rq, t) && !allowed(t, rq->cpu) && atomic_load(&t->on_cpu) == 0;
-	bool running = atomic_load(&t->run_state) == THREAD_RUNNING && !allowed(t, rq->cpu);
+	bool allowed_there = rq->cpu == NO_CPU ? (t->cpu_mask & sched_cpus_online()) == 0 : allowed(t, rq->cpu);
+	bool queued = is_queued(rq, t) && !allowed_there && atomic_load(&t->on_cpu) == 0;
+	bool running = atomic_load(&t->run_state) == THREAD_RUNNING && !allowed_there;
 
 	if (queued) {
 		run_queue_take(&rq->q, t);
@@ -219,7 +227,7 @@ void sched_changed(struct thread *t)
 {
 	priority_update(t);
 	donate_changed(t);
-	if (!allowed(t, t->cpu))
+	if (t->cpu == NO_CPU || !allowed(t, t->cpu))
 		move_away(t);
 }
 
@@ -292,16 +300,20 @@ static struct thread *queue_pick(struct run_queue *rq, int floor)
 {
 	struct thread *t;
 
-	if (rq->q.count == 0)
-		return NULL;
-	spin_lock(&rq->lock);
-	t = run_queue_first(&rq->q);
-	if (t != NULL && (int)t->queued_priority >= floor)
-		run_queue_take(&rq->q, t);
-	else
-		t = NULL;
-	spin_unlock(&rq->lock);
-	return t;
+	while (rq->q.count != 0) {
+		spin_lock(&rq->lock);
+		t = run_queue_first(&rq->q);
+		if (t != NULL && (int)t->queued_priority >= floor)
+			run_queue_take(&rq->q, t);
+		else
+			t = NULL;
+		spin_unlock(&rq->lock);
+		if (t == NULL || __builtin_expect(allowed(t, rq->cpu), 1) || t == current_thread())
+			return t;
+		atomic_store(&t->run_state, THREAD_BLOCKED); /* queued here by S4 alone */
+		thread_go(t);
+	}
+	return NULL;
 }
 
 /* The best thread of rq, locked, that CPU me may take: not one that is on a stack (S4). */
@@ -376,8 +388,10 @@ static uint32_t choose_cpu(struct thread *t)
 		if ((mask >> choice) & 1)
 			return choice;
 	}
-	if (((mask >> me) & 1) || mask == 0)
+	if ((mask >> me) & 1)
 		return me;
+	if (mask == 0)
+		return NO_CPU;
 	if ((mask >> t->cpu) & 1)
 		return t->cpu;
 	choice = (uint32_t)__builtin_ctz(mask);
@@ -412,7 +426,6 @@ __attribute__((noinline)) void thread_go(struct thread *t)
 		donate_return(t);
 	cpu_irq_push();
 	rq = &run_queues[choose_cpu(t)];
-	cpu = cpu_by_id(rq->cpu);
 	spin_lock(&rq->lock);
 	KASSERT(atomic_load(&t->run_state) != THREAD_RUNNABLE);
 	if (__builtin_expect(t->sched.mode == SCHED_REALTIME, 0))
@@ -420,10 +433,12 @@ __attribute__((noinline)) void thread_go(struct thread *t)
 	atomic_store(&t->run_state, THREAD_RUNNABLE);
 	t->sched.quantum_used_ns = 0;
 	queue_put_locked(rq, t, false);
+	cpu = this_cpu();
 	running = cpu->current;
-	if (rq->cpu != this_cpu()->id) {
+	if (rq->cpu != cpu->id) {
 		spin_unlock(&rq->lock);
-		cpu_send_ipi(rq->cpu, CPU_IPI_RESCHED);
+		if (rq->cpu != NO_CPU)
+			cpu_send_ipi(rq->cpu, CPU_IPI_RESCHED);
 	} else {
 		if (running != cpu->idle) {
 			if (run_queue_beats(t, running))
@@ -503,8 +518,11 @@ static void switch_to(struct thread *next)
 
 	KASSERT(cpu->irq_depth == 1);
 	atomic_store(&next->run_state, THREAD_RUNNING);
-	if (next == old)
+	if (next == old) {
+		if (__builtin_expect(!allowed(next, cpu->id), 0))
+			atomic_fetch_or(&next->ast, AST_PREEMPT); /* to move away, as soon as it can */
 		return;
+	}
 	while (atomic_load_explicit(&next->on_cpu, memory_order_acquire) != 0)
 		cpu_relax();
 	atomic_store_explicit(&next->on_cpu, 1, memory_order_relaxed);
@@ -610,7 +628,7 @@ static __attribute__((noinline)) struct thread *best_of(struct run_queue *rq, st
 /* The current thread gives way: it is queued here, or goes where it is allowed (S6). irq_depth 1. */
 static void put_self(struct run_queue *rq, struct thread *self, bool at_head)
 {
-	if (__builtin_expect(!allowed(self, rq->cpu) && (self->cpu_mask & sched_cpus_online()) != 0, 0)) {
+	if (__builtin_expect(!allowed(self, rq->cpu), 0)) {
 		atomic_store(&self->run_state, THREAD_BLOCKED);
 		rq->forward = true;
 		return;
@@ -669,7 +687,7 @@ bool sched_yield_to(struct thread *t)
 	return true;
 }
 
-void sched_preempt(uint32_t ast)
+bool sched_preempt(uint32_t ast)
 {
 	struct cpu *cpu;
 	struct run_queue *rq;
@@ -705,10 +723,12 @@ void sched_preempt(uint32_t ast)
 		self->sched.quantum_used_ns = 0;
 	if (better || away) {
 		self->sched.preempted++;
+		rq->counts.preemptions++;
 		put_self(rq, self, (ast & AST_QUANTUM) == 0);
 		leave_cpu(better ? first : NULL);
 	}
 	cpu_irq_pop();
+	return better || away;
 }
 
 void sched_interrupt_return(void)
@@ -720,8 +740,8 @@ void sched_interrupt_return(void)
 	if (cpu->irq_depth != 0 || self == cpu->idle || cpu->sched == NULL)
 		return;
 	ast = atomic_fetch_and(&self->ast, ~(uint32_t)(AST_PREEMPT | AST_QUANTUM));
-	((struct run_queue *)cpu->sched)->counts.kernel_preemptions++;
-	sched_preempt(ast);
+	if (sched_preempt(ast))
+		((struct run_queue *)this_cpu()->sched)->counts.kernel_preemptions++;
 }
 
 void sched_exit(void)
@@ -870,6 +890,23 @@ void sched_idle_loop(void)
 struct sched_counts sched_counts(uint32_t cpu)
 {
 	return run_queues[cpu].counts;
+}
+
+uint32_t sched_cpu_queued(uint32_t cpu)
+{
+	return run_queues[cpu].q.count;
+}
+
+void sched_cpu_times(uint32_t cpu, uint64_t *user_ns, uint64_t *system_ns, uint64_t *idle_ns)
+{
+	struct cpu *c = cpu_by_id(cpu);
+	uint64_t user, system;
+
+	thread_times(c->idle, &user, idle_ns);
+	*idle_ns += user;
+	*user_ns = c->user_ns;
+	system = c->system_ns + (c->current == c->idle ? clock_now_ns() - c->stamp_ns : 0);
+	*system_ns = system > *idle_ns ? system - *idle_ns : 0;
 }
 
 /* --- waiting ------------------------------------------------------------------------------ */

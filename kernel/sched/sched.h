@@ -56,8 +56,8 @@ void sched_idle_poll_register(bool (*begin)(void), bool (*poll)(void), bool (*en
 bool sched_yield(void);
 /* The same, and to t before all others if it is queued somewhere and may run here. */
 bool sched_yield_to(struct thread *t);
-/* Let somebody better run now; AST_PREEMPT and AST_QUANTUM have been taken off the calling thread. */
-void sched_preempt(uint32_t ast);
+/* Let somebody better run now, if there is (true); AST_PREEMPT and AST_QUANTUM have been taken off the calling thread. */
+bool sched_preempt(uint32_t ast);
 /* The end of an interrupt of the kernel: preempt if that is due and allowed. Interrupts off. */
 void sched_interrupt_return(void);
 /* Leave the CPU for good; the thread is THREAD_DEAD. */
@@ -90,6 +90,7 @@ uint32_t sched_cpu_usage(struct thread *t);
 
 /* Counts of a CPU since the boot; time in ns by use: user, system, idle. */
 struct sched_counts sched_counts(uint32_t cpu);
+uint32_t sched_cpu_queued(uint32_t cpu);
 void sched_cpu_times(uint32_t cpu, uint64_t *user_ns, uint64_t *system_ns, uint64_t *idle_ns);
 /* CPUs that take threads: bit n for CPU n. */
 uint32_t sched_cpus_online(void);

@@ -30,6 +30,8 @@ INTERFACES: list[str] = [
     "mach/memory_object_default.defs",
     "mach/mk_timer_task.defs",
     "mach/notify.defs",
+    "mach/processor.defs",
+    "mach/processor_set.defs",
     "mach/semaphore.defs",
     "mach/task.defs",
     "mach/thread_act.defs",
@@ -52,6 +54,8 @@ KERNEL: list[str] = [
     "mach/mach_vm.defs",
     "mach/mk_timer_task.defs",
     "mach/semaphore.defs",
+    "mach/processor.defs",
+    "mach/processor_set.defs",
     "mach/task.defs",
     "mach/thread_act.defs",
 ]
