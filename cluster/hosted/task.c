@@ -23,6 +23,7 @@
 #include <kernel/processor_server.h>
 #include <kernel/processor_set_server.h>
 #include <kernel/semaphore_server.h>
+#include <kernel/vm_map_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
 #include <mach/host_special_ports.h>
@@ -124,6 +125,7 @@ struct device_open *convert_port_to_device(struct ipc_port *port)
 void device_open_release(struct device_open *o)
 {
 }
+const struct vm_map_ops vm_map_calls;
 
 static void start(void)
 {

@@ -11,3 +11,6 @@ typedef int vm_prot_t;
 #define VM_PROT_DEFAULT (VM_PROT_READ | VM_PROT_WRITE)
 #define VM_PROT_ALL (VM_PROT_READ | VM_PROT_WRITE | VM_PROT_EXECUTE)
 #define VM_PROT_NO_CHANGE ((vm_prot_t)0x08) /* memory_object_lock_request: leave the lock as it is */
+
+/* With mach_vm_protect(): the range becomes a private copy, which may be written although the maximum forbids it. */
+#define VM_PROT_COPY ((vm_prot_t)0x10)

@@ -10,3 +10,5 @@ typedef unsigned vm_sync_t;
 #define VM_SYNC_KILLPAGES ((vm_sync_t)0x08)    /* drop them without writing */
 #define VM_SYNC_DEACTIVATE ((vm_sync_t)0x10)   /* they may be paged out first */
 #define VM_SYNC_CONTIGUOUS ((vm_sync_t)0x20)   /* KERN_INVALID_ADDRESS if the range has a hole */
+#define VM_SYNC_REUSABLEPAGES ((vm_sync_t)0x40) /* their bytes are not needed any more */
+#define VM_SYNC_ALL ((vm_sync_t)0x7f)

@@ -25,6 +25,7 @@
 #include <vm/vm_map_copy.h>
 #include <vm/vm_page.h>
 #include <vm/vm_pageout.h>
+#include <vm/vm_user.h>
 
 static void fill_basic(host_basic_info_data_t *info)
 {
@@ -263,9 +264,12 @@ const struct host_priv_ops host_priv_calls = {
 	.thread_wire = vm_host_thread_wire,
 	.host_default_memory_space = vm_host_default_memory_space,
 	.host_get_clock_control = call_get_clock_control,
+	.vm_wire = host_priv_vm_wire,
+	.vm_allocate_cpm = host_priv_vm_allocate_cpm,
 	.host_get_special_port = call_get_special_port,
 	.host_set_special_port = call_set_special_port,
 	.host_processors = sched_call_host_processors,
 	.host_processor_sets = sched_call_host_processor_sets,
 	.host_processor_set_priv = sched_call_host_processor_set_priv,
+	.mach_vm_wire = host_priv_mach_vm_wire,
 };

@@ -15,6 +15,7 @@
 #include <kernel/processor_set_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
+#include <kernel/vm_map_server.h>
 
 const struct ipc_kobject_subsystem ipc_kobject_subsystems[] = {
 	{ &mach_host_mig_server, &mach_host_calls },
@@ -26,6 +27,7 @@ const struct ipc_kobject_subsystem ipc_kobject_subsystems[] = {
 	{ &mach_port_mig_server, &mach_port_calls },
 	{ &task_mig_server, &task_calls },
 	{ &thread_act_mig_server, &thread_act_calls },
+	{ &vm_map_mig_server, &vm_map_calls },
 	{ &processor_set_mig_server, &processor_set_calls },
 	{ &mach_vm_mig_server, &mach_vm_calls },
 	{ &lock_set_mig_server, &lock_set_calls },

@@ -32,6 +32,7 @@
 #include <sched/sched.h>
 #include <sched/sched_policy.h>
 #include <vm/vm_map.h>
+#include <vm/vm_named_entry.h>
 #include <vm/vm_page.h>
 
 __attribute__((weak)) void ktest_run(const char *name); /* kern/ktest.c */
@@ -124,6 +125,7 @@ void kernel_main(void)
 	mk_timer_init();
 	ipc_kobject_init();
 	device_init();
+	vm_named_entry_init();
 	linux_init();
 	thread_deallocate(kernel_thread_start("startup", SCHED_PRIORITY_KERNEL, startup, NULL));
 	sched_idle_loop();

@@ -13,6 +13,7 @@
 
 /* Searches for space begin here: away from programs at low addresses, their heap (brk) and the stack. */
 #define ANYWHERE_BASE 0x0000100000000000UL
+#define SUPERPAGE_BYTES (2UL << 20)
 
 struct vm_map *kernel_map;
 
@@ -31,6 +32,7 @@ static struct vm_map *map_new(struct pmap *pmap, uint64_t min, uint64_t max)
 	map->max = max;
 	map->anywhere = ANYWHERE_BASE;
 	list_init(&map->entries);
+	list_init(&map->removed);
 	return map;
 }
 
@@ -57,15 +59,37 @@ struct vm_map *vm_map_create(void)
 	return map;
 }
 
+struct vm_map *vm_map_create_bare(uint64_t size)
+{
+	return map_new(NULL, 0, size);
+}
+
 void vm_map_lock(struct vm_map *map)
 {
 	rwlock_write(&map->lock);
 }
 
+/* Entries that were taken out of the map: their pages go now, which may take long, with nothing locked. */
+static void removed_free(struct list *removed)
+{
+	LIST_FOR_EACH_SAFE(l, next, removed) {
+		struct vm_map_entry *e = container_of(l, struct vm_map_entry, link);
+
+		list_remove(l);
+		if (e->object != NULL)
+			vm_object_forget_range(e->object, e->offset, e->offset + (e->end - e->start));
+		vm_map_entry_free(e);
+	}
+}
+
 void vm_map_unlock(struct vm_map *map)
 {
+	struct list removed = LIST_INIT(removed);
+
 	map->version++;
+	list_splice_tail(&removed, &map->removed);
 	rwlock_write_unlock(&map->lock);
+	removed_free(&removed);
 }
 
 void vm_map_lock_read(struct vm_map *map)
@@ -96,7 +120,8 @@ void vm_map_deallocate(struct vm_map *map)
 	vm_map_remove_locked(map, map->min, map->max);
 	vm_map_unlock(map);
 	KASSERT(map->entry_count == 0 && map->size == 0);
-	pmap_destroy(map->pmap);
+	if (map->pmap != NULL)
+		pmap_destroy(map->pmap);
 	zone_free(map_zone, map);
 }
 
@@ -137,6 +162,21 @@ void vm_map_entry_free(struct vm_map_entry *e)
 	zone_free(entry_zone, e);
 }
 
+void vm_map_entry_like(struct vm_map_entry *to, const struct vm_map_entry *e)
+{
+	to->protection = e->protection;
+	to->max_protection = e->max_protection;
+	to->inheritance = e->inheritance;
+	to->behavior = e->behavior;
+	to->tag = e->tag;
+}
+
+void vm_map_unmap(struct vm_map *map, uint64_t start, uint64_t end)
+{
+	if (map->pmap != NULL)
+		pmap_remove(map->pmap, start, end);
+}
+
 static kern_return_t clip_at(struct vm_map *map, uint64_t address)
 {
 	struct vm_map_entry *e = vm_map_lookup(map, address), *right;
@@ -150,9 +190,7 @@ static kern_return_t clip_at(struct vm_map *map, uint64_t address)
 	right->end = e->end;
 	right->object = e->object;
 	right->offset = e->offset + (e->object == NULL ? 0 : address - e->start);
-	right->protection = e->protection;
-	right->max_protection = e->max_protection;
-	right->inheritance = e->inheritance;
+	vm_map_entry_like(right, e);
 	right->needs_copy = e->needs_copy;
 	right->wired_count = e->wired_count;
 	if (e->object != NULL)
@@ -170,11 +208,17 @@ kern_return_t vm_map_clip_range(struct vm_map *map, uint64_t start, uint64_t end
 	return kr == KERN_SUCCESS ? clip_at(map, end) : kr;
 }
 
+static bool alike(const struct vm_map_entry *a, const struct vm_map_entry *b)
+{
+	return a->protection == b->protection && a->max_protection == b->max_protection &&
+	       a->inheritance == b->inheritance && a->behavior == b->behavior && a->tag == b->tag &&
+	       a->wired_count == b->wired_count;
+}
+
 static bool continues(const struct vm_map_entry *a, const struct vm_map_entry *b)
 {
-	return a->end == b->start && a->object == b->object && a->protection == b->protection &&
-	       a->max_protection == b->max_protection && a->inheritance == b->inheritance &&
-	       a->needs_copy == b->needs_copy && a->wired_count == b->wired_count &&
+	return a->end == b->start && a->object == b->object && alike(a, b) &&
+	       a->needs_copy == b->needs_copy &&
 	       (a->object == NULL || a->offset + (a->end - a->start) == b->offset);
 }
 
@@ -204,12 +248,10 @@ void vm_map_remove_locked(struct vm_map *map, uint64_t start, uint64_t end)
 		next = vm_map_next(map, e);
 		if (e->wired_count != 0)
 			vm_map_entry_unwire(e);
-		if (e->object != NULL) {
-			pmap_remove(map->pmap, e->start, e->end);
-			vm_object_forget_range(e->object, e->offset, e->offset + (e->end - e->start));
-		}
+		if (e->object != NULL)
+			vm_map_unmap(map, e->start, e->end);
 		vm_map_tree_remove(map, e);
-		vm_map_entry_free(e);
+		list_add_tail(&map->removed, &e->link);
 	}
 }
 
@@ -274,9 +316,8 @@ static bool extend_before(struct vm_map *map, const struct vm_map_entry *new)
 {
 	struct vm_map_entry *e = vm_map_lookup_after(map, new->start - 1);
 
-	if (new->object != NULL || e == NULL || e->end != new->start || e->needs_copy ||
-	    e->wired_count != 0 || e->protection != new->protection ||
-	    e->max_protection != new->max_protection || e->inheritance != new->inheritance)
+	if (new->object != NULL || e == NULL || e->end != new->start || e->needs_copy || !alike(e, new) ||
+	    (e->object != NULL && e->object->purgable))
 		return false;
 	if (e->object != NULL &&
 	    !vm_object_extend(e->object, e->offset + (e->end - e->start), new->end - new->start))
@@ -285,6 +326,25 @@ static bool extend_before(struct vm_map *map, const struct vm_map_entry *new)
 	e->end = new->end;
 	vm_map_tree_gap_changed(map, vm_map_next(map, e));
 	return true;
+}
+
+/* Large pages are an alignment here: faults make them. False: such a size or address cannot have them. */
+static bool superpage_mask(int flags, mach_vm_address_t address, mach_vm_size_t size, mach_vm_offset_t *mask)
+{
+	switch ((flags & VM_FLAGS_SUPERPAGE_MASK) >> VM_FLAGS_SUPERPAGE_SHIFT) {
+	case SUPERPAGE_NONE:
+		return true;
+	case SUPERPAGE_SIZE_ANY:
+		if (size >= SUPERPAGE_BYTES && (flags & VM_FLAGS_ANYWHERE))
+			*mask |= SUPERPAGE_BYTES - 1;
+		return true;
+	case SUPERPAGE_SIZE_2MB:
+		*mask |= SUPERPAGE_BYTES - 1;
+		return (size & (SUPERPAGE_BYTES - 1)) == 0 &&
+		       ((flags & VM_FLAGS_ANYWHERE) || (address & (SUPERPAGE_BYTES - 1)) == 0);
+	default:
+		return false;
+	}
 }
 
 static bool enter_arguments_ok(mach_vm_size_t size, mach_vm_offset_t mask, int flags, uint64_t offset,
@@ -307,6 +367,8 @@ kern_return_t vm_map_enter(struct vm_map *map, mach_vm_address_t *address, mach_
 
 	if (!enter_arguments_ok(size, mask, flags, offset, protection, max_protection, inheritance))
 		return KERN_INVALID_ARGUMENT;
+	if (!superpage_mask(flags, *address, size, &mask))
+		return KERN_INVALID_ARGUMENT;
 	size = (size + PAGE_MASK) & ~PAGE_MASK;
 	e = vm_map_entry_alloc();
 	if (e == NULL)
@@ -314,6 +376,7 @@ kern_return_t vm_map_enter(struct vm_map *map, mach_vm_address_t *address, mach_
 	e->protection = (uint8_t)protection;
 	e->max_protection = (uint8_t)max_protection;
 	e->inheritance = (uint8_t)inheritance;
+	e->tag = (uint8_t)((unsigned)flags >> 24);
 	vm_map_lock(map);
 	kr = vm_map_place_locked(map, *address, size, mask, flags, &e->start);
 	if (kr == KERN_SUCCESS) {
@@ -386,7 +449,7 @@ static void entry_protect(struct vm_map *map, struct vm_map_entry *e, vm_prot_t 
 		protection &= was;
 	}
 	e->protection = (uint8_t)protection;
-	if ((was & ~protection) == 0 || e->object == NULL)
+	if ((was & ~protection) == 0 || e->object == NULL || map->pmap == NULL)
 		return;
 	/* Never more than a copy-on-write page may have: a fault gives the rest back. */
 	if (protection == VM_PROT_NONE)
@@ -395,56 +458,150 @@ static void entry_protect(struct vm_map *map, struct vm_map_entry *e, vm_prot_t 
 		pmap_protect(map->pmap, e->start, e->end, protection & ~VM_PROT_WRITE);
 }
 
+/*
+ * What an operation does to each entry of a range, which none crosses. VM_OBJECT_WAIT: wait as *wait says and do
+ * it all again; it must bear that.
+ */
+struct range_op {
+	vm_prot_t check;  /* what the entries' maximum must have */
+	kern_return_t (*fn)(struct vm_map *map, struct vm_map_entry *e, const struct range_op *op,
+			    struct vm_resolved *wait);
+	uint32_t value;
+	bool set_max;
+};
+
+static kern_return_t range_locked(struct vm_map *map, uint64_t start, uint64_t end,
+				  const struct range_op *op, struct vm_resolved *wait)
+{
+	kern_return_t kr = vm_map_check_locked(map, start, end, op->check, true);
+	struct vm_map_entry *e;
+
+	if (kr == KERN_SUCCESS)
+		kr = vm_map_clip_range(map, start, end);
+	e = vm_map_lookup(map, start);
+	for (; kr == KERN_SUCCESS && e != NULL && e->start < end; e = vm_map_next(map, e))
+		kr = op->fn(map, e, op, wait);
+	vm_map_simplify_locked(map, start, end);
+	return kr;
+}
+
+static kern_return_t range_change(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+				  const struct range_op *op)
+{
+	struct vm_resolved wait;
+	uint64_t start, end;
+	kern_return_t kr = vm_map_range(map, address, size, &start, &end);
+
+	if (kr != KERN_SUCCESS || start == end)
+		return kr;
+	do {
+		vm_map_lock(map);
+		kr = range_locked(map, start, end, op, &wait);
+		vm_map_unlock(map);
+		if (kr != VM_OBJECT_WAIT)
+			return kr;
+		kr = vm_object_wait(&wait);
+	} while (kr == KERN_SUCCESS);
+	return kr;
+}
+
+static kern_return_t protect_one(struct vm_map *map, struct vm_map_entry *e, const struct range_op *op,
+				 struct vm_resolved *wait)
+{
+	(void)wait;
+	entry_protect(map, e, (vm_prot_t)op->value, op->set_max);
+	return KERN_SUCCESS;
+}
+
+/* VM_PROT_COPY: what is e's becomes a private copy, and may be written. Once private it stays as it is. */
+static kern_return_t copy_one(struct vm_map *map, struct vm_map_entry *e, const struct range_op *op,
+			      struct vm_resolved *wait)
+{
+	struct vm_map_entry to = { 0 };
+	kern_return_t kr;
+
+	if (e->object != NULL && e->object->device)
+		return KERN_PROTECTION_FAILURE;
+	if ((e->max_protection & VM_PROT_WRITE) == 0 || vm_map_entry_shared(e)) {
+		if (e->wired_count != 0)
+			return KERN_PROTECTION_FAILURE; /* its pages would have to move */
+		kr = vm_map_entry_duplicate(map, e, VM_ENTRY_COPY, &to, wait);
+		if (kr != KERN_SUCCESS)
+			return kr;
+		vm_map_unmap(map, e->start, e->end);
+		vm_object_deallocate(e->object);
+		e->object = to.object;
+		e->offset = to.offset;
+		e->needs_copy = to.needs_copy;
+		e->max_protection |= VM_PROT_WRITE;
+	}
+	if ((vm_prot_t)op->value & ~(vm_prot_t)e->max_protection)
+		return KERN_PROTECTION_FAILURE;
+	entry_protect(map, e, (vm_prot_t)op->value, false);
+	return KERN_SUCCESS;
+}
+
 kern_return_t vm_map_protect(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
 			     vm_prot_t protection, bool set_max)
 {
-	uint64_t start, end;
-	kern_return_t kr;
+	struct range_op op = { .check = protection, .fn = protect_one, .value = (uint32_t)protection,
+			       .set_max = set_max };
 
+	if (protection & VM_PROT_COPY) {
+		protection &= ~VM_PROT_COPY;
+		op = (struct range_op){ .check = protection & ~VM_PROT_WRITE, .fn = copy_one,
+					.value = (uint32_t)protection };
+		if (set_max)
+			return KERN_INVALID_ARGUMENT;
+	}
 	if (protection & ~VM_PROT_ALL)
 		return KERN_INVALID_ARGUMENT;
-	kr = vm_map_range(map, address, size, &start, &end);
-	if (kr != KERN_SUCCESS || start == end)
-		return kr;
-	vm_map_lock(map);
-	kr = vm_map_check_locked(map, start, end, protection, true);
-	if (kr == KERN_SUCCESS)
-		kr = vm_map_clip_range(map, start, end);
-	if (kr == KERN_SUCCESS) {
-		struct vm_map_entry *e = vm_map_lookup(map, start);
+	return range_change(map, address, size, &op);
+}
 
-		for (; e != NULL && e->start < end; e = vm_map_next(map, e))
-			entry_protect(map, e, protection, set_max);
-	}
-	vm_map_simplify_locked(map, start, end);
-	vm_map_unlock(map);
-	return kr;
+static kern_return_t inherit_one(struct vm_map *map, struct vm_map_entry *e, const struct range_op *op,
+				 struct vm_resolved *wait)
+{
+	(void)map;
+	(void)wait;
+	e->inheritance = (uint8_t)op->value;
+	return KERN_SUCCESS;
 }
 
 kern_return_t vm_map_inherit(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
 			     vm_inherit_t inheritance)
 {
-	uint64_t start, end;
-	kern_return_t kr;
+	struct range_op op = { .check = VM_PROT_NONE, .fn = inherit_one, .value = inheritance };
 
 	if (inheritance > VM_INHERIT_LAST_VALID)
 		return KERN_INVALID_ARGUMENT;
-	kr = vm_map_range(map, address, size, &start, &end);
-	if (kr != KERN_SUCCESS || start == end)
-		return kr;
-	vm_map_lock(map);
-	kr = vm_map_check_locked(map, start, end, VM_PROT_NONE, true);
-	if (kr == KERN_SUCCESS)
-		kr = vm_map_clip_range(map, start, end);
-	if (kr == KERN_SUCCESS) {
-		struct vm_map_entry *e = vm_map_lookup(map, start);
+	return range_change(map, address, size, &op);
+}
 
-		for (; e != NULL && e->start < end; e = vm_map_next(map, e))
-			e->inheritance = (uint8_t)inheritance;
-	}
-	vm_map_simplify_locked(map, start, end);
+static kern_return_t behave_one(struct vm_map *map, struct vm_map_entry *e, const struct range_op *op,
+				struct vm_resolved *wait)
+{
+	(void)map;
+	(void)wait;
+	e->behavior = (uint8_t)op->value;
+	return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_set_behavior(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+				  vm_behavior_t behavior)
+{
+	struct range_op op = { .check = VM_PROT_NONE, .fn = behave_one, .value = (uint32_t)behavior };
+
+	if (behavior < VM_BEHAVIOR_DEFAULT || behavior > VM_BEHAVIOR_RSEQNTL)
+		return KERN_INVALID_ARGUMENT;
+	return range_change(map, address, size, &op);
+}
+
+void vm_map_wire_new(struct vm_map *map, bool wire)
+{
+	vm_map_lock(map);
+	map->wire_new = wire;
 	vm_map_unlock(map);
-	return kr;
 }
 
 kern_return_t vm_map_check(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
@@ -459,37 +616,4 @@ kern_return_t vm_map_check(struct vm_map *map, mach_vm_address_t address, mach_v
 	kr = vm_map_check_locked(map, start, end, protection, false);
 	vm_map_unlock_read(map);
 	return kr;
-}
-
-static void region_object(struct vm_object *o, struct vm_region *out)
-{
-	spin_lock(&o->lock);
-	out->shared = o->shared && o->references > 1;
-	out->references = o->references;
-	out->resident = o->resident;
-	spin_unlock(&o->lock);
-	out->object_id = (uintptr_t)o;
-}
-
-kern_return_t vm_map_region(struct vm_map *map, mach_vm_address_t address, struct vm_region *out)
-{
-	struct vm_map_entry *e;
-
-	vm_map_lock_read(map);
-	e = vm_map_lookup_after(map, address);
-	if (e != NULL) {
-		*out = (struct vm_region){
-			.address = e->start,
-			.size = e->end - e->start,
-			.offset = e->offset,
-			.protection = e->protection,
-			.max_protection = e->max_protection,
-			.inheritance = e->inheritance,
-			.wired_count = e->wired_count,
-		};
-		if (e->object != NULL)
-			region_object(e->object, out);
-	}
-	vm_map_unlock_read(map);
-	return e == NULL ? KERN_INVALID_ADDRESS : KERN_SUCCESS;
 }

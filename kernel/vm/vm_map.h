@@ -21,6 +21,7 @@
 
 #include <base/list.h>
 #include <mach/kern_return.h>
+#include <mach/vm_behavior.h>
 #include <mach/vm_inherit.h>
 #include <mach/vm_prot.h>
 #include <mach/vm_statistics.h>
@@ -43,13 +44,15 @@ struct vm_map_entry {
 	uint64_t offset;                            /* [m] of start in object */
 	uint8_t protection, max_protection;         /* [m] VM_PROT_* */
 	uint8_t inheritance;                        /* [m] VM_INHERIT_* */
+	uint8_t behavior;                           /* [m] VM_BEHAVIOR_*: how it is read */
+	uint8_t tag;                                /* [m] the user's */
 	bool needs_copy;                            /* [m] */
 };
 
 struct vm_map {
 	struct rwlock lock;
 	_Atomic uint32_t references; /* [a] */
-	struct pmap *pmap;           /* [I] */
+	struct pmap *pmap;           /* [I] NULL: nobody runs in it (a named entry's memory) */
 	uint64_t min, max;           /* [I] addresses */
 	uint64_t anywhere;           /* [m] where a search for space begins unless told */
 	struct list entries;         /* [m] by address */
@@ -58,6 +61,8 @@ struct vm_map {
 	uint64_t version;            /* [m] times that it was held to write */
 	uint32_t entry_count;        /* [m] */
 	uint64_t size;               /* [m] bytes mapped */
+	bool wire_new;               /* [m] what is allocated is wired (task_wire) */
+	struct list removed;         /* [m] entries taken out, freed when the lock is given up */
 };
 
 /*
@@ -70,6 +75,7 @@ struct vm_map_lookup {
 	uint64_t offset;           /* of the page in object */
 	uint64_t start, end;       /* of the entry: a cluster stays inside */
 	vm_prot_t protection;      /* that a mapping may have: no write while the entry needs a copy (M3) */
+	vm_behavior_t behavior;
 	bool wired;
 	uint64_t version;
 };
@@ -80,11 +86,27 @@ struct vm_region {
 	uint64_t offset;     /* in its object */
 	vm_prot_t protection, max_protection;
 	vm_inherit_t inheritance;
+	vm_behavior_t behavior;
+	uint8_t tag;
 	bool shared;         /* other maps may write it too */
+	bool copy_on_write;  /* a write makes a page private first */
 	uint32_t wired_count;
 	uint32_t references; /* of its object */
-	uint64_t resident;   /* pages of its object */
-	uintptr_t object_id; /* equal for one object */
+	uint64_t object_pages; /* resident in its object */
+	uintptr_t object_id; /* equal for one object; 0: none */
+	/* Only vm_map_region_extended: */
+	uint64_t resident, private_resident, dirty, paged_out;
+	uint32_t shadow_depth;
+	bool external_pager;
+};
+
+/* What is known of one page; disposition: VM_PAGE_QUERY_*. */
+struct vm_page_facts {
+	int disposition;
+	uint32_t references; /* of the object that has it */
+	uint32_t depth;      /* of that object in the chain */
+	uintptr_t object_id;
+	uint64_t offset;     /* in that object */
 };
 
 /* The kernel task's map: kernel_pmap, and no user addresses. */
@@ -117,6 +139,8 @@ void vm_map_reference(struct vm_map *map);
 /* The last reference unmaps everything. */
 void vm_map_deallocate(struct vm_map *map);
 struct pmap *vm_map_pmap(const struct vm_map *map);
+/* A map of [0, size) without page tables, which only holds memory for others to map; +1. NULL: no memory. */
+struct vm_map *vm_map_create_bare(uint64_t size);
 
 /*
  * Addresses and sizes below come as users give them: a range is rounded outwards to pages, one that wraps or
@@ -143,13 +167,41 @@ kern_return_t vm_map_enter_device(struct vm_map *map, mach_vm_address_t *address
 				  int flags, uint64_t phys, bool cached, vm_prot_t protection);
 /* Unmap; holes are no error. */
 kern_return_t vm_map_remove(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size);
-/* KERN_INVALID_ADDRESS: a hole; KERN_PROTECTION_FAILURE: more than the maximum. set_max lowers the maximum. */
+/*
+ * KERN_INVALID_ADDRESS: a hole; KERN_PROTECTION_FAILURE: more than the maximum. set_max lowers the maximum. With
+ * VM_PROT_COPY the range is made a private copy, whose maximum allows writing; may sleep then.
+ */
 kern_return_t vm_map_protect(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
 			     vm_prot_t protection, bool set_max);
 kern_return_t vm_map_inherit(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
 			     vm_inherit_t inheritance);
+/* How the range will be read: VM_BEHAVIOR_DEFAULT .. RSEQNTL. KERN_INVALID_ADDRESS: a hole. */
+kern_return_t vm_map_set_behavior(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+				  vm_behavior_t behavior);
+/* What VM_BEHAVIOR_WILLNEED and those after it do. KERN_INVALID_ADDRESS, KERN_INVALID_ARGUMENT, KERN_FAILURE (CAN_REUSE). */
+kern_return_t vm_map_advise(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			    vm_behavior_t behavior);
+/* mach_vm_msync: flags VM_SYNC_*. Abortable. */
+kern_return_t vm_map_sync(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			  unsigned flags);
 /* The first region that ends after address; KERN_INVALID_ADDRESS: none. */
 kern_return_t vm_map_region(struct vm_map *map, mach_vm_address_t address, struct vm_region *out);
+/* And its pages counted: a walk over them. */
+kern_return_t vm_map_region_extended(struct vm_map *map, mach_vm_address_t address,
+				     struct vm_region *out);
+/* The page at address, which is in the map's range; nothing mapped: all zero. */
+kern_return_t vm_map_page_facts(struct vm_map *map, mach_vm_address_t address,
+				struct vm_page_facts *out);
+/* Is what is mapped at address, if anything, cached by the processor? */
+bool vm_map_is_cached(struct vm_map *map, mach_vm_address_t address);
+/* Memory allocated from now on is wired, or not any more. */
+void vm_map_wire_new(struct vm_map *map, bool wire);
+/* mach_vm_purgable_control. */
+kern_return_t vm_map_purgable_control(struct vm_map *map, mach_vm_address_t address, int control,
+				      int *state);
+/* Pages that users have wired, and how many they may. */
+uint64_t vm_map_wired_pages(void);
+uint64_t vm_map_wired_limit(void);
 /*
  * Make all pages of the range resident and keep their mappings, for an access of protection; VM_PROT_NONE undoes
  * one such call. May sleep; KERN_ABORTED.
@@ -170,6 +222,15 @@ kern_return_t vm_map_remap(struct vm_map *map, mach_vm_address_t *address, mach_
 			   mach_vm_offset_t mask, int flags, struct vm_map *source,
 			   mach_vm_address_t source_address, bool copy, vm_prot_t *protection,
 			   vm_prot_t *max_protection, vm_inherit_t inheritance);
+
+/*
+ * As vm_map_remap, with given rights: of a named entry's memory. KERN_NO_SPACE, KERN_INVALID_ADDRESS,
+ * KERN_INVALID_ARGUMENT, KERN_RESOURCE_SHORTAGE, KERN_ABORTED.
+ */
+kern_return_t vm_map_map_from(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			      mach_vm_offset_t mask, int flags, struct vm_map *source,
+			      mach_vm_address_t source_address, bool copy, vm_prot_t protection,
+			      vm_prot_t max_protection, vm_inherit_t inheritance);
 
 /*
  * Between a map and kernel memory, any map, any alignment; the region must be readable / writable

@@ -267,7 +267,7 @@ static void copyin_destroy(struct copyin *in)
 		struct vm_map_entry *to = container_of(l, struct vm_map_entry, link);
 
 		if (to->object == NULL && e->object != NULL) {
-			pmap_remove(in->map->pmap, e->start, e->end);
+			vm_map_unmap(in->map, e->start, e->end);
 			to->object = e->object;
 			to->offset = e->offset;
 			to->needs_copy = e->needs_copy;
@@ -467,9 +467,7 @@ static mach_vm_size_t overwrite_by_entries(struct vm_map *map, uint64_t addr, st
 			list_remove(l);
 			e->start += addr;
 			e->end += addr;
-			e->protection = like.protection;
-			e->max_protection = like.max_protection;
-			e->inheritance = like.inheritance;
+			vm_map_entry_like(e, &like);
 			vm_map_tree_insert(map, e);
 		}
 	}

@@ -33,7 +33,7 @@ static void copy_lazily(struct vm_map *map, struct vm_map_entry *e, struct vm_ma
 	e->object->copied = true;
 	e->object->references++;
 	spin_unlock(&e->object->lock);
-	if (!e->needs_copy && (e->protection & VM_PROT_WRITE))
+	if (!e->needs_copy && (e->protection & VM_PROT_WRITE) && map->pmap != NULL)
 		pmap_protect(map->pmap, e->start, e->end, e->protection & ~VM_PROT_WRITE);
 	e->needs_copy = to->needs_copy = true;
 	to->object = e->object;
@@ -50,6 +50,11 @@ static bool is_shared(struct vm_object *o)
 	return shared;
 }
 
+bool vm_map_entry_shared(const struct vm_map_entry *e)
+{
+	return e->object != NULL && !e->needs_copy && is_shared(e->object);
+}
+
 kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 				     enum vm_entry_copy how, struct vm_map_entry *to,
 				     struct vm_resolved *wait)
@@ -61,7 +66,7 @@ kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 		return share(e, to);
 	if (e->object == NULL)
 		return KERN_SUCCESS; /* zeros on both sides */
-	if (e->wired_count == 0 && e->object->pager == NULL) {
+	if (e->wired_count == 0 && e->object->pager == NULL && !e->object->purgable) {
 		if (e->needs_copy || !is_shared(e->object)) {
 			copy_lazily(map, e, to);
 			return KERN_SUCCESS;
@@ -90,9 +95,7 @@ static kern_return_t entry_like(struct vm_map *map, struct vm_map_entry *e, enum
 		return KERN_RESOURCE_SHORTAGE;
 	to->start = e->start;
 	to->end = e->end;
-	to->protection = e->protection;
-	to->max_protection = e->max_protection;
-	to->inheritance = e->inheritance;
+	vm_map_entry_like(to, e);
 	kr = vm_map_entry_duplicate(map, e, how, to, wait);
 	if (kr != KERN_SUCCESS)
 		vm_map_entry_free(to);
@@ -208,16 +211,41 @@ static kern_return_t extract(struct vm_map *source, uint64_t start, uint64_t end
 	return kr;
 }
 
-kern_return_t vm_map_remap(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+/* The rights that what is mapped gets; or (set false) has, and tells. */
+struct rights {
+	vm_prot_t protection, max_protection;
+	bool set;
+};
+
+static void insert_extract(struct vm_map *map, struct extract *x, uint64_t start, int flags,
+			   const struct rights *rights, vm_inherit_t inheritance)
+{
+	LIST_FOR_EACH_SAFE(l, next, &x->entries) {
+		struct vm_map_entry *e = container_of(l, struct vm_map_entry, link);
+
+		list_remove(l);
+		e->start += start;
+		e->end += start;
+		e->inheritance = (uint8_t)inheritance;
+		e->tag = (uint8_t)((unsigned)flags >> 24);
+		if (rights->set) {
+			e->protection = (uint8_t)rights->protection;
+			e->max_protection = (uint8_t)rights->max_protection;
+		}
+		vm_map_tree_insert(map, e);
+	}
+}
+
+static kern_return_t remap(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
 			   mach_vm_offset_t mask, int flags, struct vm_map *source,
-			   mach_vm_address_t source_address, bool copy, vm_prot_t *protection,
-			   vm_prot_t *max_protection, vm_inherit_t inheritance)
+			   mach_vm_address_t source_address, bool copy, struct rights *rights,
+			   vm_inherit_t inheritance)
 {
 	struct extract x;
 	uint64_t start, end;
 	kern_return_t kr;
 
-	if (size == 0 || (mask & (mask + 1)) != 0 || (flags & ~VM_FLAGS_USER_ALLOCATE) != 0 ||
+	if (size == 0 || (mask & (mask + 1)) != 0 || (flags & ~VM_FLAGS_USER_REMAP) != 0 ||
 	    inheritance > VM_INHERIT_LAST_VALID)
 		return KERN_INVALID_ARGUMENT;
 	kr = vm_map_range(source, source_address, size, &start, &end);
@@ -229,20 +257,45 @@ kern_return_t vm_map_remap(struct vm_map *map, mach_vm_address_t *address, mach_
 	vm_map_lock(map);
 	kr = vm_map_place_locked(map, *address, size, mask, flags, &start);
 	if (kr == KERN_SUCCESS) {
-		LIST_FOR_EACH_SAFE(l, next, &x.entries) {
-			struct vm_map_entry *e = container_of(l, struct vm_map_entry, link);
-
-			list_remove(l);
-			e->start += start;
-			e->end += start;
-			e->inheritance = (uint8_t)inheritance;
-			vm_map_tree_insert(map, e);
-		}
+		insert_extract(map, &x, start, flags, rights, inheritance);
 		*address = start;
-		*protection = x.protection;
-		*max_protection = x.max_protection;
+		if (flags & VM_FLAGS_RETURN_DATA_ADDR)
+			*address += source_address & PAGE_MASK;
+		if (!rights->set) {
+			rights->protection = x.protection;
+			rights->max_protection = x.max_protection;
+		}
 	}
 	vm_map_unlock(map);
 	extract_free(&x);
 	return kr;
+}
+
+kern_return_t vm_map_remap(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			   mach_vm_offset_t mask, int flags, struct vm_map *source,
+			   mach_vm_address_t source_address, bool copy, vm_prot_t *protection,
+			   vm_prot_t *max_protection, vm_inherit_t inheritance)
+{
+	struct rights rights = { .set = false };
+	kern_return_t kr = remap(map, address, size, mask, flags, source, source_address, copy, &rights,
+				 inheritance);
+
+	if (kr == KERN_SUCCESS) {
+		*protection = rights.protection;
+		*max_protection = rights.max_protection;
+	}
+	return kr;
+}
+
+kern_return_t vm_map_map_from(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			      mach_vm_offset_t mask, int flags, struct vm_map *source,
+			      mach_vm_address_t source_address, bool copy, vm_prot_t protection,
+			      vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+	struct rights rights = { protection, max_protection, true };
+
+	if (((protection | max_protection) & ~VM_PROT_ALL) != 0 || (protection & ~max_protection) != 0)
+		return KERN_INVALID_ARGUMENT;
+	flags &= ~(VM_FLAGS_NO_CACHE | VM_FLAGS_SUPERPAGE_MASK); /* hints for new memory */
+	return remap(map, address, size, mask, flags, source, source_address, copy, &rights, inheritance);
 }

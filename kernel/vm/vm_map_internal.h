@@ -29,12 +29,16 @@ kern_return_t vm_map_range(const struct vm_map *map, mach_vm_address_t address, 
 struct vm_map_entry *vm_map_entry_alloc(void);
 /* Free an entry that is in no map, with its reference on its object. */
 void vm_map_entry_free(struct vm_map_entry *e);
+/* to gets e's rights, inheritance, behavior and tag. */
+void vm_map_entry_like(struct vm_map_entry *to, const struct vm_map_entry *e);
+/* pmap_remove, where there are page tables. */
+void vm_map_unmap(struct vm_map *map, uint64_t start, uint64_t end);
 /* Split entries so that none crosses start or end. KERN_RESOURCE_SHORTAGE: nothing lost (a split may stay). */
 kern_return_t vm_map_clip_range(struct vm_map *map, uint64_t start, uint64_t end);
 /* KERN_SUCCESS if [start, end) is mapped without a hole with at least protection (of the maximum if max). */
 kern_return_t vm_map_check_locked(struct vm_map *map, uint64_t start, uint64_t end,
 				  vm_prot_t protection, bool max);
-/* Remove the entries of [start, end), which none crosses. */
+/* Take the entries of [start, end), which none crosses, out of the map; they are freed by vm_map_unlock(). */
 void vm_map_remove_locked(struct vm_map *map, uint64_t start, uint64_t end);
 /* Where a new region goes: vm_map_enter's rules for address, mask and flags. With OVERWRITE, room is made. */
 kern_return_t vm_map_place_locked(struct vm_map *map, uint64_t address, uint64_t size, uint64_t mask,
@@ -78,6 +82,9 @@ enum vm_entry_copy { VM_ENTRY_SHARE, VM_ENTRY_COPY };
 kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 				     enum vm_entry_copy how, struct vm_map_entry *to,
 				     struct vm_resolved *wait);
+
+/* May other entries write e's object? */
+bool vm_map_entry_shared(const struct vm_map_entry *e);
 
 /* ---- vm_map_wire.c ---- */
 

@@ -68,6 +68,7 @@ static void describe(struct vm_map *map, struct vm_map_entry *e, uint64_t va, st
 		.start = e->start,
 		.end = e->end,
 		.protection = e->needs_copy ? e->protection & ~VM_PROT_WRITE : e->protection,
+		.behavior = e->behavior,
 		.wired = e->wired_count != 0,
 		.version = map->version,
 	};

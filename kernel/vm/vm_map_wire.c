@@ -2,12 +2,44 @@
 /*
  * vm_map_wire.c - wiring: pages that are resident and stay mapped.
  *
- * Interface: vm_map.h vm_map_wire (M4). A pass over the range runs under one hold of the map's lock: it
- *   wires all pages or undoes what it did, so nobody sees a range wired in part. If a page must be waited for, the
- *   pass is undone, waits, and begins again. Wired pages are the top object's own, whatever the protection, so
+ * Interface: vm_map.h vm_map_wire (M4). A range is wired a chunk at a time, each under one hold of the map's lock to
+ *   write; between chunks others have their turn. If a chunk fails, what was done is undone. If a page must be waited
+ *   for, its chunk is undone, waits, and begins again. Wired pages are the top object's own, whatever the protection, so
  *   that no copy-on-write ever puts another page in their place.
+ * Limit: users may wire WIRED_SHARE of the frames, together; the rest is for faults and the kernel.
  */
 #include "vm_map_internal.h"
+
+#define CHUNK_BYTES (64 * PAGE_SIZE)
+#define WIRED_SHARE(total) ((total) / 4 * 3)
+
+static _Atomic uint64_t wired_pages;
+
+uint64_t vm_map_wired_pages(void)
+{
+	return atomic_load_explicit(&wired_pages, memory_order_relaxed);
+}
+
+uint64_t vm_map_wired_limit(void)
+{
+	return WIRED_SHARE(vm_page_total_count());
+}
+
+static uint64_t pages_of(const struct vm_map_entry *e)
+{
+	return (e->end - e->start) >> PAGE_SHIFT;
+}
+
+/* Room for that many more? Then they are counted. */
+static bool wired_add(uint64_t pages)
+{
+	uint64_t before = atomic_fetch_add_explicit(&wired_pages, pages, memory_order_relaxed);
+
+	if (before + pages <= vm_map_wired_limit())
+		return true;
+	atomic_fetch_sub_explicit(&wired_pages, pages, memory_order_relaxed);
+	return false;
+}
 
 /* The page of va, which is resident. */
 static struct vm_resolved resident_page(struct vm_map_entry *e, uint64_t va)
@@ -29,21 +61,25 @@ static void unwire_pages(struct vm_map_entry *e, uint64_t end)
 	}
 }
 
-void vm_map_entry_unwire(struct vm_map_entry *e)
-{
-	if (e->object == NULL || !e->object->device)
-		unwire_pages(e, e->end);
-	e->wired_count = 0;
-}
-
 static bool is_device(const struct vm_map_entry *e)
 {
 	return e->object != NULL && e->object->device;
 }
 
+void vm_map_entry_unwire(struct vm_map_entry *e)
+{
+	if (!is_device(e)) {
+		unwire_pages(e, e->end);
+		atomic_fetch_sub_explicit(&wired_pages, pages_of(e), memory_order_relaxed);
+	}
+	e->wired_count = 0;
+}
+
 /* Wire the pages of e, which is not wired; on failure none of them is. */
 static kern_return_t wire_entry(struct vm_map *map, struct vm_map_entry *e, struct vm_resolved *r)
 {
+	if (!wired_add(pages_of(e)))
+		return KERN_RESOURCE_SHORTAGE;
 	for (uint64_t va = e->start; va < e->end; va += PAGE_SIZE) {
 		kern_return_t kr = vm_map_resolve_locked(e, va, VM_ACCESS_WRITE, r);
 
@@ -55,22 +91,25 @@ static kern_return_t wire_entry(struct vm_map *map, struct vm_map_entry *e, stru
 		}
 		if (kr != KERN_SUCCESS) {
 			unwire_pages(e, va);
+			atomic_fetch_sub_explicit(&wired_pages, pages_of(e), memory_order_relaxed);
 			return kr;
 		}
 	}
 	return KERN_SUCCESS;
 }
 
+/* Holes, which may have come since the range was wired, are skipped. */
 static void unwire_range(struct vm_map *map, uint64_t start, uint64_t end)
 {
-	struct vm_map_entry *e = vm_map_lookup(map, start);
+	struct vm_map_entry *e = vm_map_lookup_after(map, start);
 
-	for (; e != NULL && e->start < end; e = vm_map_next(map, e))
-		if (e->wired_count != 0 && --e->wired_count == 0 && !is_device(e)) {
-			unwire_pages(e, e->end);
-			/* The next touches enter plain mappings. */
-			pmap_remove(map->pmap, e->start, e->end);
-		}
+	for (; e != NULL && e->start < end; e = vm_map_next(map, e)) {
+		if (e->wired_count == 0 || --e->wired_count != 0)
+			continue;
+		vm_map_entry_unwire(e);
+		if (!is_device(e))
+			vm_map_unmap(map, e->start, e->end); /* the next touches enter plain mappings */
+	}
 }
 
 static kern_return_t wire_range(struct vm_map *map, uint64_t start, uint64_t end,
@@ -107,22 +146,16 @@ static kern_return_t wire_locked(struct vm_map *map, uint64_t start, uint64_t en
 		unwire_range(map, start, end);
 	else
 		kr = wire_range(map, start, end, r);
+	/* Also with what was wired before this chunk: the entries join again. */
 	vm_map_simplify_locked(map, start, end);
 	return kr;
 }
 
-kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
-			  vm_prot_t protection)
+static kern_return_t wire_chunk(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t protection)
 {
 	struct vm_resolved r;
-	uint64_t start, end;
 	kern_return_t kr;
 
-	if (protection & ~VM_PROT_ALL)
-		return KERN_INVALID_ARGUMENT;
-	kr = vm_map_range(map, address, size, &start, &end);
-	if (kr != KERN_SUCCESS || start == end)
-		return kr;
 	do {
 		vm_map_lock(map);
 		kr = wire_locked(map, start, end, protection, &r);
@@ -131,5 +164,39 @@ kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm
 			return kr;
 		kr = vm_object_wait(&r);
 	} while (kr == KERN_SUCCESS);
+	return kr;
+}
+
+static void undo(struct vm_map *map, uint64_t start, uint64_t end)
+{
+	for (uint64_t at = start; at < end; at += CHUNK_BYTES) {
+		uint64_t stop = end - at < CHUNK_BYTES ? end : at + CHUNK_BYTES;
+
+		vm_map_lock(map);
+		/* Clipped when it was wired; if others joined and split it since, that may need memory: then it stays wired. */
+		if (vm_map_clip_range(map, at, stop) == KERN_SUCCESS)
+			unwire_range(map, at, stop);
+		vm_map_simplify_locked(map, at, stop);
+		vm_map_unlock(map);
+	}
+}
+
+kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+			  vm_prot_t protection)
+{
+	uint64_t start, end;
+	kern_return_t kr;
+
+	if (protection & ~VM_PROT_ALL)
+		return KERN_INVALID_ARGUMENT;
+	kr = vm_map_range(map, address, size, &start, &end);
+	if (kr != KERN_SUCCESS || start == end)
+		return kr;
+	kr = vm_map_check(map, start, end - start, protection);
+	for (uint64_t at = start; at < end && kr == KERN_SUCCESS; at += CHUNK_BYTES) {
+		kr = wire_chunk(map, at, end - at < CHUNK_BYTES ? end : at + CHUNK_BYTES, protection);
+		if (kr != KERN_SUCCESS && protection != VM_PROT_NONE)
+			undo(map, start, at);
+	}
 	return kr;
 }

@@ -10,6 +10,7 @@
 
 #include <base/string.h>
 #include <kern/kalloc.h>
+#include <vm/vm_purgable.h>
 
 #include "vm_object_internal.h"
 
@@ -46,6 +47,7 @@ struct vm_object *vm_object_create(uint64_t size)
 	list_init(&o->syncs);
 	list_init(&o->hash_link);
 	list_init(&o->cache_link);
+	list_init(&o->purgable_link);
 	o->internal = o->alive = true;
 	o->cluster_size = PAGE_SIZE;
 	return o;
@@ -146,6 +148,11 @@ void vm_object_deallocate(struct vm_object *o)
 			return;
 		}
 		KASSERT(o->paging_in_progress == 0 && list_empty(&o->page_wait.threads)); /* O5 */
+		if (o->purgable) {
+			spin_unlock(&o->lock);
+			vm_purgable_forget(o);
+			spin_lock(&o->lock);
+		}
 		free_all_pages_locked(o);
 		shadow = o->shadow;
 		spin_unlock(&o->lock);

@@ -80,6 +80,11 @@ struct vm_object {
 	struct list cache_link;         /* [c] of the cache, oldest first */
 	struct list syncs;              /* [o] memory_object_synchronize under way */
 	struct waitq event_wait;        /* [o] who waits for ready, for a sync */
+
+	/* vm_purgable.h */
+	bool purgable;                  /* [I] */
+	uint8_t purgable_state;         /* of the purgable lock: VM_PURGABLE_* */
+	struct list purgable_link;      /* of the purgable lock */
 };
 
 /* How vm_object_resolve looks for a page. */

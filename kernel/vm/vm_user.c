@@ -1,27 +1,74 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vm_user.c - the calls of mach_vm.defs, as a task's port gets them, from this node or another.
+ * vm_user.c - the calls of mach_vm.defs and vm_map.defs, as a task's port gets them, from this node or another.
  *
- * Interface: mach_vm_calls (kern/ipc_kobject_calls.h, whose conditions hold: a failure has consumed nothing).
+ * Interface: mach_vm_calls, vm_map_calls (kern/ipc_kobject_calls.h, whose conditions hold: a failure has consumed nothing).
  * Every address, size and flag is the user's; vm_map.h's functions check them.
  */
 #include <ipc/ipc_port.h>
 #include <kern/ipc_kobject_calls.h>
+#include <kern/task.h>
+#include <kern/thread.h>
 #include <kernel/mach_vm_server.h>
+#include <kernel/vm_map_server.h>
+#include <mach/vm_attributes.h>
 #include <mach/vm_region.h>
+#include <mach/vm_statistics.h>
+#include <vm/memory_object.h>
 #include <vm/vm_map.h>
 #include <vm/vm_map_copy.h>
+#include <vm/vm_named_entry.h>
+#include <vm/vm_object.h>
+#include <vm/vm_purgable.h>
+#include <vm/vm_user.h>
+
+/* A task that said task_wire() gets its memory wired, or not at all. */
+static kern_return_t wire_if_asked(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size)
+{
+	kern_return_t kr;
+
+	if (!map->wire_new)
+		return KERN_SUCCESS;
+	kr = vm_map_wire(map, address, size, VM_PROT_READ);
+	if (kr != KERN_SUCCESS)
+		(void)vm_map_remove(map, address, size);
+	return kr;
+}
+
+static kern_return_t allocate_purgable(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+				       int flags)
+{
+	struct vm_object *o;
+	kern_return_t kr;
+
+	if (size > VM_MAX_ADDRESS)
+		return KERN_NO_SPACE;
+	o = vm_purgable_create((size + PAGE_MASK) & ~PAGE_MASK);
+	if (o == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	kr = vm_map_enter(map, address, size, 0, flags, o, 0, false, VM_PROT_DEFAULT, VM_PROT_ALL,
+			  VM_INHERIT_DEFAULT);
+	if (kr != KERN_SUCCESS)
+		vm_object_deallocate(o);
+	return kr;
+}
 
 static kern_return_t user_allocate(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
 				   int flags)
 {
-	if (map == NULL)
+	kern_return_t kr;
+
+	if (map == NULL || (flags & ~VM_FLAGS_USER_ALLOCATE) != 0)
 		return KERN_INVALID_ARGUMENT;
 	if (size == 0) {
 		*address = 0;
 		return KERN_SUCCESS;
 	}
-	return vm_map_allocate(map, address, size, flags);
+	if (flags & VM_FLAGS_PURGABLE)
+		kr = allocate_purgable(map, address, size, flags);
+	else
+		kr = vm_map_allocate(map, address, size, flags);
+	return kr == KERN_SUCCESS ? wire_if_asked(map, *address, size) : kr;
 }
 
 static kern_return_t user_deallocate(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size)
@@ -63,18 +110,28 @@ static kern_return_t user_write(struct vm_map *map, mach_vm_address_t address, s
 	return map == NULL ? KERN_INVALID_ARGUMENT : vm_map_copy_overwrite(map, address, data);
 }
 
-static kern_return_t copy_within(struct vm_map *map, mach_vm_address_t source, mach_vm_size_t size,
-				 mach_vm_address_t dest)
+/* The memory of the task that calls; NULL: it is on another node, a worker calls for it. */
+static struct vm_map *caller_map(void)
+{
+	struct thread *self = current_thread();
+
+	return self->task == NULL || self->task->map == kernel_map ? NULL : self->task->map;
+}
+
+static kern_return_t copy_between(struct vm_map *from, mach_vm_address_t source, mach_vm_size_t size,
+				  struct vm_map *to, mach_vm_address_t dest)
 {
 	struct vm_map_copy *copy;
 	kern_return_t kr;
 
-	if (map == NULL)
+	if (from == NULL)
 		return KERN_INVALID_ARGUMENT;
-	kr = vm_map_copyin(map, source, size, false, &copy);
+	if (to == NULL)
+		return KERN_NOT_SUPPORTED;
+	kr = vm_map_copyin(from, source, size, false, &copy);
 	if (kr != KERN_SUCCESS)
 		return kr;
-	kr = vm_map_copy_overwrite(map, dest, copy);
+	kr = vm_map_copy_overwrite(to, dest, copy);
 	if (kr != KERN_SUCCESS)
 		vm_map_copy_discard(copy);
 	return kr;
@@ -83,17 +140,102 @@ static kern_return_t copy_within(struct vm_map *map, mach_vm_address_t source, m
 static kern_return_t user_copy(struct vm_map *map, mach_vm_address_t source, mach_vm_size_t size,
 			       mach_vm_address_t dest)
 {
-	return copy_within(map, source, size, dest);
+	return copy_between(map, source, size, map, dest);
 }
 
 static kern_return_t user_read_overwrite(struct vm_map *map, mach_vm_address_t address,
 					 mach_vm_size_t size, mach_vm_address_t data,
 					 mach_vm_size_t *out_size)
 {
-	kern_return_t kr = copy_within(map, address, size, data);
+	kern_return_t kr = copy_between(map, address, size, caller_map(), data);
 
 	if (kr == KERN_SUCCESS)
 		*out_size = size;
+	return kr;
+}
+
+/* One entry of a list that was read becomes memory of the caller. */
+static kern_return_t read_one(struct vm_map *map, struct vm_map *caller, uint64_t *address, uint64_t size)
+{
+	struct vm_map_copy *copy;
+	mach_vm_address_t at;
+	kern_return_t kr = vm_map_copyin(map, *address, size, false, &copy);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = vm_map_copyout(caller, &at, copy);
+	if (kr != KERN_SUCCESS)
+		vm_map_copy_discard(copy);
+	else
+		*address = at;
+	return kr;
+}
+
+static kern_return_t user_read_list(struct vm_map *map, struct mach_vm_read_entry *list, natural_t count)
+{
+	struct vm_map *caller = caller_map();
+	kern_return_t kr = KERN_SUCCESS;
+
+	if (map == NULL || count > VM_MAP_ENTRY_MAX)
+		return KERN_INVALID_ARGUMENT;
+	if (caller == NULL)
+		return KERN_NOT_SUPPORTED;
+	for (natural_t i = 0; i < count; i++) {
+		if (kr == KERN_SUCCESS)
+			kr = read_one(map, caller, &list[i].address, list[i].size);
+		if (kr != KERN_SUCCESS)
+			list[i] = (struct mach_vm_read_entry){ 0, 0 };
+	}
+	/* What was read before is the caller's, which an error's reply could not tell it: give it back. */
+	for (natural_t i = 0; i < count && kr != KERN_SUCCESS; i++)
+		if (list[i].size != 0)
+			(void)vm_map_remove(caller, list[i].address, list[i].size);
+	return kr;
+}
+
+_Static_assert(sizeof(struct vm_read_entry) == sizeof(struct mach_vm_read_entry), "they differ in name only");
+
+static kern_return_t user_read_list_long(struct vm_map *map, struct vm_read_entry *list, natural_t count)
+{
+	return user_read_list(map, (struct mach_vm_read_entry *)list, count);
+}
+
+static kern_return_t map_named(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			       mach_vm_offset_t mask, int flags, const struct vm_named_memory *m, uint64_t offset,
+			       bool copy, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+	if (offset > m->size || size > m->size - offset || size == 0)
+		return KERN_INVALID_ARGUMENT;
+	if (!copy && ((protection | max_protection) & ~m->protection & VM_PROT_ALL) != 0)
+		return KERN_INVALID_RIGHT;
+	if (copy && (m->protection & VM_PROT_READ) == 0)
+		return KERN_INVALID_RIGHT;
+	return vm_map_map_from(map, address, size, mask, flags, m->map, m->start + offset, copy, protection,
+			       max_protection, inheritance);
+}
+
+/* Until the pagers are here. */
+__attribute__((weak)) kern_return_t vm_object_of_pager(struct ipc_port *pager, uint64_t size, struct vm_object **out)
+{
+	return KERN_NOT_SUPPORTED;
+}
+
+static kern_return_t map_pager(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			       mach_vm_offset_t mask, int flags, struct ipc_port *pager, uint64_t offset, bool copy,
+			       vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+	struct vm_object *o;
+	uint64_t end;
+	kern_return_t kr;
+
+	if (size == 0 || __builtin_add_overflow(offset, size, &end) || end > INT64_MAX - PAGE_SIZE)
+		return KERN_INVALID_ARGUMENT;
+	kr = vm_object_of_pager(pager, (end + PAGE_MASK) & ~PAGE_MASK, &o);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = vm_map_enter(map, address, size, mask, flags, o, offset, copy, protection, max_protection, inheritance);
+	if (kr != KERN_SUCCESS)
+		vm_object_deallocate(o);
 	return kr;
 }
 
@@ -102,12 +244,27 @@ static kern_return_t user_map(struct vm_map *map, mach_vm_address_t *address, ma
 			      memory_object_offset_t offset, boolean_t copy, vm_prot_t protection,
 			      vm_prot_t max_protection, vm_inherit_t inheritance)
 {
-	if (map == NULL)
+	struct vm_named_memory m;
+	kern_return_t kr;
+
+	if (map == NULL || (flags & ~VM_FLAGS_USER_MAP) != 0 || object == IP_DEAD)
 		return KERN_INVALID_ARGUMENT;
-	if (object != MACH_PORT_NULL)
-		return KERN_NOT_SUPPORTED; /* no pagers yet */
-	return vm_map_enter(map, address, size, mask, flags, NULL, 0, copy != 0, protection,
-			    max_protection, inheritance);
+	if (object == IP_NULL) {
+		kr = vm_map_enter(map, address, size, mask, flags & ~VM_FLAGS_RETURN_DATA_ADDR, NULL, 0, false,
+				  protection, max_protection, inheritance);
+	} else if (vm_named_entry_lookup(object, &m)) {
+		kr = map_named(map, address, size, mask, flags, &m, offset, copy != 0, protection, max_protection,
+			       inheritance);
+		vm_map_deallocate(m.map);
+	} else {
+		kr = map_pager(map, address, size, mask, flags & ~VM_FLAGS_RETURN_DATA_ADDR, object, offset,
+			       copy != 0, protection, max_protection, inheritance);
+	}
+	if (kr == KERN_SUCCESS)
+		kr = wire_if_asked(map, *address, size);
+	if (kr == KERN_SUCCESS && object != IP_NULL)
+		ipc_port_release_send(object);
+	return kr;
 }
 
 static kern_return_t user_remap(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
@@ -115,40 +272,359 @@ static kern_return_t user_remap(struct vm_map *map, mach_vm_address_t *address, 
 				mach_vm_address_t source_address, boolean_t copy, vm_prot_t *protection,
 				vm_prot_t *max_protection, vm_inherit_t inheritance)
 {
-	if (map == NULL || source == NULL)
+	if (map == NULL || source == NULL || (flags & ~VM_FLAGS_USER_REMAP) != 0)
 		return KERN_INVALID_ARGUMENT;
 	return vm_map_remap(map, address, size, mask, flags, source, source_address, copy != 0,
 			    protection, max_protection, inheritance);
 }
 
+/* ---- what is there ---- */
+
+static uint16_t short_of(uint64_t n)
+{
+	return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+}
+
+static uint32_t word_of(uint64_t n)
+{
+	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+/* A number for an object that tells nothing of the kernel's addresses: equal for equal objects. */
+static uint64_t id_of(uintptr_t object)
+{
+	uint64_t x = object;
+
+	if (x == 0)
+		return 0;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9UL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebUL;
+	return x ^ (x >> 31);
+}
+
+static unsigned char share_mode(const struct vm_region *r)
+{
+	if (r->object_id == 0)
+		return SM_EMPTY;
+	if (r->shared)
+		return SM_SHARED;
+	return r->copy_on_write ? SM_COW : SM_PRIVATE;
+}
+
+static mach_msg_type_number_t fill_basic(vm_region_info_t info, const struct vm_region *r)
+{
+	*(vm_region_basic_info_64_t)info = (vm_region_basic_info_data_64_t){
+		.protection = r->protection,
+		.max_protection = r->max_protection,
+		.inheritance = r->inheritance,
+		.shared = r->shared,
+		.offset = r->offset,
+		.behavior = r->behavior,
+		.user_wired_count = short_of(r->wired_count),
+	};
+	return VM_REGION_BASIC_INFO_COUNT_64;
+}
+
+static mach_msg_type_number_t fill_extended(vm_region_info_t info, const struct vm_region *r)
+{
+	*(vm_region_extended_info_t)info = (vm_region_extended_info_data_t){
+		.protection = r->protection,
+		.user_tag = r->tag,
+		.pages_resident = word_of(r->resident),
+		.pages_shared_now_private = r->shadow_depth != 0 ? word_of(r->private_resident) : 0,
+		.pages_swapped_out = word_of(r->paged_out),
+		.pages_dirtied = word_of(r->dirty),
+		.ref_count = r->references,
+		.shadow_depth = short_of(r->shadow_depth),
+		.external_pager = r->external_pager,
+		.share_mode = share_mode(r),
+	};
+	return VM_REGION_EXTENDED_INFO_COUNT;
+}
+
+static mach_msg_type_number_t fill_top(vm_region_info_t info, const struct vm_region *r)
+{
+	*(vm_region_top_info_t)info = (vm_region_top_info_data_t){
+		.obj_id = (uint32_t)id_of(r->object_id),
+		.ref_count = r->references,
+		.private_pages_resident = r->shared ? 0 : word_of(r->object_pages),
+		.shared_pages_resident = r->shared ? word_of(r->object_pages) : 0,
+		.share_mode = share_mode(r),
+	};
+	return VM_REGION_TOP_INFO_COUNT;
+}
+
+/* In the order of what a flavour costs. */
+static const struct {
+	vm_region_flavor_t flavor;
+	mach_msg_type_number_t count;
+	bool extended;
+	mach_msg_type_number_t (*fill)(vm_region_info_t info, const struct vm_region *r);
+} region_flavors[] = {
+	{ VM_REGION_BASIC_INFO_64, VM_REGION_BASIC_INFO_COUNT_64, false, fill_basic },
+	{ VM_REGION_BASIC_INFO, VM_REGION_BASIC_INFO_COUNT_64, false, fill_basic },
+	{ VM_REGION_TOP_INFO, VM_REGION_TOP_INFO_COUNT, false, fill_top },
+	{ VM_REGION_EXTENDED_INFO, VM_REGION_EXTENDED_INFO_COUNT, true, fill_extended },
+};
+
 static kern_return_t user_region(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t *size,
 				 vm_region_flavor_t flavor, vm_region_info_t info,
 				 mach_msg_type_number_t *count, mach_port_t *object_name)
 {
-	vm_region_basic_info_64_t basic = (vm_region_basic_info_64_t)info;
 	struct vm_region region;
+	size_t i = 0, n = sizeof(region_flavors) / sizeof(region_flavors[0]);
 	kern_return_t kr;
 
-	if (map == NULL || (flavor != VM_REGION_BASIC_INFO_64 && flavor != VM_REGION_BASIC_INFO) ||
-	    *count < VM_REGION_BASIC_INFO_COUNT_64)
+	while (i < n && region_flavors[i].flavor != flavor)
+		i++;
+	if (map == NULL || i == n || *count < region_flavors[i].count)
 		return KERN_INVALID_ARGUMENT;
-	kr = vm_map_region(map, *address, &region);
+	kr = region_flavors[i].extended ? vm_map_region_extended(map, *address, &region) :
+					  vm_map_region(map, *address, &region);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	*address = region.address;
 	*size = region.size;
-	*basic = (vm_region_basic_info_data_64_t){
-		.protection = region.protection,
-		.max_protection = region.max_protection,
-		.inheritance = region.inheritance,
-		.shared = region.shared,
-		.offset = region.offset,
-		.user_wired_count = (uint16_t)(region.wired_count > UINT16_MAX ? UINT16_MAX
-									       : region.wired_count),
-	};
-	*count = VM_REGION_BASIC_INFO_COUNT_64;
+	*count = region_flavors[i].fill(info, &region);
 	*object_name = MACH_PORT_NULL;
 	return KERN_SUCCESS;
+}
+
+static void fill_submap(vm_region_submap_info_64_t info, const struct vm_region *r)
+{
+	*info = (vm_region_submap_info_data_64_t){
+		.protection = r->protection,
+		.max_protection = r->max_protection,
+		.inheritance = r->inheritance,
+		.offset = r->offset,
+		.user_tag = r->tag,
+		.pages_resident = word_of(r->resident),
+		.pages_shared_now_private = r->shadow_depth != 0 ? word_of(r->private_resident) : 0,
+		.pages_swapped_out = word_of(r->paged_out),
+		.pages_dirtied = word_of(r->dirty),
+		.ref_count = r->references,
+		.shadow_depth = short_of(r->shadow_depth),
+		.external_pager = r->external_pager,
+		.share_mode = share_mode(r),
+		.behavior = r->behavior,
+		.object_id = (uint32_t)id_of(r->object_id),
+		.object_id_full = id_of(r->object_id),
+		.user_wired_count = short_of(r->wired_count),
+	};
+}
+
+static void fill_short(vm_region_submap_short_info_64_t info, const struct vm_region *r)
+{
+	*info = (vm_region_submap_short_info_data_64_t){
+		.protection = r->protection,
+		.max_protection = r->max_protection,
+		.inheritance = r->inheritance,
+		.offset = r->offset,
+		.user_tag = r->tag,
+		.ref_count = r->references,
+		.external_pager = r->external_pager,
+		.share_mode = share_mode(r),
+		.behavior = r->behavior,
+		.object_id = (uint32_t)id_of(r->object_id),
+		.user_wired_count = short_of(r->wired_count),
+	};
+}
+
+static kern_return_t user_region_recurse(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t *size,
+					 natural_t *depth, vm_region_recurse_info_t info,
+					 mach_msg_type_number_t *count)
+{
+	bool whole = *count >= VM_REGION_SUBMAP_INFO_COUNT_64;
+	struct vm_region region;
+	kern_return_t kr;
+
+	if (map == NULL || *count < VM_REGION_SUBMAP_SHORT_INFO_COUNT_64)
+		return KERN_INVALID_ARGUMENT;
+	kr = whole ? vm_map_region_extended(map, *address, &region) : vm_map_region(map, *address, &region);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (whole)
+		fill_submap((vm_region_submap_info_64_t)info, &region);
+	else
+		fill_short((vm_region_submap_short_info_64_t)info, &region);
+	*count = whole ? VM_REGION_SUBMAP_INFO_COUNT_64 : VM_REGION_SUBMAP_SHORT_INFO_COUNT_64;
+	*address = region.address;
+	*size = region.size;
+	*depth = 0;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t user_page_query(struct vm_map *map, mach_vm_offset_t offset, integer_t *disposition,
+				     integer_t *ref_count)
+{
+	struct vm_page_facts f;
+	kern_return_t kr = map == NULL ? KERN_INVALID_ARGUMENT : vm_map_page_facts(map, offset, &f);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	*disposition = f.disposition;
+	*ref_count = (integer_t)f.references;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t user_page_info(struct vm_map *map, mach_vm_address_t address, vm_page_info_flavor_t flavor,
+				    vm_page_info_t info, mach_msg_type_number_t *count)
+{
+	struct vm_page_facts f;
+	kern_return_t kr;
+
+	if (map == NULL || flavor != VM_PAGE_INFO_BASIC || *count < VM_PAGE_INFO_BASIC_COUNT)
+		return KERN_INVALID_ARGUMENT;
+	kr = vm_map_page_facts(map, address, &f);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	*(vm_page_info_basic_t)info = (vm_page_info_basic_data_t){
+		.disposition = f.disposition,
+		.ref_count = (int)f.references,
+		.object_id = id_of(f.object_id),
+		.offset = f.offset,
+		.depth = (int)f.depth,
+	};
+	*count = VM_PAGE_INFO_BASIC_COUNT;
+	return KERN_SUCCESS;
+}
+
+#define QUERY_TURN 64U /* dispositions that are written at once */
+
+static kern_return_t user_page_range_query(struct vm_map *map, mach_vm_offset_t address, mach_vm_size_t size,
+					   mach_vm_address_t dispositions, mach_vm_size_t *dispositions_count)
+{
+	struct vm_map *caller = caller_map();
+	uint64_t at = address & ~PAGE_MASK, end, done = 0, all;
+	int turn[QUERY_TURN];
+
+	if (map == NULL || size == 0 || __builtin_add_overflow(address, size, &end) ||
+	    __builtin_add_overflow(end, PAGE_MASK, &end))
+		return KERN_INVALID_ARGUMENT;
+	if (caller == NULL)
+		return KERN_NOT_SUPPORTED;
+	all = ((end & ~PAGE_MASK) - at) >> PAGE_SHIFT;
+	if (all > *dispositions_count)
+		all = *dispositions_count;
+	while (done < all) {
+		uint64_t n = all - done < QUERY_TURN ? all - done : QUERY_TURN;
+		kern_return_t kr = KERN_SUCCESS;
+
+		for (uint64_t i = 0; i < n && kr == KERN_SUCCESS; i++, at += PAGE_SIZE) {
+			struct vm_page_facts f;
+
+			kr = vm_map_page_facts(map, at, &f);
+			turn[i] = f.disposition;
+		}
+		if (kr == KERN_SUCCESS)
+			kr = vm_map_write_kernel(caller, dispositions + done * sizeof(int), turn,
+						 n * sizeof(int));
+		if (kr != KERN_SUCCESS)
+			return kr;
+		done += n;
+	}
+	*dispositions_count = done;
+	return KERN_SUCCESS;
+}
+
+/* ---- the rest ---- */
+
+static kern_return_t user_msync(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size, vm_sync_t flags)
+{
+	return map == NULL ? KERN_INVALID_ARGUMENT : vm_map_sync(map, address, size, flags);
+}
+
+static kern_return_t user_behavior_set(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+				       vm_behavior_t behavior)
+{
+	if (map == NULL)
+		return KERN_INVALID_ARGUMENT;
+	if (behavior >= VM_BEHAVIOR_WILLNEED)
+		return vm_map_advise(map, address, size, behavior);
+	return vm_map_set_behavior(map, address, size, behavior);
+}
+
+static kern_return_t user_machine_attribute(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
+					    vm_machine_attribute_t attribute, vm_machine_attribute_val_t *value)
+{
+	kern_return_t kr;
+
+	if (map == NULL || attribute != MATTR_CACHE)
+		return KERN_INVALID_ARGUMENT;
+	kr = vm_map_check(map, address, size, VM_PROT_NONE);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	switch (*value) {
+	case MATTR_VAL_GET:
+		*value = vm_map_is_cached(map, address) ? MATTR_VAL_ON : MATTR_VAL_OFF;
+		return KERN_SUCCESS;
+	case MATTR_VAL_CACHE_FLUSH:
+	case MATTR_VAL_DCACHE_FLUSH:
+	case MATTR_VAL_ICACHE_FLUSH:
+	case MATTR_VAL_CACHE_SYNC:
+		return KERN_SUCCESS; /* caches, devices and code are coherent */
+	case MATTR_VAL_ON:
+	case MATTR_VAL_OFF:
+		return KERN_NOT_SUPPORTED;
+	default:
+		return KERN_INVALID_ARGUMENT;
+	}
+}
+
+static kern_return_t user_make_memory_entry(struct vm_map *map, memory_object_size_t *size,
+					    memory_object_offset_t offset, vm_prot_t permission, mach_port_t *out,
+					    mem_entry_name_port_t parent)
+{
+	kern_return_t kr;
+
+	if (map == NULL)
+		return KERN_INVALID_TASK;
+	kr = vm_named_entry_make(map, size, offset, permission, parent, out);
+	if (kr == KERN_SUCCESS && IP_VALID(parent))
+		ipc_port_release_send(parent);
+	return kr;
+}
+
+static kern_return_t user_make_memory_entry_long(struct vm_map *map, vm_size_t *size, vm_offset_t offset,
+						 vm_prot_t permission, mach_port_t *out, mem_entry_name_port_t parent)
+{
+	return user_make_memory_entry(map, size, offset, permission, out, parent);
+}
+
+static kern_return_t user_purgable_control(struct vm_map *map, mach_vm_address_t address, vm_purgable_t control,
+					   int *state)
+{
+	return map == NULL ? KERN_INVALID_ARGUMENT : vm_map_purgable_control(map, address, control, state);
+}
+
+static kern_return_t user_task_wire(struct vm_map *map, boolean_t must_wire)
+{
+	if (map == NULL)
+		return KERN_INVALID_ARGUMENT;
+	vm_map_wire_new(map, must_wire != 0);
+	return KERN_SUCCESS;
+}
+
+kern_return_t host_priv_mach_vm_wire(struct host *host, struct vm_map *map, mach_vm_address_t address,
+				     mach_vm_size_t size, vm_prot_t access)
+{
+	if (host == NULL)
+		return KERN_INVALID_HOST;
+	return map == NULL ? KERN_INVALID_TASK : vm_map_wire(map, address, size, access);
+}
+
+kern_return_t host_priv_vm_wire(struct host *host, struct vm_map *map, vm_address_t address, vm_size_t size,
+				vm_prot_t access)
+{
+	return host_priv_mach_vm_wire(host, map, address, size, access);
+}
+
+kern_return_t host_priv_vm_allocate_cpm(struct host *host, struct vm_map *map, vm_address_t *address, vm_size_t size,
+					int flags)
+{
+	if (host == NULL)
+		return KERN_INVALID_HOST;
+	return map == NULL ? KERN_INVALID_TASK : KERN_FAILURE;
 }
 
 const struct mach_vm_ops mach_vm_calls = {
@@ -157,10 +633,47 @@ const struct mach_vm_ops mach_vm_calls = {
 	.mach_vm_protect = user_protect,
 	.mach_vm_inherit = user_inherit,
 	.mach_vm_read = user_read,
+	.mach_vm_read_list = user_read_list,
 	.mach_vm_write = user_write,
 	.mach_vm_copy = user_copy,
 	.mach_vm_read_overwrite = user_read_overwrite,
+	.mach_vm_msync = user_msync,
+	.mach_vm_behavior_set = user_behavior_set,
 	.mach_vm_map = user_map,
+	.mach_vm_machine_attribute = user_machine_attribute,
 	.mach_vm_remap = user_remap,
+	.mach_vm_page_query = user_page_query,
+	.mach_vm_region_recurse = user_region_recurse,
 	.mach_vm_region = user_region,
+	.mach_make_memory_entry_64 = user_make_memory_entry,
+	.mach_vm_purgable_control = user_purgable_control,
+	.mach_vm_page_info = user_page_info,
+	.mach_vm_page_range_query = user_page_range_query,
+};
+
+/* The older names. */
+const struct vm_map_ops vm_map_calls = {
+	.vm_region = user_region,
+	.vm_allocate = user_allocate,
+	.vm_deallocate = user_deallocate,
+	.vm_protect = user_protect,
+	.vm_inherit = user_inherit,
+	.vm_read = user_read,
+	.vm_read_list = user_read_list_long,
+	.vm_write = user_write,
+	.vm_copy = user_copy,
+	.vm_read_overwrite = user_read_overwrite,
+	.vm_msync = user_msync,
+	.vm_behavior_set = user_behavior_set,
+	.vm_map = user_map,
+	.vm_machine_attribute = user_machine_attribute,
+	.vm_remap = user_remap,
+	.task_wire = user_task_wire,
+	.mach_make_memory_entry = user_make_memory_entry_long,
+	.vm_map_page_query = user_page_query,
+	.vm_region_recurse = user_region_recurse,
+	.vm_region_recurse_64 = user_region_recurse,
+	.vm_region_64 = user_region,
+	.vm_map_64 = user_map,
+	.vm_purgable_control = user_purgable_control,
 };

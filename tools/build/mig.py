@@ -35,6 +35,7 @@ INTERFACES: list[str] = [
     "mach/semaphore.defs",
     "mach/task.defs",
     "mach/thread_act.defs",
+    "mach/vm_map.defs",
     "servers/bootstrap.defs",
     "servers/console.defs",
     "servers/name_server.defs",
@@ -58,6 +59,7 @@ KERNEL: list[str] = [
     "mach/processor_set.defs",
     "mach/task.defs",
     "mach/thread_act.defs",
+    "mach/vm_map.defs",
 ]
 
 # Those that the kernel calls: <kernel/NAME.h>.

@@ -67,13 +67,16 @@ VM: list[str] = [
     "kernel/vm/vm_fault.c",
     "kernel/vm/vm_map.c",
     "kernel/vm/vm_map_access.c",
+    "kernel/vm/vm_map_advise.c",
     "kernel/vm/vm_map_copy.c",
     "kernel/vm/vm_map_fork.c",
     "kernel/vm/vm_map_lookup.c",
+    "kernel/vm/vm_map_region.c",
     "kernel/vm/vm_map_tree.c",
     "kernel/vm/vm_map_wire.c",
     "kernel/vm/vm_object.c",
     "kernel/vm/vm_object_chain.c",
+    "kernel/vm/vm_purgable.c",
     "tests/unit/vm/fake_pmap.c",
 ]
 
@@ -150,7 +153,7 @@ UNIT: dict[str, list[str]] = {
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],
     "vm_smp": ["tests/unit/vm/vm_smp_test.c", *VM, *VM_HOST],
-    "vm_user": ["kernel/vm/vm_user.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
+    "vm_user": ["kernel/vm/vm_named_entry.c", "kernel/vm/vm_user.c", "tests/unit/vm/fake_port.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
 }
 

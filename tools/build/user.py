@@ -25,6 +25,7 @@ LIBMACH: list[str] = [
     "lib/mach/spawn.c",
     "lib/mach/time.c",
     "lib/mach/traps.S",
+    "lib/mach/vm_caller.c",
 ]
 
 # Routines whose stub lib/mach/shortcuts.c stands before: the stub's name gets the prefix _kernelrpc_.
@@ -38,6 +39,9 @@ SHORTCUTS: dict[str, list[str]] = {
                   "mach_port_insert_member", "mach_port_insert_right", "mach_port_mod_refs", "mach_port_move_member",
                   "mach_port_request_notification", "mach_port_type", "mach_port_unguard"],
     "mach_vm": ["mach_vm_allocate", "mach_vm_deallocate", "mach_vm_protect"],
+    "mach_vm": ["mach_vm_allocate", "mach_vm_deallocate", "mach_vm_page_range_query", "mach_vm_protect", "mach_vm_read_list",
+                "mach_vm_read_overwrite"],
+    "vm_map": ["vm_read_list", "vm_read_overwrite"],
 }
 
 # Program -> its source files.

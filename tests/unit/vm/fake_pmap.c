@@ -22,6 +22,8 @@ struct pv_entry {
 };
 
 #define BUCKETS 256
+#define REFERENCED 1 /* of vm_page.pmap_bits */
+#define MODIFIED 2
 
 struct pmap {
 	struct pv_entry *buckets[BUCKETS];
@@ -217,6 +219,21 @@ void pmap_page_protect(struct vm_page *page, vm_prot_t prot)
 	spin_unlock(&machine);
 }
 
+bool pmap_is_referenced(struct vm_page *page)
+{
+	return (page->pmap_bits & REFERENCED) != 0;
+}
+
+bool pmap_is_modified(struct vm_page *page)
+{
+	return (page->pmap_bits & MODIFIED) != 0;
+}
+
+void pmap_clear_reference(struct vm_page *page)
+{
+	page->pmap_bits &= (uint8_t)~REFERENCED;
+}
+
 uint64_t pmap_extract(struct pmap *p, uint64_t va)
 {
 	struct pv_entry *m = *find(p, va & ~PAGE_MASK);
@@ -254,6 +271,8 @@ static bool user_step(struct pmap *p, uint64_t va, void *dst, const void *src, s
 
 		VERIFY(m->page == NULL || !m->page->free);
 		memcpy(src != NULL ? at : dst, src != NULL ? src : at, n);
+		if (m->page != NULL)
+			m->page->pmap_bits |= src != NULL ? REFERENCED | MODIFIED : REFERENCED;
 	} else {
 		fake_faults++;
 	}

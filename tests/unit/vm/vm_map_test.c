@@ -145,7 +145,7 @@ static void VMAP0003_neighbours_grow_into_one_entry(void **state)
 	/* What was unmapped and is mapped again is zero, and its frames were given back meanwhile. */
 	assert_int_equal(vm_map_remove(map, BASE + 20 * PAGE_SIZE, 30 * PAGE_SIZE), KERN_SUCCESS);
 	assert_int_equal(vm_map_region(map, 0, &r), KERN_SUCCESS);
-	assert_int_equal(r.resident, 20);
+	assert_int_equal(r.object_pages, 20);
 	allocate(map, BASE + 20 * PAGE_SIZE, 30 * PAGE_SIZE);
 	assert_int_equal(map->entry_count, 1);
 	assert_int_equal(get(map, BASE + 19 * PAGE_SIZE), 119);

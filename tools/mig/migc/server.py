@@ -101,7 +101,7 @@ class Stub:
             if kind.counted:
                 self.passed.append(f"in->{name}Cnt")
         elif kind.kind in ("array", "string"):
-            self.passed.append(f"in->{name}")
+            self.passed.append(f"(void *)in->{name}" if kind.kind == "array" else f"in->{name}")
         else:
             self.incoming(argument, f"in->{name}")
 
@@ -114,7 +114,8 @@ class Stub:
         elif kind.kind in ("array", "string"):
             if argument.direction == "inout":
                 self.before.append(f"__builtin_memcpy(out->{name}, in->{name}, sizeof(out->{name}));")
-            self.passed.append(f"out->{name}")
+            # The C type of an array may have elements of another kind, of the same size.
+            self.passed.append(f"(void *)out->{name}" if kind.kind == "array" else f"out->{name}")
             if kind.kind == "string":
                 self.after.append(f"out->{name}[{kind.count - 1}] = 0;")
         elif kind.outtran:

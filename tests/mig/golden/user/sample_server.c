@@ -190,7 +190,7 @@ static kern_return_t serve_sample_arrays(const void *ops_, mach_port_t request_p
 	void *copy = (char *)out + 88;
 	mach_msg_type_number_t copyCnt = in->copyCnt < 100 ? in->copyCnt : 100;
 	result_ = ops->sample_arrays(request_port_, words, in->wordsCnt, bytes, in->bytesCnt,
-		in->four, reversed, &reversedCnt, copy, &copyCnt, out->fours);
+		(void *)in->four, reversed, &reversedCnt, copy, &copyCnt, (void *)out->fours);
 	if (result_ != KERN_SUCCESS)
 		return result_;
 	out->head.msgh_size = 48;

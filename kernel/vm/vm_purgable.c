@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_purgable.c - memory that its user can do without: volatile objects are emptied when frames are short.
+ *
+ * Interface: vm_purgable.h.
+ * Invariants: P1 an object is on the list exactly while its state is volatile; P2 the list holds no reference: an object that
+ *   ends takes itself off (vm_purgable_forget) before its memory goes, and one whose count is 0 is passed over.
+ * Locking: purgable lock -> object lock.
+ */
+#include <vm/vm_purgable.h>
+
+#include <base/string.h>
+#include <mach/vm_purgable.h>
+
+#include "vm_object_internal.h"
+
+#define PAGES_PER_TURN 64U /* dropped under one hold of a lock */
+
+static struct spinlock purgable_lock = SPINLOCK_INIT("vm_purgable");
+static struct list volatile_objects = LIST_INIT(volatile_objects);
+
+struct vm_object *vm_purgable_create(uint64_t size)
+{
+	struct vm_object *o = vm_object_create(size);
+
+	if (o != NULL) {
+		o->purgable = true;
+		o->purgable_state = VM_PURGABLE_NONVOLATILE;
+	}
+	return o;
+}
+
+/* Some pages of o, which is locked: true if there may be more. Wired and busy ones stay. */
+static bool drop_some_locked(struct vm_object *o, uint64_t *dropped)
+{
+	unsigned n = 0;
+
+	LIST_FOR_EACH_SAFE(l, next, &o->pages) {
+		struct vm_page *p = container_of(l, struct vm_page, object_link);
+
+		if (p->wire_count != 0 || p->busy)
+			continue;
+		if (n++ == PAGES_PER_TURN)
+			return true;
+		vm_object_page_free_locked(o, p);
+		++*dropped;
+	}
+	return false;
+}
+
+/* The caller holds a reference. */
+static uint64_t drop_pages(struct vm_object *o)
+{
+	uint64_t dropped = 0;
+	bool more;
+
+	do {
+		spin_lock(&o->lock);
+		more = drop_some_locked(o, &dropped);
+		if (o->paged_out != NULL)
+			memset(o->paged_out, 0, ((o->size >> PAGE_SHIFT) + 63) / 64 * sizeof(o->paged_out[0]));
+		spin_unlock(&o->lock);
+	} while (more);
+	return dropped;
+}
+
+int vm_purgable_set(struct vm_object *o, int state)
+{
+	int was;
+
+	spin_lock(&purgable_lock);
+	was = o->purgable_state;
+	if (was == VM_PURGABLE_VOLATILE)
+		list_remove(&o->purgable_link);
+	o->purgable_state = (uint8_t)state;
+	if (state == VM_PURGABLE_VOLATILE)
+		list_add_tail(&volatile_objects, &o->purgable_link); /* P1 */
+	spin_unlock(&purgable_lock);
+	if (state == VM_PURGABLE_EMPTY)
+		(void)drop_pages(o);
+	return was;
+}
+
+int vm_purgable_get(struct vm_object *o)
+{
+	int state;
+
+	spin_lock(&purgable_lock);
+	state = o->purgable_state;
+	spin_unlock(&purgable_lock);
+	return state;
+}
+
+/* The oldest one, empty from now on; +1. */
+static struct vm_object *take_oldest(void)
+{
+	struct vm_object *found = NULL;
+
+	spin_lock(&purgable_lock);
+	LIST_FOR_EACH(l, &volatile_objects) {
+		struct vm_object *o = container_of(l, struct vm_object, purgable_link);
+
+		spin_lock(&o->lock);
+		if (o->references != 0) { /* P2 */
+			o->references++;
+			found = o;
+		}
+		spin_unlock(&o->lock);
+		if (found != NULL)
+			break;
+	}
+	if (found != NULL) {
+		list_remove(&found->purgable_link);
+		found->purgable_state = VM_PURGABLE_EMPTY;
+	}
+	spin_unlock(&purgable_lock);
+	return found;
+}
+
+uint64_t vm_purgable_reclaim(bool *none)
+{
+	struct vm_object *o = take_oldest();
+	uint64_t dropped;
+
+	*none = o == NULL;
+	if (o == NULL)
+		return 0;
+	dropped = drop_pages(o);
+	vm_object_deallocate(o);
+	return dropped;
+}
+
+void vm_purgable_forget(struct vm_object *o)
+{
+	spin_lock(&purgable_lock);
+	if (o->purgable_state == VM_PURGABLE_VOLATILE)
+		list_remove(&o->purgable_link);
+	o->purgable_state = VM_PURGABLE_NONVOLATILE;
+	spin_unlock(&purgable_lock);
+}
