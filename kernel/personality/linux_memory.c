@@ -320,7 +320,8 @@ static int64_t discard(struct vm_map *map, uint64_t at, uint64_t length)
 			return -LINUX_ENOMEM;
 		place = region.address > at ? region.address : at;
 		stop = region.address + region.size < end ? region.address + region.size : end;
-		if (!region.shared) {
+		/* After an mremap the object may count as shared although only pieces of one private mapping name it. */
+		if (!region.shared || region.inheritance == VM_INHERIT_COPY) {
 			kr = vm_map_enter(map, &place, stop - place, 0, VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE, NULL, 0,
 					  false, region.protection, region.max_protection, region.inheritance);
 			if (kr != KERN_SUCCESS)
