@@ -91,20 +91,21 @@ class Cluster:
 
 
 def archive(folder: Path, line: str) -> Path:
-    """A boot archive whose first task runs `line`, and ends the node with it."""
+    """A boot archive whose first task runs `line`, bin/PROGRAM WORDS, and ends the node with it."""
+    program = line.split()[0]
     (folder / "start").write_text(f"all last {line}\n")
     out = folder / "bench.cpio"
     done = subprocess.run(["boot/image/archive.py", "-o", str(out), "-a", "build/boot.cpio", f"etc/start={folder}/start",
-                           f"bin/ipc_perf={PROGRAM}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           f"{program}=build/programs/{Path(program).name}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise Failed(f"no boot archive: {done.stdout.strip()}")
     return out
 
 
-def alone(fabric: Fabric, port: int, words: str, seconds: float) -> list[str]:
-    """The console of a node without others, whose one program is ipc_perf."""
-    image = archive(fabric.folder, f"bin/ipc_perf {words}")
+def alone(fabric: Fabric, port: int, words: str, seconds: float, program: str = "ipc_perf") -> list[str]:
+    """The console of a node without others, whose one program is this one of the bench's."""
+    image = archive(fabric.folder, f"bin/{program} {words}")
     with Guest("local", fabric.folder, [*fabric.guest(port), "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                                         "-kernel", KERNEL, "-initrd", str(image), "-append", "exit=1"], number=port) as node:
         return node.wait("BENCH-DONE", seconds)
@@ -114,6 +115,11 @@ def local(fabric: Fabric, port: int, count: int) -> tuple[list[dict[str, object]
     """(rows, floors) of one node."""
     found = results(alone(fabric, port, f"local {count}", SECONDS))
     return [row for row in found if "placement" in row], [row for row in found if "placement" not in row]
+
+
+def memory(fabric: Fabric, port: int, count: int) -> list[dict[str, object]]:
+    """Rows of calls on memory and of faults, of one node."""
+    return results(alone(fabric, port, str(count), SECONDS, "vm_perf"))
 
 
 def remote(cluster: Cluster, count: int) -> list[dict[str, object]]:

@@ -55,6 +55,11 @@ def targets(f: Findings) -> list[Target]:
         Target("null rpc between two tasks / (two traps + two address-space switches)", local, floor, 1.3),
         Target("null rpc between two tasks / Linux pipe", local, f.p50("peers", "linux pipe"), 0.35),
         Target("null rpc between two tasks / GNU Mach's", local, f.p50("peers", "gnumach null rpc separate task"), 0.8),
+        Target("zero-fill fault / Linux's", f.p50("rows", "zero fill fault", "local"), f.p50("peers", "linux zero fill fault"), 0.5),
+        Target("zero-fill fault / GNU Mach's", f.p50("rows", "zero fill fault", "local"),
+               f.p50("peers", "gnumach zero fill fault"), 0.8),
+        Target("zero-fill fault with 10,000 entries / with 10", f.p50("rows", "zero fill fault, 10000 entries", "local"),
+               f.p50("rows", "zero fill fault, 10 entries", "local"), 1.5),
         Target("null rpc within a task / GNU Mach's", f.p50("rows", "null rpc same task", "local"),
                f.p50("peers", "gnumach null rpc same task"), 0.8),
     ]

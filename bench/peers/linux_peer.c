@@ -5,6 +5,7 @@
  *   linux_peer serve                 answer UDP and TCP on PORT until told to stop
  *   linux_peer net ADDRESS N         udp and tcp round trips to a serving guest, then tell it to stop
  *   linux_peer local N               pipe and unix-socket round trips between two processes here
+ *   linux_peer memory N              faults, mappings, processes
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -12,10 +13,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -184,6 +187,118 @@ local(unsigned n)
 	waitpid(child, NULL, 0);
 }
 
+/* ---- memory and processes ---- */
+
+#define PAGE 4096UL
+#define FAULT_PAGES 10000UL /* and their order: as bench/programs/vm_perf.c */
+
+static char *
+map_pages(unsigned long pages)
+{
+	char *at = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		die("mmap");
+	return at;
+}
+
+static void
+report(const char *name, struct measure *m)
+{
+	unsigned n = m->count;
+
+	measure_end(m, 1);
+	measure_print(name, NULL, n, m->p50_us, m->p99_us);
+}
+
+static void
+touch_all(const char *name, char *base, unsigned n)
+{
+	struct measure m = measure_begin(n);
+
+	for (unsigned i = 0; i < n; i++) {
+		volatile char *at = base + (i * 7919UL % FAULT_PAGES) * PAGE;
+		uint64_t start = measure_tsc();
+
+		*at = 1;
+		measure_add(&m, measure_tsc() - start);
+	}
+	report(name, &m);
+}
+
+static void
+faults(unsigned n)
+{
+	char *base = map_pages(FAULT_PAGES);
+	pid_t child;
+
+	(void)madvise(base, FAULT_PAGES * PAGE, MADV_NOHUGEPAGE); /* page by page, as its peer does */
+
+	touch_all("linux zero fill fault", base, n);
+	child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	touch_all("linux cow fault", base, n);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	munmap(base, FAULT_PAGES * PAGE);
+}
+
+static void
+mappings(unsigned n)
+{
+	struct measure m = measure_begin(n), u = measure_begin(n), p = measure_begin(n);
+	char *fixed = map_pages(1);
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t start = measure_tsc(), mapped, unmapped;
+		char *at = map_pages(1);
+
+		mapped = measure_tsc();
+		munmap(at, PAGE);
+		unmapped = measure_tsc();
+		measure_add(&m, mapped - start);
+		measure_add(&u, unmapped - mapped);
+		*fixed = 1;
+		start = measure_tsc();
+		mprotect(fixed, PAGE, PROT_READ);
+		measure_add(&p, measure_tsc() - start);
+		mprotect(fixed, PAGE, PROT_READ | PROT_WRITE);
+	}
+	report("linux mmap", &m);
+	report("linux munmap", &u);
+	report("linux mprotect", &p);
+}
+
+static void
+processes(unsigned n)
+{
+	struct measure m = measure_begin(n);
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t start = measure_tsc();
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(0);
+		waitpid(child, NULL, 0);
+		measure_add(&m, measure_tsc() - start);
+	}
+	report("linux fork+exit+wait", &m);
+}
+
+static void
+memory(unsigned n)
+{
+	if (n > FAULT_PAGES)
+		n = FAULT_PAGES;
+	faults(n);
+	mappings(n);
+	processes(n / 4 + 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -194,6 +309,8 @@ main(int argc, char **argv)
 		net(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
 	else if (argc == 3 && strcmp(argv[1], "local") == 0)
 		local((unsigned)strtoul(argv[2], NULL, 10));
+	else if (argc == 3 && strcmp(argv[1], "memory") == 0)
+		memory((unsigned)strtoul(argv[2], NULL, 10));
 	else
 		return 2;
 	printf("BENCH-DONE\n");

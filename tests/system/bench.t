@@ -16,12 +16,16 @@ from report import check, done  # noqa: E402
 
 ROWS = ["null rpc separate task", "null rpc to port set", "1 make_send", "1 copy_send", "128 bytes inline",
         "1024 bytes inline", "4096 bytes inline", "1024 bytes ool", "4096 bytes ool", "8192 bytes ool"]
+VM_ROWS = ["vm_allocate", "vm_deallocate", "vm_map", "vm_remap", "vm_protect", "vm_inherit", "vm_region", "vm_machine_attribute",
+           "vm_read 4096", "vm_read 65536", "vm_write 4096", "vm_write 65536", "vm_copy 4096", "vm_copy 65536", "zero fill fault",
+           "zero fill fault, 10 entries", "zero fill fault, 10000 entries", "zero fill fault in order", "cow fault",
+           "fault on a resident page"]
 FLOORS = ["trap", "thread switch", "address-space switch", "ipi", "ipi to a halted cpu", "frame echo sleeping", "frame echo",
           "frame echo polling", "frame echo 4 KiB"]
 
 with tempfile.TemporaryDirectory(prefix="meshach-b-") as folder:
     found = f"{folder}/found.json"
-    run = subprocess.run([sys.executable, "bench/run.py", "floors", "ipc", "--count", "100", "--json", found, "--svg",
+    run = subprocess.run([sys.executable, "bench/run.py", "floors", "ipc", "vm", "--count", "100", "--json", found, "--svg",
                           f"{folder}/found.svg"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, text=True, timeout=280)
     check(run.returncode == 0, "BENCH0001 it runs to its end", run.stdout[-2000:])
@@ -29,6 +33,7 @@ with tempfile.TemporaryDirectory(prefix="meshach-b-") as folder:
         result = json.loads(Path(found).read_text())
         rows = {(row["name"], row["placement"]) for row in result["rows"]}
         wanted = {(name, placement) for name in ROWS for placement in ("local", "remote")} | {("null rpc same task", "local")}
+        wanted |= {(name, "local") for name in VM_ROWS}
         check(rows == wanted, "BENCH0002 every row is there, local and remote", f"{rows ^ wanted}")
         check([row["name"] for row in result["floors"]] == FLOORS, "BENCH0003 every floor is there", f"{result['floors']}")
         check(all(0 < row["p50_us"] <= row["p99_us"] for row in result["rows"]) and all(row["n"] > 0 for row in result["rows"]),

@@ -10,6 +10,7 @@ from .ninja import Writer
 PROGRAMS: dict[str, str] = {
     "ipc_perf": "bench/programs/ipc_perf.c",
     "soak": "tests/programs/soak.c",
+    "vm_perf": "bench/programs/vm_perf.c",
 }
 FLAGS = "-Ibench/programs"
 
