@@ -5,6 +5,7 @@
 #include <mach/mach_types.h>
 #include <mach/clock.h>
 #include <mach/clock_priv.h>
+#include <mach/exception_ports.h>
 #include <mach/mach_error.h>
 #include <mach/host_priv.h>
 #include <mach/host_special_ports.h>

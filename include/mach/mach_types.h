@@ -25,7 +25,9 @@
 #include <mach_debug/ipc_info.h>
 
 typedef mach_port_t exception_port_t;
+typedef mach_port_t exception_handler_t;
 typedef mach_port_t *exception_handlers_t;
+typedef mach_port_t *exception_handler_array_t;
 typedef mach_port_t mem_entry_name_port_t;
 typedef mach_port_t *thread_act_array_t;
 typedef mach_port_t *thread_array_t;

@@ -23,7 +23,7 @@ struct ipc_task {
 	struct ipc_port *sself;         /* send right */
 	struct ipc_port *host;          /* send right */
 	struct ipc_port *bootstrap;     /* send right or NULL */
-	struct ipc_port *exc_actions[EXC_TYPES_COUNT];
+	struct exception_action exc_actions[EXC_TYPES_COUNT];
 	struct ipc_port *registered[TASK_PORT_REGISTER_MAX];
 
 	/* What its messages say of their sender: read without the lock, as a whole (ipc_task_tokens). */

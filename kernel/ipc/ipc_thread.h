@@ -17,6 +17,13 @@ struct ipc_space;
 
 #define EXC_TYPES_COUNT 14
 
+/* Whom to ask about a kind of exception, and how. */
+struct exception_action {
+	struct ipc_port *port; /* send right; IP_NULL: nobody */
+	int behavior;          /* EXCEPTION_*, with MACH_EXCEPTION_CODES or not */
+	int flavor;            /* of thread state, for behaviours that carry it */
+};
+
 struct ipc_thread {
 	/*
 	 * A receive: option and msize are what the receiver takes; the sender that claimed it writes the rest
@@ -50,5 +57,5 @@ struct ipc_thread {
 	struct ipc_port *self;         /* kernel port (naked), thread_self's object; NULL once terminated */
 	struct ipc_port *sself;        /* send right: what mach_thread_self() gives */
 	struct ipc_port *rpc_reply;    /* cached reply port of kernel-made RPCs, or NULL */
-	struct ipc_port *exc_actions[EXC_TYPES_COUNT]; /* send rights, exception ports */
+	struct exception_action exc_actions[EXC_TYPES_COUNT];
 };

@@ -22,8 +22,10 @@ static void inherit(struct ipc_task *itk, struct ipc_task *parent)
 	spin_lock(&parent->lock);
 	itk->host = ipc_port_copy_send(parent->host);
 	itk->bootstrap = ipc_port_copy_send(parent->bootstrap);
-	for (unsigned i = 0; i < EXC_TYPES_COUNT; i++)
-		itk->exc_actions[i] = ipc_port_copy_send(parent->exc_actions[i]);
+	for (unsigned i = 0; i < EXC_TYPES_COUNT; i++) {
+		itk->exc_actions[i] = parent->exc_actions[i];
+		itk->exc_actions[i].port = ipc_port_copy_send(parent->exc_actions[i].port);
+	}
 	for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
 		itk->registered[i] = ipc_port_copy_send(parent->registered[i]);
 	spin_unlock(&parent->lock);
@@ -152,7 +154,7 @@ void ipc_task_terminate(struct task *task)
 	ipc_port_release_send(old.host);
 	ipc_port_release_send(old.bootstrap);
 	for (unsigned i = 0; i < EXC_TYPES_COUNT; i++)
-		ipc_port_release_send(old.exc_actions[i]);
+		ipc_port_release_send(old.exc_actions[i].port);
 	for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
 		ipc_port_release_send(old.registered[i]);
 	ipc_port_dealloc_special(old.self);
@@ -206,7 +208,8 @@ void ipc_thread_disable(struct thread *thread)
 void ipc_thread_terminate(struct thread *thread)
 {
 	struct ipc_thread *ith = &thread->ipc;
-	struct ipc_port *self, *sself, *exceptions[EXC_TYPES_COUNT];
+	struct ipc_port *self, *sself;
+	struct exception_action exceptions[EXC_TYPES_COUNT];
 
 	spin_lock(&thread->lock);
 	self = ith->self;
@@ -216,7 +219,7 @@ void ipc_thread_terminate(struct thread *thread)
 	memset(ith->exc_actions, 0, sizeof ith->exc_actions);
 	spin_unlock(&thread->lock);
 	for (unsigned i = 0; i < EXC_TYPES_COUNT; i++)
-		ipc_port_release_send(exceptions[i]);
+		ipc_port_release_send(exceptions[i].port);
 	ipc_port_release_send(sself);
 	if (self)
 		ipc_port_dealloc_special(self);

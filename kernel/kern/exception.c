@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * exception.c - what happens to a thread whose user code did something wrong: its exception ports are asked;
- * when nobody deals with it its task ends, and the console and the task's exit port are told why. The kernel goes on.
+ * when nobody deals with it those for EXC_CRASH are told, its task ends, and the console and the task's exit port are told why. The
+ * kernel goes on.
  */
 #include <kern/exception_port.h>
 #include <kern/printf.h>
@@ -23,6 +24,7 @@ static const struct exception_kind kinds[] = {
 	[EXC_EMULATION] = { "EXC_EMULATION", 4 },
 	[EXC_SOFTWARE] = { "EXC_SOFTWARE", 6 },
 	[EXC_BREAKPOINT] = { "EXC_BREAKPOINT", 5 },
+	[EXC_RESOURCE] = { "EXC_RESOURCE", 9 },
 	[EXC_GUARD] = { "EXC_GUARD", 9 },
 };
 
@@ -37,6 +39,7 @@ void exception(int type, int64_t code, int64_t subcode)
 		return;
 	if (type > 0 && (unsigned)type < sizeof(kinds) / sizeof(kinds[0]) && kinds[type].name != NULL)
 		kind = &kinds[type];
+	(void)exception_port_ask(EXC_CRASH, EXC_CRASH_CODE(type, kind->signal, code), 0);
 	kprintf("meshach: task %lu (%s) thread %lu: %s code %ld at 0x%lx, pc 0x%lx sp 0x%lx: ended\n", task->id,
 		task->name, t->tid, kind->name, (long)code, (unsigned long)subcode,
 		t->machine.frame->rip, t->machine.frame->rsp);

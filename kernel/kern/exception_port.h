@@ -1,29 +1,59 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * exception_port.h - exception ports: whom the kernel asks before a fault ends a task: the thread's port for that kind of
- * exception, then the task's. Who answers KERN_SUCCESS has dealt with it, and the thread goes on.
+ * exception, then the task's, then the node's. Who answers KERN_SUCCESS has dealt with it, and the thread goes on.
  *
- * Locking: a task's ports are guarded by its ipc.lock, a thread's by its thread lock. Each is a send right.
+ * Locking: a task's actions are guarded by its ipc.lock, a thread's by its thread lock, the node's by realhost.lock. Each has a send right.
  */
 #pragma once
 
+#include <ipc/ipc_thread.h>
 #include <mach/exception_types.h>
 #include <mach/kern_return.h>
+#include <mach/message.h>
 #include <stdbool.h>
 
 struct ipc_port;
+struct spinlock;
 struct task;
 struct thread;
 
+/* Where actions are kept, and under which lock; alive: *alive != IP_NULL (NULL: always). */
+struct exception_owner {
+	struct spinlock *lock;
+	struct exception_action *actions;
+	struct ipc_port **alive;
+};
+
+struct exception_owner exception_owner_thread(struct thread *thread);
+struct exception_owner exception_owner_task(struct task *task);
+struct exception_owner exception_owner_host(void);
+
+/* What get and swap tell. ports: send rights. */
+struct exception_ports {
+	uint32_t count;
+	exception_mask_t masks[EXC_TYPES_COUNT];
+	struct ipc_port *ports[EXC_TYPES_COUNT];
+	exception_behavior_t behaviors[EXC_TYPES_COUNT];
+	int flavors[EXC_TYPES_COUNT];
+};
+
 /*
- * Purpose: set the port of each kind in mask; IP_NULL: none. Consumes port, a send right, on success.
- * Returns: KERN_SUCCESS; KERN_INVALID_ARGUMENT: a kind or behavior that there is not (EXCEPTION_DEFAULT, with or
- *   without MACH_EXCEPTION_CODES, is the only one); KERN_TERMINATED.
+ * Purpose: set the action of each kind in mask; port IP_NULL: nobody. Consumes port, a send right, on success. old (NULL:
+ *   not asked for): what was there, in groups.
+ * Returns: KERN_SUCCESS; KERN_INVALID_ARGUMENT: a kind, behavior or flavor that there is not; KERN_TERMINATED.
  */
-kern_return_t exception_port_set_task(struct task *task, exception_mask_t mask, struct ipc_port *port,
-				      exception_behavior_t behavior);
-kern_return_t exception_port_set_thread(struct thread *thread, exception_mask_t mask, struct ipc_port *port,
-					exception_behavior_t behavior);
+kern_return_t exception_ports_set(struct exception_owner owner, exception_mask_t mask, struct ipc_port *port,
+				  exception_behavior_t behavior, int flavor, struct exception_ports *old);
+/* The same without setting. */
+kern_return_t exception_ports_get(struct exception_owner owner, exception_mask_t mask, struct exception_ports *out);
+/* Drop the rights in ports. */
+void exception_ports_release(struct exception_ports *ports);
+/* Into a call's results (arrays of at least EXC_TYPES_COUNT), consumed. KERN_RESOURCE_SHORTAGE: dropped. */
+kern_return_t exception_ports_give(struct exception_ports *ports, exception_mask_t *masks, uint32_t *count,
+				   struct ipc_port ***handlers, uint32_t *handler_count, exception_behavior_t *behaviors,
+				   uint32_t *behavior_count, int *flavors, uint32_t *flavor_count);
+
 /*
  * Purpose: ask about an exception of the calling thread. Waits for the answer, abortably.
  * Returns true: dealt with, or the wait was aborted: return to user mode; false: nobody did.

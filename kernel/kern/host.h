@@ -8,6 +8,7 @@
 #pragma once
 
 #include <ipc/ipc_port.h>
+#include <ipc/ipc_thread.h>
 #include <mach/kern_return.h>
 
 struct task;
@@ -15,6 +16,7 @@ struct task;
 struct host {
 	struct spinlock lock;
 	struct ipc_port *special[16]; /* lock; +1 send right each, by HOST_*_PORT; NULL: none */
+	struct exception_action exc_actions[EXC_TYPES_COUNT]; /* lock; asked last */
 };
 
 extern struct host realhost;

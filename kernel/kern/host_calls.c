@@ -5,6 +5,7 @@
 #include <ipc/ipc_port.h>
 #include <ipc/ipc_tt.h>
 #include <kern/clock_service.h>
+#include <kern/exception_port.h>
 #include <kern/host.h>
 #include <kern/kalloc.h>
 #include <kern/ipc_kobject_calls.h>
@@ -244,6 +245,46 @@ static kern_return_t call_set_special_port(struct host *host, int which, mach_po
 	return KERN_SUCCESS;
 }
 
+static kern_return_t call_set_exception_ports(struct host *host, exception_mask_t mask, mach_port_t port,
+					      exception_behavior_t behavior, thread_state_flavor_t flavor)
+{
+	return host == NULL ? KERN_INVALID_ARGUMENT :
+			       exception_ports_set(exception_owner_host(), mask, port, behavior, flavor, NULL);
+}
+
+static kern_return_t call_get_exception_ports(struct host *host, exception_mask_t mask, exception_mask_array_t masks,
+					      mach_msg_type_number_t *count, mach_port_t **handlers,
+					      mach_msg_type_number_t *handler_count, exception_behavior_array_t behaviors,
+					      mach_msg_type_number_t *behavior_count, exception_flavor_array_t flavors,
+					      mach_msg_type_number_t *flavor_count)
+{
+	struct exception_ports out;
+	kern_return_t kr;
+
+	if (host == NULL)
+		return KERN_INVALID_ARGUMENT;
+	kr = exception_ports_get(exception_owner_host(), mask, &out);
+	return kr != KERN_SUCCESS ? kr : exception_ports_give(&out, masks, count, handlers, handler_count, behaviors,
+							      behavior_count, flavors, flavor_count);
+}
+
+static kern_return_t call_swap_exception_ports(struct host *host, exception_mask_t mask, mach_port_t port,
+					       exception_behavior_t behavior, thread_state_flavor_t flavor,
+					       exception_mask_array_t masks, mach_msg_type_number_t *count,
+					       mach_port_t **handlers, mach_msg_type_number_t *handler_count,
+					       exception_behavior_array_t behaviors, mach_msg_type_number_t *behavior_count,
+					       exception_flavor_array_t flavors, mach_msg_type_number_t *flavor_count)
+{
+	struct exception_ports out;
+	kern_return_t kr;
+
+	if (host == NULL)
+		return KERN_INVALID_ARGUMENT;
+	kr = exception_ports_set(exception_owner_host(), mask, port, behavior, flavor, &out);
+	return kr != KERN_SUCCESS ? kr : exception_ports_give(&out, masks, count, handlers, handler_count, behaviors,
+							      behavior_count, flavors, flavor_count);
+}
+
 const struct mach_host_ops mach_host_calls = {
 	.host_info = call_info,
 	.host_kernel_version = call_version,
@@ -259,6 +300,9 @@ const struct mach_host_ops mach_host_calls = {
 };
 
 const struct host_priv_ops host_priv_calls = {
+	.host_set_exception_ports = call_set_exception_ports,
+	._host_get_exception_ports = call_get_exception_ports,
+	._host_swap_exception_ports = call_swap_exception_ports,
 	.host_reboot = call_reboot,
 	.host_default_memory_manager_exchange = vm_host_default_memory_manager,
 	.thread_wire = vm_host_thread_wire,

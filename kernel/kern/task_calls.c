@@ -305,8 +305,41 @@ static kern_return_t call_thread_create_running(struct task *task, thread_state_
 static kern_return_t call_set_exception_ports(struct task *task, exception_mask_t mask, mach_port_t port,
 					      exception_behavior_t behavior, thread_state_flavor_t flavor)
 {
-	(void)flavor; /* of behaviours that carry state */
-	return task == NULL ? KERN_INVALID_TASK : exception_port_set_task(task, mask, port, behavior);
+	return task == NULL ? KERN_INVALID_TASK :
+			       exception_ports_set(exception_owner_task(task), mask, port, behavior, flavor, NULL);
+}
+
+static kern_return_t call_get_exception_ports(struct task *task, exception_mask_t mask, exception_mask_array_t masks,
+					      mach_msg_type_number_t *count, mach_port_t **handlers,
+					      mach_msg_type_number_t *handler_count, exception_behavior_array_t behaviors,
+					      mach_msg_type_number_t *behavior_count, exception_flavor_array_t flavors,
+					      mach_msg_type_number_t *flavor_count)
+{
+	struct exception_ports out;
+	kern_return_t kr;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	kr = exception_ports_get(exception_owner_task(task), mask, &out);
+	return kr != KERN_SUCCESS ? kr : exception_ports_give(&out, masks, count, handlers, handler_count, behaviors,
+							      behavior_count, flavors, flavor_count);
+}
+
+static kern_return_t call_swap_exception_ports(struct task *task, exception_mask_t mask, mach_port_t port,
+					       exception_behavior_t behavior, thread_state_flavor_t flavor,
+					       exception_mask_array_t masks, mach_msg_type_number_t *count,
+					       mach_port_t **handlers, mach_msg_type_number_t *handler_count,
+					       exception_behavior_array_t behaviors, mach_msg_type_number_t *behavior_count,
+					       exception_flavor_array_t flavors, mach_msg_type_number_t *flavor_count)
+{
+	struct exception_ports out;
+	kern_return_t kr;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	kr = exception_ports_set(exception_owner_task(task), mask, port, behavior, flavor, &out);
+	return kr != KERN_SUCCESS ? kr : exception_ports_give(&out, masks, count, handlers, handler_count, behaviors,
+							      behavior_count, flavors, flavor_count);
 }
 
 static kern_return_t call_semaphore_create(struct task *task, mach_port_t *port, int policy, int value)
@@ -330,11 +363,13 @@ static kern_return_t call_lock_set_destroy(struct task *task, struct lock_set *s
 }
 
 const struct task_ops task_calls = {
+	.task_set_exception_ports = call_set_exception_ports,
+	._task_get_exception_ports = call_get_exception_ports,
+	._task_swap_exception_ports = call_swap_exception_ports,
 	.lock_set_create = call_lock_set_create,
 	.lock_set_destroy = call_lock_set_destroy,
 	.semaphore_create = call_semaphore_create,
 	.semaphore_destroy = call_semaphore_destroy,
-	.task_set_exception_ports = call_set_exception_ports,
 	.task_create = call_task_create,
 	.task_terminate = call_task_terminate,
 	.task_threads = call_task_threads,

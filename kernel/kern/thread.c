@@ -19,6 +19,7 @@
 #include <kern/printf.h>
 #include <kern/task.h>
 #include <kern/thread.h>
+#include <machine/trap.h>
 #include <personality/linux.h>
 #include <sched/donate.h>
 #include <sched/processor_set.h>
@@ -373,6 +374,7 @@ void ast_taken(struct trap_frame *frame)
 			spin_lock(&t->lock);
 			if (thread_stopped_locked(t)) {
 				(void)waitq_block(&t->stop_wait, &t->lock, WAIT_ABORTABLE, WAIT_FOREVER);
+				machine_thread_stopped(t);
 				continue;
 			}
 			atomic_fetch_and(&t->ast, ~(uint32_t)AST_STOP);

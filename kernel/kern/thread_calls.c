@@ -154,12 +154,47 @@ static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_
 static kern_return_t call_set_exception_ports(struct thread *t, exception_mask_t mask, mach_port_t port,
 					      exception_behavior_t behavior, thread_state_flavor_t flavor)
 {
-	(void)flavor; /* of behaviours that carry state */
-	return t == NULL ? KERN_INVALID_ARGUMENT : exception_port_set_thread(t, mask, port, behavior);
+	return t == NULL ? KERN_INVALID_ARGUMENT :
+			       exception_ports_set(exception_owner_thread(t), mask, port, behavior, flavor, NULL);
+}
+
+static kern_return_t call_get_exception_ports(struct thread *t, exception_mask_t mask, exception_mask_array_t masks,
+					      mach_msg_type_number_t *count, mach_port_t **handlers,
+					      mach_msg_type_number_t *handler_count, exception_behavior_array_t behaviors,
+					      mach_msg_type_number_t *behavior_count, exception_flavor_array_t flavors,
+					      mach_msg_type_number_t *flavor_count)
+{
+	struct exception_ports out;
+	kern_return_t kr;
+
+	if (t == NULL)
+		return KERN_INVALID_ARGUMENT;
+	kr = exception_ports_get(exception_owner_thread(t), mask, &out);
+	return kr != KERN_SUCCESS ? kr : exception_ports_give(&out, masks, count, handlers, handler_count, behaviors,
+							      behavior_count, flavors, flavor_count);
+}
+
+static kern_return_t call_swap_exception_ports(struct thread *t, exception_mask_t mask, mach_port_t port,
+					       exception_behavior_t behavior, thread_state_flavor_t flavor,
+					       exception_mask_array_t masks, mach_msg_type_number_t *count,
+					       mach_port_t **handlers, mach_msg_type_number_t *handler_count,
+					       exception_behavior_array_t behaviors, mach_msg_type_number_t *behavior_count,
+					       exception_flavor_array_t flavors, mach_msg_type_number_t *flavor_count)
+{
+	struct exception_ports out;
+	kern_return_t kr;
+
+	if (t == NULL)
+		return KERN_INVALID_ARGUMENT;
+	kr = exception_ports_set(exception_owner_thread(t), mask, port, behavior, flavor, &out);
+	return kr != KERN_SUCCESS ? kr : exception_ports_give(&out, masks, count, handlers, handler_count, behaviors,
+							      behavior_count, flavors, flavor_count);
 }
 
 const struct thread_act_ops thread_act_calls = {
 	.thread_set_exception_ports = call_set_exception_ports,
+	._thread_get_exception_ports = call_get_exception_ports,
+	._thread_swap_exception_ports = call_swap_exception_ports,
 	.thread_terminate = call_terminate,
 	.thread_get_state = call_get_state,
 	.thread_set_state = call_set_state,

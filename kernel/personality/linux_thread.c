@@ -9,6 +9,7 @@
  * Locking: bucket.lock guards its queue and the linux_futex fields of the threads on it.
  */
 #include <base/string.h>
+#include <kern/exception_port.h>
 #include <kern/clock.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -252,13 +253,19 @@ int64_t linux_arch_prctl(struct linux_args *args)
 	}
 }
 
-/* A signal that nobody can catch here ends the task; 0 only asks whether it is there. */
+/*
+ * A signal to itself is put to the exception ports, as EXC_SOFTWARE; one that nobody deals with ends the task. 0 only asks whether
+ * it is there.
+ */
 static int64_t kill_self(uint64_t signal)
 {
 	if (signal > 64)
 		return -LINUX_EINVAL;
 	if (signal == 0)
 		return 0;
+	if (exception_port_ask(EXC_SOFTWARE, EXC_SOFT_SIGNAL, (int64_t)signal))
+		return 0;
+	(void)exception_port_ask(EXC_CRASH, EXC_CRASH_CODE(EXC_SOFTWARE, signal, EXC_SOFT_SIGNAL), 0);
 	linux_task_set_status(current_task(), (int32_t)signal);
 	(void)task_terminate(current_task());
 	thread_exit_self();

@@ -5,7 +5,7 @@
  */
 #include "tap.h"
 
-#include <mach/exc_server.h>
+#include <mach/mach_exc_server.h>
 #include <mach/spawn.h>
 #include <mach/thread_status.h>
 #include <pthread.h>
@@ -25,7 +25,7 @@ static volatile int status;
 
 /* Mend what happens in this task; refuse the rest. */
 static kern_return_t mend(mach_port_t exception_port, mach_port_t thread, mach_port_t task, exception_type_t type,
-			  exception_data_t code, mach_msg_type_number_t count)
+			  mach_exception_data_t code, mach_msg_type_number_t count)
 {
 	mach_vm_address_t page = (mach_vm_address_t)(uintptr_t)HOLE;
 	x86_thread_state64_t state;
@@ -59,10 +59,10 @@ static kern_return_t take_exit(mach_port_t exit_port, uint64_t id, int how)
 
 static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
 {
-	static const struct exc_ops exceptions = { .exception_raise = mend };
+	static const struct mach_exc_ops exceptions = { .mach_exception_raise = mend };
 	static const struct task_exit_ops exits = { .task_exited = take_exit };
 
-	return exc_demux(&exceptions, in, out) || task_exit_demux(&exits, in, out);
+	return mach_exc_demux(&exceptions, in, out) || task_exit_demux(&exits, in, out);
 }
 
 static void *serve(void *unused)
@@ -110,9 +110,9 @@ int main(int argc, char **argv)
 	(void)pthread_create(&server, NULL, serve, NULL);
 	tap_result(task_set_exception_ports(mach_task_self(), 1u << 31, port, EXCEPTION_DEFAULT, 0), KERN_INVALID_ARGUMENT,
 		   "LIVE0200 an unknown kind is refused");
-	tap_result(task_set_exception_ports(mach_task_self(), EXC_MASK_ALL, port, EXCEPTION_STATE, 0), KERN_INVALID_ARGUMENT,
+	tap_result(task_set_exception_ports(mach_task_self(), EXC_MASK_ALL, port, 4, 0), KERN_INVALID_ARGUMENT,
 		   "LIVE0201 so is a behavior that there is not");
-	tap_result(task_set_exception_ports(mach_task_self(), EXC_MASK_ALL, port, EXCEPTION_DEFAULT, 0), KERN_SUCCESS,
+	tap_result(task_set_exception_ports(mach_task_self(), EXC_MASK_ALL, port, EXCEPTION_DEFAULT | MACH_EXCEPTION_CODES, 0), KERN_SUCCESS,
 		   "LIVE0202 the task's exception port");
 	*HOLE = 42;
 	tap(*HOLE == 42 && raised == 1 && last_type == EXC_BAD_ACCESS && last_subcode == (int64_t)(uintptr_t)HOLE,

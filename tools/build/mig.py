@@ -22,6 +22,7 @@ INTERFACES: list[str] = [
     "mach/exc.defs",
     "mach/host_priv.defs",
     "mach/lock_set.defs",
+    "mach/mach_exc.defs",
     "mach/mach_host.defs",
     "mach/mach_port.defs",
     "mach/mach_vm.defs",
@@ -66,6 +67,7 @@ KERNEL: list[str] = [
 KERNEL_CALLS: list[str] = [
     "mach/clock_reply.defs",
     "mach/exc.defs",
+    "mach/mach_exc.defs",
     "mach/memory_object.defs",
     "mach/memory_object_default.defs",
     "servers/console.defs",

@@ -42,6 +42,7 @@ struct cpu_arch {
 	uint64_t nmis;             /* that were nobody's */
 	struct thread *bases_of;  /* the user thread whose FS and GS bases are loaded */
 	uint64_t fs_base, gs_base; /* as last loaded */
+	bool debugging;           /* debug registers are on */
 	uint64_t timer_deadline_ns; /* what the APIC timer is armed for; UINT64_MAX: nothing */
 };
 

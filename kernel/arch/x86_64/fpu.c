@@ -29,6 +29,8 @@
 #define MXCSR_DEFAULT_MASK 0xffbf /* when FXSAVE says 0 */
 #define FXSAVE_BYTES 512
 #define XSTATE_X87_SSE 3UL
+#define XSTATE_AVX 4UL
+#define XSAVE_AVX_OFFSET 576 /* in the standard format, behind the header */
 
 /* The start of an FXSAVE and XSAVE area. */
 struct fxsave {
@@ -274,4 +276,32 @@ kern_return_t fpu_set_state(struct thread *t, const x86_float_state64_t *state)
 	if (cpu_features.xsave)
 		area->xstate_bv |= XSTATE_X87_SSE;
 	return KERN_SUCCESS;
+}
+
+bool fpu_get_upper(struct thread *t, uint8_t upper[16][16])
+{
+	const struct fxsave *area = t->machine.fpu;
+
+	if ((cpu_features.xsave_mask & XSTATE_AVX) == 0)
+		return false;
+	memset(upper, 0, 256);
+	if (area == NULL)
+		return true;
+	bring_to_area(t, false);
+	if ((area->xstate_bv & XSTATE_AVX) != 0)
+		memcpy(upper, (const char *)area + XSAVE_AVX_OFFSET, 256);
+	return true;
+}
+
+bool fpu_set_upper(struct thread *t, const uint8_t upper[16][16])
+{
+	struct fxsave *area;
+
+	if ((cpu_features.xsave_mask & XSTATE_AVX) == 0 || !area_ensure(t))
+		return false;
+	bring_to_area(t, true);
+	area = t->machine.fpu;
+	memcpy((char *)area + XSAVE_AVX_OFFSET, upper, 256);
+	area->xstate_bv |= XSTATE_AVX;
+	return true;
 }

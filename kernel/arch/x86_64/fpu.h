@@ -22,3 +22,6 @@ void fpu_destroy(struct thread *t);
 /* t is stopped or current. */
 kern_return_t fpu_get_state(struct thread *t, x86_float_state64_t *state);
 kern_return_t fpu_set_state(struct thread *t, const x86_float_state64_t *state);
+/* The upper halves of the 256-bit registers; false: the processor has none, or no memory. */
+bool fpu_get_upper(struct thread *t, uint8_t upper[16][16]);
+bool fpu_set_upper(struct thread *t, const uint8_t upper[16][16]);

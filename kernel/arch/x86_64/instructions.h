@@ -45,8 +45,40 @@
 #define RFLAGS_NT (1UL << 14)
 #define RFLAGS_RF (1UL << 16)
 #define RFLAGS_AC (1UL << 18)
-/* What user code may have set as it likes: CF PF AF ZF SF TF DF OF AC ID. */
-#define RFLAGS_USER 0x240dd5UL
+/* What user code may have set as it likes: CF PF AF ZF SF TF DF OF RF AC ID. */
+#define RFLAGS_USER 0x250dd5UL
+
+/* Debug registers (SDM vol. 3B 17.2). */
+#define DR6_HITS 0xfUL           /* which of the four */
+#define DR6_STATUS 0xe00fUL      /* and BD, BS, BT */
+#define DR7_ONE 0x400UL          /* always set */
+#define DR7_ENABLES 0xffUL       /* two bits for each of the four */
+#define DR7_USER 0xffff03ffUL    /* enables, LE, GE, conditions and lengths */
+
+static inline void write_dr0(uint64_t value)
+{
+	__asm__ volatile("movq %0, %%dr0" : : "r"(value));
+}
+
+static inline void write_dr1(uint64_t value)
+{
+	__asm__ volatile("movq %0, %%dr1" : : "r"(value));
+}
+
+static inline void write_dr2(uint64_t value)
+{
+	__asm__ volatile("movq %0, %%dr2" : : "r"(value));
+}
+
+static inline void write_dr3(uint64_t value)
+{
+	__asm__ volatile("movq %0, %%dr3" : : "r"(value));
+}
+
+static inline void write_dr7(uint64_t value)
+{
+	__asm__ volatile("movq %0, %%dr7" : : "r"(value));
+}
 
 static inline uint64_t rdmsr(uint32_t msr)
 {

@@ -87,6 +87,29 @@ static void load_bases(struct cpu_arch *arch, struct thread *t)
 	t->machine.bases_cpu = (int32_t)this_cpu()->id;
 }
 
+/* t's debug registers, or none. Interrupts off. */
+static __attribute__((noinline, cold)) void load_debug(struct cpu_arch *arch, const struct thread *t)
+{
+	const struct machine_debug *d = &t->machine.debug;
+
+	if (t->machine.debugged) {
+		write_dr0(d->address[0]);
+		write_dr1(d->address[1]);
+		write_dr2(d->address[2]);
+		write_dr3(d->address[3]);
+	}
+	write_dr7(t->machine.debugged ? d->control | DR7_ONE : DR7_ONE);
+	arch->debugging = t->machine.debugged;
+}
+
+void machine_thread_stopped(struct thread *t)
+{
+	cpu_irq_push();
+	load_bases(cpu_arch(this_cpu()), t);
+	load_debug(cpu_arch(this_cpu()), t);
+	cpu_irq_pop();
+}
+
 __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, struct thread *next)
 {
 	struct cpu *cpu = this_cpu();
@@ -99,6 +122,8 @@ __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, st
 	arch->tss.rsp[0] = next->machine.kernel_stack_top;
 	if (arch->fpu_owner != NULL)
 		fpu_switch(old, next);
+	if (__builtin_expect(next->machine.debugged | arch->debugging, 0))
+		load_debug(arch, next);
 	if (next->machine.user) {
 		if (cpu->pmap != next->machine.pmap)
 			move = pmap_move_begin(next->machine.pmap, next->machine.pmap_root);

@@ -163,6 +163,7 @@ static void user_page_fault(struct trap_frame *frame, uint64_t va)
 {
 	kern_return_t kr;
 
+	current_thread()->machine.fault_address = va;
 	if (frame->error & FAULT_RESERVED_BIT)
 		panic_trap(frame, "a page table entry for 0x%lx has reserved bits set", va);
 	/*
@@ -176,6 +177,17 @@ static void user_page_fault(struct trap_frame *frame, uint64_t va)
 	exception(EXC_BAD_ACCESS, kr, (int64_t)va);
 }
 
+/* A debug trap: tell the thread's status; an instruction that is watched runs when it is tried again. */
+static void note_debug(struct trap_frame *frame, uint64_t status)
+{
+	struct machine_debug *d = &current_thread()->machine.debug;
+
+	d->status |= status & DR6_STATUS;
+	for (unsigned i = 0; i < 4; i++)
+		if ((status >> i & 1) != 0 && (d->control >> (16 + 4 * i) & 3) == 0)
+			frame->rflags |= RFLAGS_RF;
+}
+
 static void user_exception(struct trap_frame *frame, uint64_t debug_status)
 {
 	const struct exception_kind *kind = &kinds[frame->vector];
@@ -187,10 +199,12 @@ static void user_exception(struct trap_frame *frame, uint64_t debug_status)
 		exception(EXC_ARITHMETIC, EXC_I386_EXTERR, 0); /* no memory for its registers */
 		return;
 	}
+	if (frame->vector == VECTOR_DEBUG)
+		note_debug(frame, debug_status);
 	if (kind->type == 0)
 		panic_trap(frame, "unexpected trap %lu from user mode", frame->vector);
 	cpu_irq_enable();
-	exception(kind->type, kind->code, kind->type == EXC_BREAKPOINT ? (int64_t)debug_status :
+	exception(kind->type, kind->code, kind->type == EXC_BREAKPOINT ? (int64_t)(debug_status & DR6_STATUS) :
 									  (int64_t)frame->rip);
 }
 

@@ -15,6 +15,13 @@ struct pmap;
 struct thread;
 struct trap_frame;
 
+/* The debug registers of a thread, as user code of it or a debugger set them. */
+struct machine_debug {
+	uint64_t address[4];
+	uint64_t status;  /* DR6: what hit since somebody cleared it */
+	uint64_t control; /* DR7: user's bits only; 0: nothing is watched */
+};
+
 struct machine_thread {
 	uint64_t kernel_rsp;         /* saved while not running */
 	uint64_t kernel_stack_top;
@@ -26,7 +33,10 @@ struct machine_thread {
 	void *fpu;                   /* XSAVE area, NULL until first needed; kernel threads: none */
 	int32_t fpu_cpu;             /* the CPU whose registers hold its FPU state, -1: none (fpu.c) */
 	bool user;                   /* runs user code: its bases are loaded at a switch */
+	bool debugged;               /* debug.control is not 0: loaded at a switch */
 	int32_t bases_cpu;           /* the CPU that loaded fs_base and gs_base last, as they are; -1: none */
+	uint64_t fault_address;      /* of its last page fault */
+	struct machine_debug debug;  /* its own, or its debugger's while it is stopped */
 };
 
 /*
@@ -49,6 +59,10 @@ void machine_switch(struct thread *old, struct thread *next);
 kern_return_t machine_thread_get_state(struct thread *t, int flavor, uint32_t *state, uint32_t *count);
 kern_return_t machine_thread_set_state(struct thread *t, int flavor, const uint32_t *state,
 				       uint32_t count);
+/* Is flavor one that machine_thread_get_state() and machine_thread_set_state() both know? */
+bool machine_thread_state_settable(int flavor);
+/* The calling thread has been stopped: what was set meanwhile is loaded. Interrupts off. */
+void machine_thread_stopped(struct thread *t);
 /* The calling user thread's TLS base (arch_prctl), now and after every switch. */
 void machine_set_fs_base(uint64_t base);
 /* Set the entry registers of a new thread: pc, sp, one argument, TLS base. */
