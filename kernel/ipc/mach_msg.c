@@ -6,6 +6,7 @@
  * the client's receive blocks and hands its CPU to the server; the reply goes the same way back. No
  * run queue, no queued message, one copy in and one copy out each way.
  */
+#include <ddb/trace.h>
 #include <ipc/ipc_kmsg_private.h>
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_net.h>
@@ -161,6 +162,7 @@ static mach_msg_return_t send(const struct request *r, struct thread **receiver,
 			     option & MACH_SEND_CANCEL ? r->notify : MACH_PORT_NULL, r->rcv_name, rcv_object);
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
+	TRACE3(SEND, kmsg->ikm_remote_port, kmsg->ikm_header->msgh_id, kmsg->ikm_header->msgh_size);
 	mr = ipc_kmsg_send(kmsg, option & ~MACH_SEND_ALWAYS,
 			   deadline_of(option, MACH_SEND_TIMEOUT, r->timeout), receiver);
 	if (mr == MACH_MSG_SUCCESS)
@@ -216,6 +218,7 @@ static mach_msg_return_t deliver(const struct request *r, const struct ipc_mqueu
 
 	if (!kmsg)
 		return mach_msg_fast_deliver(r->rcv_msg, r->rcv_size);
+	TRACE3(RECEIVE, kmsg->ikm_remote_port, kmsg->ikm_header->msgh_id, kmsg->ikm_header->msgh_size);
 	mr = ipc_kmsg_copyout(kmsg, self->ipc.space, self->task,
 			      r->option & MACH_RCV_NOTIFY ? r->notify : MACH_PORT_NULL,
 			      r->option & MACH_RCV_OVERWRITE ? self->ipc.scatter : NULL);

@@ -16,6 +16,7 @@
  *   F2 who waits in a port or set has no message queued there (ipc_mqueue.c Q1, Q2), so nobody is overtaken.
  * Locking: space -> port -> set, all dropped before the CPU is handed over.
  */
+#include <ddb/trace.h>
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_notify.h>
 #include <ipc/ipc_right.h>
@@ -85,6 +86,7 @@ static inline void hand_message(struct thread *t, struct ipc_port *port, const u
 	ith->fast_size = size;
 	ith->state = MACH_MSG_SUCCESS;
 	port->ip_seqno++;
+	TRACE3(SEND, port, m->h.msgh_id, size);
 }
 
 /*

@@ -4,6 +4,7 @@
  * when nobody deals with it those for EXC_CRASH are told, its task ends, and the console and the task's exit port are told why. The
  * kernel goes on.
  */
+#include <ddb/trace.h>
 #include <kern/exception_port.h>
 #include <kern/printf.h>
 #include <kern/task.h>
@@ -35,6 +36,7 @@ void exception(int type, int64_t code, int64_t subcode)
 	struct task *task = t->task;
 	const struct exception_kind *kind = &unknown;
 
+	TRACE3(EXCEPTION, type, code, subcode);
 	if (exception_port_ask(type, code, subcode))
 		return;
 	if (type > 0 && (unsigned)type < sizeof(kinds) / sizeof(kinds[0]) && kinds[type].name != NULL)

@@ -8,6 +8,7 @@
  *   alone is freed.
  * Locking: none held; each function locks for itself.
  */
+#include <ddb/trace.h>
 #include <base/string.h>
 #include <ipc/mach_msg.h>
 #include <kern/assert.h>
@@ -197,6 +198,7 @@ struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 				 mig_check(&routine->request, in, in->msgh_size) : MIG_BAD_ARGUMENTS;
 	if (routine != NULL && result == KERN_SUCCESS)
 		result = call(s, request, reply);
+	TRACE3(KOBJECT, request->ikm_remote_port, in->msgh_id, (uint32_t)result);
 	if (result == KERN_SUCCESS || result == MIG_NO_REPLY)
 		free_consumed(request);
 	else

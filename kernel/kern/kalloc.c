@@ -368,14 +368,11 @@ void zone_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t
 	uint32_t n = __atomic_load_n(&zone_count, __ATOMIC_ACQUIRE);
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct zone *z = &zones[i];
-		uint64_t in_use, pages;
+		const struct zone *z = &zones[i];
 
-		spin_lock(&z->lock);
-		in_use = z->in_use;
-		pages = z->pages;
-		spin_unlock(&z->lock);
-		fn(ctx, z->name, z->size, in_use, pages);
+		/* No lock: ddb asks, too, when somebody may hold it for ever. */
+		fn(ctx, z->name, z->size, __atomic_load_n(&z->in_use, __ATOMIC_RELAXED),
+		   __atomic_load_n(&z->pages, __ATOMIC_RELAXED));
 	}
 	fn(ctx, "kalloc.large", 0, atomic_load(&large_in_use), atomic_load(&large_pages));
 }

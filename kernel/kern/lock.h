@@ -30,7 +30,12 @@ struct spinlock {
 void lock_order_take(struct spinlock *l);
 void lock_order_taken(struct spinlock *l);
 void lock_order_drop(struct spinlock *l);
+/* l was waited for since start_ns of lock_order_now(), and is had now. */
+void lock_order_waited(struct spinlock *l, uint64_t start_ns);
+uint64_t lock_order_now(void);
 #else
+#define lock_order_waited(l, start_ns) ((void)(start_ns))
+#define lock_order_now() 0ULL
 #define lock_order_take(l) ((void)0)
 #define lock_order_taken(l) ((void)0)
 #define lock_order_drop(l) ((void)0)
@@ -57,10 +62,13 @@ static inline bool spin_trylock(struct spinlock *l)
 /* Another CPU has it: kept out of the way of who finds it free. */
 static __attribute__((noinline, cold, unused)) void spin_wait_(struct spinlock *l)
 {
+	uint64_t start = lock_order_now();
+
 	do
 		while (atomic_load_explicit(&l->held, memory_order_relaxed) != 0)
 			cpu_relax();
 	while (atomic_exchange_explicit(&l->held, 1, memory_order_acquire) != 0);
+	lock_order_waited(l, start);
 }
 
 static inline __attribute__((always_inline)) void spin_lock(struct spinlock *l)

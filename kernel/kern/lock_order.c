@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lock_order.c - finds spin locks that are taken in both orders, before they dead-lock (debug kernel only).
+ * lock_order.c - finds spin locks that are taken in both orders, before they dead-lock, and counts what locks cost (debug
+ * kernel only). Interface of the counts: lock_stats.h.
  *
  * Locks are of classes (the name given to spin_init). Whenever a lock is taken while others are held, "class a before
  * class b" is noted; if the notes ever allow a way back from b to a, one LOCK-ORDER: line and a backtrace are printed for the
@@ -15,9 +16,11 @@
 #include <kern/ktest.h>
 #include <kern/limits.h>
 #include <kern/lock.h>
+#include <kern/lock_stats.h>
 #include <kern/panic.h>
 #include <kern/printf.h>
 #include <machine/boot.h>
+#include <machine/clock.h>
 
 #define CLASSES 128 /* class 0: not known; a class above is not checked */
 #define WORDS (CLASSES / 64)
@@ -25,6 +28,7 @@
 
 struct held {
 	const struct spinlock *locks[HELD_MAX];
+	uint64_t since_ns[HELD_MAX];
 	unsigned count;
 	bool reporting;
 };
@@ -33,6 +37,19 @@ static struct held held[MAX_CPUS];
 static const char *_Atomic names[CLASSES];
 static _Atomic uint64_t before[CLASSES][WORDS];   /* before[a] bit b: a was held when b was taken */
 static _Atomic uint64_t reported[CLASSES][WORDS];
+
+/* Atomic, each for itself: what is read together is nearly of one time. */
+static struct {
+	_Atomic uint64_t taken, contended, wait_ns, wait_max_ns, hold_ns, hold_max_ns;
+} stats[CLASSES];
+
+static void raise(_Atomic uint64_t *max, uint64_t value)
+{
+	uint64_t seen = atomic_load_explicit(max, memory_order_relaxed);
+
+	while (value > seen && !atomic_compare_exchange_weak(max, &seen, value))
+		;
+}
 
 static uint32_t class_find(const char *name)
 {
@@ -123,9 +140,43 @@ void lock_order_taken(struct spinlock *l)
 {
 	struct held *h = &held[this_cpu()->id];
 
-	if (h->count < HELD_MAX)
+	if (h->count < HELD_MAX) {
 		h->locks[h->count] = l;
+		h->since_ns[h->count] = machine_now_ns();
+	}
 	h->count++;
+}
+
+uint64_t lock_order_now(void)
+{
+	return machine_now_ns();
+}
+
+void lock_order_waited(struct spinlock *l, uint64_t start_ns)
+{
+	struct held *h = &held[this_cpu()->id];
+	uint32_t c = class_of(l);
+	uint64_t now = machine_now_ns();
+
+	if (h->count > 0 && h->count <= HELD_MAX && h->locks[h->count - 1] == l)
+		h->since_ns[h->count - 1] = now;
+	if (c == CLASSES)
+		return;
+	atomic_fetch_add_explicit(&stats[c].contended, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&stats[c].wait_ns, now - start_ns, memory_order_relaxed);
+	raise(&stats[c].wait_max_ns, now - start_ns);
+}
+
+static void count_hold(struct spinlock *l, uint64_t since_ns)
+{
+	uint32_t c = class_of(l);
+	uint64_t held_ns = machine_now_ns() - since_ns;
+
+	if (c == CLASSES)
+		return;
+	atomic_fetch_add_explicit(&stats[c].taken, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&stats[c].hold_ns, held_ns, memory_order_relaxed);
+	raise(&stats[c].hold_max_ns, held_ns);
 }
 
 void lock_order_drop(struct spinlock *l)
@@ -138,9 +189,38 @@ void lock_order_drop(struct spinlock *l)
 	/* Mostly the last one taken. */
 	for (unsigned i = n; i-- > 0;)
 		if (h->locks[i] == l) {
+			count_hold(l, h->since_ns[i]);
 			memmove(&h->locks[i], &h->locks[i + 1], (n - i - 1) * sizeof(h->locks[0]));
+			memmove(&h->since_ns[i], &h->since_ns[i + 1], (n - i - 1) * sizeof(h->since_ns[0]));
 			return;
 		}
+}
+
+bool lock_stats_get(uint32_t n, struct lock_stats *out)
+{
+	if (n == 0 || n >= CLASSES || names[n] == NULL)
+		return false;
+	*out = (struct lock_stats){ names[n], stats[n].taken, stats[n].contended, stats[n].wait_ns, stats[n].wait_max_ns,
+				    stats[n].hold_ns, stats[n].hold_max_ns };
+	return true;
+}
+
+void lock_stats_print(void)
+{
+	struct lock_stats s;
+
+	kprintf("class                         taken contended  wait us   max ns  hold us   max ns\n");
+	for (uint32_t n = 1; lock_stats_get(n, &s); n++)
+		if (s.taken != 0)
+			kprintf("%-24s %10lu %9lu %8lu %8lu %8lu %8lu\n", s.name, s.taken, s.contended, s.wait_ns / 1000, s.wait_max_ns,
+				s.hold_ns / 1000, s.hold_max_ns);
+}
+
+void lock_held_print(void)
+{
+	for (uint32_t c = 0; c < cpu_count; c++)
+		for (uint32_t i = 0; i < held[c].count && i < HELD_MAX; i++)
+			kprintf("cpu %u holds %016lx (%s)\n", c, (uint64_t)held[c].locks[i], held[c].locks[i]->name);
 }
 
 /* --- its boot test: tests/kernel/locks.t reads what it prints ----------------------------- */

@@ -5,6 +5,8 @@
  * kernel_main() runs on the boot CPU's first stack with interrupts off and sets up what needs no thread; it
  * becomes that CPU's idle thread. What may sleep runs in the startup thread.
  */
+#include <ddb/ddb.h>
+#include <ddb/trace.h>
 #include <device/device.h>
 #include <device/nic.h>
 #include <ipc/ipc_init.h>
@@ -87,6 +89,7 @@ static void startup(void *unused)
 	machine_start_cpus();
 	processor_init();
 	device_start();
+	ddb_init();
 	kprintf("meshach: %u CPU%s, %lu MiB free\n", cpu_count, cpu_count == 1 ? "" : "s",
 		vm_page_free_count() * PAGE_SIZE >> 20);
 	if (boot_options.test[0] != '\0' && ktest_run != NULL)
@@ -104,6 +107,7 @@ void kernel_main(void)
 	wrong = boot_options_parse(boot_info.cmdline);
 	if (wrong != NULL)
 		boot_stop("unknown or bad option '%s' on the kernel command line", wrong);
+	trace_on |= boot_options.trace;
 	sched_poll_ns = boot_options.poll_us * 1000ULL;
 	mach_msg_fast_off = boot_options.ipc_slow;
 	if (boot_info.memory_bytes < MIN_MEMORY_BYTES)

@@ -71,12 +71,21 @@ static bool parse_hex(const char *s, char *out, size_t size)
 	return strlen(s) % 2 == 0 && parse_string(s, out, size);
 }
 
+static bool parse_flag(const char *s, bool *out)
+{
+	uint32_t flag;
+
+	if (!parse_u32(s, 1, &flag))
+		return false;
+	*out = flag != 0;
+	return true;
+}
+
 /* True if word (name=value, NUL-terminated) is a known option with a good value. */
 static bool parse_word(char *word)
 {
 	struct boot_options *o = &boot_options;
 	char *value = strchr(word, '=');
-	uint32_t flag;
 
 	if (value == NULL)
 		return false;
@@ -100,17 +109,19 @@ static bool parse_word(char *word)
 	if (strcmp(word, "loglevel") == 0)
 		return parse_u32(value, 9, &o->log_level);
 	if (strcmp(word, "ipc.fast") == 0) {
-		if (!parse_u32(value, 1, &flag))
+		bool fast;
+
+		if (!parse_flag(value, &fast))
 			return false;
-		o->ipc_slow = flag == 0;
+		o->ipc_slow = !fast;
 		return true;
 	}
-	if (strcmp(word, "exit") == 0) {
-		if (!parse_u32(value, 1, &flag))
-			return false;
-		o->exit_when_done = flag != 0;
-		return true;
-	}
+	if (strcmp(word, "exit") == 0)
+		return parse_flag(value, &o->exit_when_done);
+	if (strcmp(word, "ddb") == 0)
+		return parse_flag(value, &o->ddb);
+	if (strcmp(word, "trace") == 0)
+		return parse_flag(value, &o->trace);
 	return false;
 }
 

@@ -5,6 +5,8 @@
  * Interface: panic() of <kern/assert.h>, panic_trap() of panic.h.
  * Invariants: P1 one CPU prints; the others stop; P2 a panic inside a panic prints one line and ends.
  */
+#include <ddb/ddb.h>
+#include <ddb/trace.h>
 #include <kern/panic.h>
 #include <kern/printf.h>
 #include <kern/thread.h>
@@ -12,6 +14,8 @@
 #include <machine/trap.h>
 #include <machine/cpu.h>
 #include <stdatomic.h>
+
+#define TRACE_LAST 24
 
 static _Atomic uint32_t panicking; /* CPU number + 1 */
 
@@ -28,7 +32,7 @@ static void panic_enter(void)
 		}
 		machine_halt();
 	}
-	printf_force();
+	printf_force(true);
 	machine_stop_others(); /* P1 */
 }
 
@@ -45,6 +49,16 @@ static void panic_print(const char *format, va_list ap)
 	kprintf("\n");
 }
 
+static _Noreturn void panic_leave(void)
+{
+	if (trace_on) {
+		kprintf("the last events:\n");
+		trace_print(TRACE_LAST);
+	}
+	ddb_panic();
+	machine_exit(1);
+}
+
 void panic(const char *format, ...)
 {
 	va_list ap;
@@ -55,7 +69,7 @@ void panic(const char *format, ...)
 	va_end(ap);
 	machine_print_registers();
 	machine_backtrace((uint64_t)__builtin_return_address(0), *(uint64_t *)__builtin_frame_address(0));
-	machine_exit(1);
+	panic_leave();
 }
 
 void panic_trap(const struct trap_frame *frame, const char *format, ...)
@@ -68,5 +82,5 @@ void panic_trap(const struct trap_frame *frame, const char *format, ...)
 	va_end(ap);
 	machine_print_frame(frame);
 	machine_backtrace_trap(frame);
-	machine_exit(1);
+	panic_leave();
 }

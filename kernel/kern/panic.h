@@ -12,8 +12,8 @@ struct trap_frame;
 /* As panic(), with the registers and the backtrace of a trap. */
 _Noreturn void panic_trap(const struct trap_frame *frame, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* From now on kprintf takes no lock. */
-void printf_force(void);
+/* From now on kprintf takes no lock; or does again. */
+void printf_force(bool force);
 
 /* The function that holds address, and the offset in it; NULL: none is known. */
 const char *symbol_of(uint64_t address, uint64_t *offset);

@@ -283,7 +283,7 @@ void kwarn(const char *format, ...)
 	va_end(ap);
 }
 
-void printf_force(void)
+void printf_force(bool force)
 {
-	lock_broken = true;
+	lock_broken = force;
 }

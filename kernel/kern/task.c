@@ -9,6 +9,7 @@
  * References: a task holds one on itself until task_finish(); each thread holds one.
  * Locking: task_list.lock -> nothing; task lock -> thread lock.
  */
+#include <ddb/trace.h>
 #include <base/string.h>
 #include <ipc/ipc_tt.h>
 #include <kern/assert.h>
@@ -53,8 +54,14 @@ static struct task *task_alloc(struct vm_map *map)
 	return t;
 }
 
+const struct list *task_list_borrow(void)
+{
+	return &task_list.tasks;
+}
+
 static void task_publish(struct task *t)
 {
+	TRACE1(TASK_START, t->id);
 	spin_lock(&task_list.lock);
 	list_add_tail(&task_list.tasks, &t->all_link);
 	spin_unlock(&task_list.lock);
@@ -133,6 +140,7 @@ void task_finish(struct task *t)
 	}
 	t->finished = true;
 	spin_unlock(&t->lock);
+	TRACE1(TASK_END, t->id);
 	spin_lock(&task_list.lock);
 	list_remove(&t->all_link);
 	spin_unlock(&task_list.lock);

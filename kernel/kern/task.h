@@ -55,6 +55,8 @@ kern_return_t task_suspend(struct task *t);
 kern_return_t task_resume(struct task *t);
 /* The last thread of a terminated task has gone: give up its ports and memory. No lock held; may sleep. */
 void task_finish(struct task *t);
+/* All tasks, by all_link, for ddb: the machine stands still. */
+const struct list *task_list_borrow(void);
 void task_init(void);
 /* A thread of t after the first skip of them, +1; NULL: no more. */
 struct thread *task_nth_thread(struct task *t, uint32_t skip);

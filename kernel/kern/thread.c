@@ -10,6 +10,7 @@
  *   task; the task's list holds none.
  * Locking: task lock -> thread lock -> run queue lock.
  */
+#include <ddb/trace.h>
 #include <base/string.h>
 #include <ipc/ipc_tt.h>
 #include <kern/assert.h>
@@ -177,6 +178,7 @@ kern_return_t thread_create(struct task *task, struct thread **out)
 		thread_free(t);
 		return KERN_TERMINATED;
 	}
+	TRACE2(THREAD_START, t->tid, task->id);
 	list_add_tail(&task->threads, &t->task_link);
 	task->thread_count++;
 	pset_thread_begin(t, task);
@@ -336,6 +338,7 @@ void thread_exit_self(void)
 	struct task *task = t->task;
 	bool last;
 
+	TRACE1(THREAD_END, current_thread()->tid);
 	spin_lock(&t->lock);
 	t->active = false;
 	spin_unlock(&t->lock);

@@ -15,6 +15,7 @@
  *   who follows it on its CPU; S7 a thread whose set has no processor waits on the queue of none (NO_CPU).
  * Locking: run_queue.lock is a leaf under any object's lock; two are never held at once.
  */
+#include <ddb/trace.h>
 #include <base/string.h>
 #include <kern/assert.h>
 #include <kern/clock.h>
@@ -424,6 +425,7 @@ __attribute__((noinline)) void thread_go(struct thread *t)
 
 	if (__builtin_expect(t->donation.to != NULL, 0))
 		donate_return(t);
+	TRACE2(WAKE, t->tid, t->priority);
 	cpu_irq_push();
 	rq = &run_queues[choose_cpu(t)];
 	spin_lock(&rq->lock);
@@ -539,6 +541,7 @@ static void switch_to(struct thread *next)
 	rq->counts.switches++;
 	cpu->previous = old;
 	cpu->current = next;
+	TRACE2(SWITCH, old->tid, next->tid);
 	machine_switch(old, next);
 	switch_finish();
 	this_cpu()->irq_were_on = irq_were_on;

@@ -45,6 +45,12 @@ SOURCES: list[str] = [
     "kernel/bench/frame_echo.c",
     "kernel/bench/ipi.c",
     "kernel/bench/sample.c",
+    "kernel/ddb/ddb.c",
+    "kernel/ddb/ddb_ipc.c",
+    "kernel/ddb/ddb_machine.c",
+    "kernel/ddb/ddb_task.c",
+    "kernel/ddb/ddb_vm.c",
+    "kernel/ddb/trace.c",
     "kernel/device/buffer_cache.c",
     "kernel/device/device.c",
     "kernel/device/device_io.c",
@@ -209,10 +215,11 @@ VARIANTS: dict[str, str] = {
     "debug/": "-DMESHACH_DEBUG",
 }
 
-# Of the debug kernel only.
-DEBUG_SOURCES: list[str] = [
-    "kernel/kern/lock_order.c",
-]
+# Of one of them only.
+ONLY: dict[str, list[str]] = {
+    "": ["kernel/kern/lock_stats_none.c"],
+    "debug/": ["kernel/kern/lock_order.c"],
+}
 
 # The compiler makes calls to these itself, after it has seen whole programs.
 NOT_LTO: set[str] = {"kernel/kern/string.c"}
@@ -232,7 +239,7 @@ def emit_variant(n: Writer, generated: list[str], variant: str, flags: str) -> l
         return [n.build(f"{out}/{object_name(source)}.o", "kernel_cc", [source], order_only=generated,
                         flags="" if source in NOT_LTO or source.endswith(".S") else flags) for source in sources]
 
-    objects, pending = compiled([*SOURCES, *mig.kernel_sources(), *(DEBUG_SOURCES if variant else [])]), compiled(PENDING)
+    objects, pending = compiled([*SOURCES, *mig.kernel_sources(), *ONLY[variant]]), compiled(PENDING)
     whole = n.build(f"{out}/whole.o", "kernel_whole", objects, flags=flags)
     # Twice: the first link's symbols become a table for backtraces in the second.
     script = [f"kernel/arch/x86_64/{name}.ld" for name in ("kernel", "hot_text", "hot_data")]

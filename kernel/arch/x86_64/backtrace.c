@@ -11,6 +11,8 @@
 #include <kern/panic.h>
 #include <kern/printf.h>
 #include <base/string.h>
+#include <kern/thread.h>
+#include <machine/debug.h>
 #include <machine/trap.h>
 
 #define MAX_FRAMES 40
@@ -85,6 +87,27 @@ void machine_backtrace_trap(const struct trap_frame *frame)
 	if (symbol_of(frame->rip, &offset) == NULL && readable(frame->rsp, 8))
 		print_location(*(const uint64_t *)frame->rsp - 1);
 	walk(frame->rbp);
+}
+
+/* switch_stacks left r15 .. rbx, rbp and its return address. */
+void machine_backtrace_thread(const struct thread *t)
+{
+	const uint64_t *saved = (const uint64_t *)t->machine.kernel_rsp;
+
+	if (!readable((uint64_t)saved, 7 * sizeof(*saved)))
+		return;
+	print_location(saved[6] - 1);
+	walk(saved[5]);
+}
+
+bool machine_readable(uint64_t va, uint64_t bytes)
+{
+	if (va < PHYS_MAP_BASE || va + bytes < va || bytes == 0)
+		return false;
+	for (uint64_t page = va & ~PAGE_MASK; page < va + bytes && page >= (va & ~PAGE_MASK); page += PAGE_SIZE)
+		if (!kernel_address_mapped(page))
+			return false;
+	return true;
 }
 
 static void print_control_registers(void)

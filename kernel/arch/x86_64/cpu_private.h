@@ -39,6 +39,8 @@ struct cpu_arch {
 	bool fpu_enabled;         /* CR0.TS is clear */
 	bool fpu_saved;           /* the owner's area is as new as the registers */
 	_Atomic bool stop_request; /* an NMI that comes is another CPU's panic */
+	_Atomic bool pause_request; /* or its debugger, until this is false again */
+	struct trap_frame *_Atomic paused; /* where it stands meanwhile */
 	uint64_t nmis;             /* that were nobody's */
 	struct thread *bases_of;  /* the user thread whose FS and GS bases are loaded */
 	uint64_t fs_base, gs_base; /* as last loaded */

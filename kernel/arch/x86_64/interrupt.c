@@ -18,6 +18,7 @@
 #include <kern/panic.h>
 #include <kern/printf.h>
 #include <machine/clock.h>
+#include <machine/debug.h>
 #include <machine/irq.h>
 #include <sched/sched.h>
 #include <stdatomic.h>
@@ -158,6 +159,32 @@ void cpu_send_ipi(uint32_t cpu, enum cpu_ipi what)
 	} else {
 		apic_send(to->apic_id, vectors[what]);
 	}
+}
+
+void machine_pause_others(void)
+{
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		struct cpu *c = cpu_by_id(i);
+
+		if (i == this_cpu()->id || !c->online)
+			continue;
+		atomic_store(&cpu_arch(c)->pause_request, true);
+		apic_send_nmi(c->apic_id);
+		while (atomic_load(&cpu_arch(c)->paused) == NULL)
+			__asm__ volatile("pause");
+	}
+}
+
+void machine_resume_others(void)
+{
+	for (uint32_t i = 0; i < cpu_count; i++)
+		if (i != this_cpu()->id)
+			atomic_store(&cpu_arch(cpu_by_id(i))->pause_request, false);
+}
+
+const struct trap_frame *machine_paused_frame(uint32_t cpu)
+{
+	return atomic_load(&cpu_arch(cpu_by_id(cpu))->paused);
 }
 
 void machine_stop_others(void)

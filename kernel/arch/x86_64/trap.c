@@ -17,6 +17,7 @@
 #include "instructions.h"
 #include "interrupt.h"
 #include "trap_private.h"
+#include <ddb/trace.h>
 #include <kern/panic.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -152,11 +153,14 @@ static vm_prot_t fault_access(uint64_t error)
 static kern_return_t resolve_fault(uint64_t va, uint64_t error)
 {
 	struct thread *self = current_thread();
+	kern_return_t kr;
 
 	if (va >= VM_MAX_ADDRESS || self == NULL || self->task == NULL || self->task == kernel_task)
 		return KERN_INVALID_ADDRESS;
 	cpu_irq_enable(); /* T3 */
-	return vm_fault(self->task->map, va, fault_access(error));
+	kr = vm_fault(self->task->map, va, fault_access(error));
+	TRACE3(FAULT, va, error, (uint32_t)kr);
+	return kr;
 }
 
 static void user_page_fault(struct trap_frame *frame, uint64_t va)
@@ -248,6 +252,7 @@ __attribute__((section(".text.warm"))) void trap_dispatch(struct trap_frame *fra
 		return;
 	}
 	va = frame->vector == VECTOR_PAGE_FAULT ? read_cr2() : 0;
+	TRACE3(TRAP, frame->vector, frame->rip, frame->error);
 	if (!from_user(frame)) {
 		kernel_fault(frame, va);
 		cpu_irq_disable();
@@ -282,6 +287,13 @@ void trap_paranoid(struct trap_frame *frame)
 	case VECTOR_NMI:
 		if (cpu_arch(this_cpu())->stop_request)
 			machine_halt();
+		if (cpu_arch(this_cpu())->pause_request) {
+			atomic_store(&cpu_arch(this_cpu())->paused, frame);
+			while (atomic_load(&cpu_arch(this_cpu())->pause_request))
+				__asm__ volatile("pause"); /* no TLB shoot-down is served: nobody waits for one */
+			atomic_store(&cpu_arch(this_cpu())->paused, NULL);
+			return;
+		}
 		cpu_arch(this_cpu())->nmis++; /* not ours: a watchdog's or a button's */
 		return;
 	case VECTOR_DEBUG:
