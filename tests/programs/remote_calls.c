@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "node.h"
+#include "port_calls.h"
 
 #include <mach/mach.h>
 #include <mach/spawn.h>
@@ -104,7 +105,7 @@ static void memory_calls(void)
 	free_memory(pattern, BIG);
 }
 
-static void port_calls(mach_port_name_t chosen)
+static void ports_there(mach_port_name_t chosen)
 {
 	mach_port_t mine = new_port(), right = MACH_PORT_NULL;
 	mach_port_name_t name = MACH_PORT_NULL;
@@ -383,6 +384,7 @@ static void flow(void)
 
 int main(int argc, char **argv)
 {
+	struct port_place there_ports = { .where = "another node's task" };
 	unsigned before, there[2];
 	mach_port_type_t type;
 	natural_t refs, mscount, sorights;
@@ -392,12 +394,15 @@ int main(int argc, char **argv)
 	other = (unsigned)atoi(argv[2]);
 	peer = node_find_peer(other);
 	tap_result(peer_objects(peer, &task, &thread, &host), KERN_SUCCESS, "REMOTE0000 the other node's task, thread and host");
+	there_ports.task = task;
 	for (int round = 0; round < 2; round++) {
 		before = tap_names();
 		node_must(peer_state(peer, 0, &type, &refs, &mscount, &sorights, &there[0]), "peer_state");
 		host_calls();
 		memory_calls();
-		port_calls((0x123u + (unsigned)round) << 8);
+		ports_there((0x123u + (unsigned)round) << 8);
+		if (round == 0)
+			port_calls(&there_ports);
 		answered = false;
 		thread_calls();
 		spawn();

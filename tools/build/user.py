@@ -61,6 +61,7 @@ PROGRAMS: dict[str, list[str]] = {
     "test-servers": ["tests/programs/servers_live.c"],
     "tests/device_calls": ["tests/kernel/programs/device_calls.c"],
     "tests/ipc_calls": ["tests/kernel/programs/ipc_calls.c"],
+    "tests/ports": ["tests/programs/ports.c"],
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
     "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],
 }
