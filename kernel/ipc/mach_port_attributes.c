@@ -9,6 +9,7 @@
 #include <ipc/ipc_guard.h>
 #include <ipc/ipc_kmsg.h>
 #include <ipc/ipc_mqueue.h>
+#include <ipc/ipc_net.h>
 
 #include "mach_port_private.h"
 
@@ -38,6 +39,23 @@ kern_return_t mach_port_set_seqno(struct ipc_space *space, mach_port_name_t name
 	return kr;
 }
 
+/* Unlock port; do other nodes hold send rights? They are counted there, and listed by the network. */
+static bool unlock_has_remote_senders(struct ipc_port *port)
+{
+	bool has = port->ip_exported && ipc_net;
+
+	if (!has) {
+		ip_unlock(port);
+		return false;
+	}
+	ip_reference(port);
+	ip_unlock(port);
+	has = ipc_net->has_remote_senders(port);
+	ip_release(port);
+	return has;
+}
+
+/* Those of this node; all of other nodes' are one more. */
 kern_return_t mach_port_get_srights(struct ipc_space *space, mach_port_name_t name,
 				    mach_port_rights_t *srights)
 {
@@ -46,7 +64,7 @@ kern_return_t mach_port_get_srights(struct ipc_space *space, mach_port_name_t na
 
 	if (kr == KERN_SUCCESS) {
 		*srights = port->ip_srights;
-		ip_unlock(port);
+		*srights += unlock_has_remote_senders(port);
 	}
 	return kr;
 }
@@ -149,7 +167,9 @@ kern_return_t mach_port_get_attributes(struct ipc_space *space, mach_port_name_t
 	if (kr != KERN_SUCCESS)
 		return kr;
 	f->get(port, info);
-	ip_unlock(port);
+	/* Both begin with it. */
+	if (unlock_has_remote_senders(port) && (flavor == MACH_PORT_RECEIVE_STATUS || flavor == MACH_PORT_INFO_EXT))
+		((mach_port_status_t *)info)->mps_srights = true;
 	*count = f->count;
 	return KERN_SUCCESS;
 }
