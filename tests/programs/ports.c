@@ -7,7 +7,7 @@
 #include "port_calls.h"
 
 #include <mach/exc_guard.h>
-#include <mach/exc_server.h>
+#include <mach/mach_exc_server.h>
 #include <mach/thread_status.h>
 #include <pthread.h>
 
@@ -25,7 +25,7 @@ static volatile int64_t last_code, last_subcode;
 static volatile bool refuse;
 
 static kern_return_t note(mach_port_t port, mach_port_t thread, mach_port_t task, exception_type_t type,
-			  exception_data_t code, mach_msg_type_number_t count)
+			  mach_exception_data_t code, mach_msg_type_number_t count)
 {
 	if (type != EXC_GUARD || count != 2)
 		return KERN_FAILURE;
@@ -41,9 +41,9 @@ static kern_return_t note(mach_port_t port, mach_port_t thread, mach_port_t task
 
 static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
 {
-	static const struct exc_ops ops = { .exception_raise = note };
+	static const struct mach_exc_ops ops = { .mach_exception_raise = note };
 
-	return exc_demux(&ops, in, out);
+	return mach_exc_demux(&ops, in, out);
 }
 
 static void *serve_exceptions(void *unused)
