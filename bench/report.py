@@ -60,6 +60,10 @@ def targets(f: Findings) -> list[Target]:
                f.p50("peers", "gnumach zero fill fault"), 0.8),
         Target("zero-fill fault with 10,000 entries / with 10", f.p50("rows", "zero fill fault, 10000 entries", "local"),
                f.p50("rows", "zero fill fault, 10 entries", "local"), 1.5),
+        Target("null rpc among 1,000 names / few", f.p50("rows", "null rpc, 1000 names", "local"),
+               f.p50("rows", "null rpc, few names", "local"), 1.2),
+        Target("null rpc among 100,000 names / few", f.p50("rows", "null rpc, 100000 names", "local"),
+               f.p50("rows", "null rpc, few names", "local"), 1.2),
         Target("null rpc within a task / GNU Mach's", f.p50("rows", "null rpc same task", "local"),
                f.p50("peers", "gnumach null rpc same task"), 0.8),
     ]

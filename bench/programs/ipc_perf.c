@@ -354,6 +354,34 @@ floors(unsigned n)
 	measure_print("address-space switch", NULL, n, tasks.p50_us - threads.p50_us, tasks.p99_us - threads.p99_us);
 }
 
+/* ---- the same among many names ---- */
+
+/* Let task's space grow to so many names more, an eighth of them ports. */
+static void
+add_names(mach_port_t task, unsigned count)
+{
+	mach_port_name_t name;
+
+	for (unsigned i = 0; i < count; i++)
+		check(mach_port_allocate(task, i % 8 ? MACH_PORT_RIGHT_DEAD_NAME : MACH_PORT_RIGHT_RECEIVE, &name),
+		      "mach_port_allocate");
+}
+
+/* The null RPC when both spaces have 1,000 and 100,000 other names: each to be compared with none, of the same moment. */
+static void
+among_names(mach_port_t server, mach_port_t server_task, unsigned n)
+{
+	struct call c = { .server = server };
+
+	row("null rpc, few names", "local", call_null, c, n);
+	add_names(mach_task_self(), 1000);
+	add_names(server_task, 1000);
+	row("null rpc, 1000 names", "local", call_null, c, n);
+	add_names(mach_task_self(), 99000);
+	add_names(server_task, 99000);
+	row("null rpc, 100000 names", "local", call_null, c, n);
+}
+
 /* ---- what is asked for ---- */
 
 static void
@@ -366,6 +394,7 @@ local(unsigned n)
 	tasks[0] = start_task(serve, &there);
 	tasks[1] = start_task(child_in_set, &in_set);
 	rows(there, in_set, "local", n);
+	among_names(there, tasks[0], n);
 	for (unsigned i = 0; i < 2; i++)
 		check(task_terminate(tasks[i]), "task_terminate");
 	floors(n);
