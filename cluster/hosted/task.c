@@ -23,6 +23,7 @@
 #include <kernel/processor_server.h>
 #include <kernel/processor_set_server.h>
 #include <kernel/semaphore_server.h>
+#include <kernel/memory_object_control_server.h>
 #include <kernel/vm_map_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
@@ -111,6 +112,7 @@ struct lock_set *convert_port_to_lock_set(struct ipc_port *port)
 void lock_set_release(struct lock_set *set)
 {
 }
+const struct memory_object_control_ops memory_object_control_calls;
 
 struct device_master *convert_port_to_device_master(struct ipc_port *port)
 {
@@ -126,6 +128,15 @@ void device_open_release(struct device_open *o)
 {
 }
 const struct vm_map_ops vm_map_calls;
+
+struct vm_object *convert_port_to_memory_object_control(struct ipc_port *port)
+{
+	return NULL;
+}
+
+void memory_object_control_release(struct vm_object *o)
+{
+}
 
 static void start(void)
 {

@@ -15,6 +15,7 @@
 #include <kern/ipc_kobject.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/kalloc.h>
+#include <mach/notify.h>
 #include <machine/cpu.h>
 
 void mig_release_right(mach_port_t port, mach_msg_type_name_t disposition)
@@ -177,6 +178,23 @@ bool ipc_kobject_frees_memory(mach_msg_id_t id)
 	return false;
 }
 
+ipc_kobject_dead_name_t ipc_kobject_dead_name_calls[IKOT_COUNT];
+
+/* A dead-name notification to an object's port. Consumes request. */
+static __attribute__((noinline)) void hear_of_death(struct ipc_kmsg *request)
+{
+	struct ipc_port *port = request->ikm_remote_port;
+	ipc_kobject_dead_name_t call = NULL;
+
+	ip_lock(port);
+	if (ip_active(port) && port->ip_kotype < IKOT_COUNT)
+		call = ipc_kobject_dead_name_calls[port->ip_kotype];
+	ip_unlock(port);
+	if (call != NULL)
+		call(port);
+	ipc_kmsg_destroy(request);
+}
+
 struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 {
 	mach_msg_header_t *in = request->ikm_header;
@@ -187,6 +205,12 @@ struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 	struct ipc_kmsg *reply = ipc_kmsg_alloc(room);
 	kern_return_t result = MIG_BAD_ID;
 
+	if (routine == NULL && in->msgh_id == MACH_NOTIFY_DEAD_NAME) {
+		if (reply != NULL)
+			ipc_kmsg_free(reply);
+		hear_of_death(request);
+		return NULL;
+	}
 	if (reply == NULL) {
 		/* Nothing is done that could not be answered; the caller's send-once right tells it. */
 		ipc_kmsg_destroy(request);

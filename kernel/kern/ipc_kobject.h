@@ -84,3 +84,11 @@ typedef void (*ipc_kobject_no_senders_t)(struct ipc_port *port);
 extern ipc_kobject_no_senders_t ipc_kobject_no_senders_calls[IKOT_COUNT];
 /* The port has lost its last send right: tell its kind. */
 void ipc_kobject_no_senders(struct ipc_port *port);
+
+/*
+ * What a kind of object does when a port dies whose death its own port was to hear of (a dead-name request with a send-once right to
+ * the object's port); NULL: nothing. Called with port referenced, nothing locked, in thread context. Anyone with a right to
+ * the port can send the same message: look whether it is true.
+ */
+typedef void (*ipc_kobject_dead_name_t)(struct ipc_port *port);
+extern ipc_kobject_dead_name_t ipc_kobject_dead_name_calls[IKOT_COUNT];

@@ -36,4 +36,5 @@ extern const struct thread_act_ops thread_act_calls; /* kern/thread_calls.c */
 extern const struct processor_ops processor_calls;   /* sched/processor.c */
 extern const struct processor_set_ops processor_set_calls; /* sched/processor_set_calls.c */
 extern const struct vm_map_ops vm_map_calls;         /* vm/vm_user.c */
+extern const struct memory_object_control_ops memory_object_control_calls; /* vm/memory_object.c */
 extern const struct mach_vm_ops mach_vm_calls;       /* vm/vm_user.c */

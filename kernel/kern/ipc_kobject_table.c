@@ -9,6 +9,7 @@
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_port_server.h>
 #include <kernel/mach_vm_server.h>
+#include <kernel/memory_object_control_server.h>
 #include <kernel/mk_timer_task_server.h>
 #include <kernel/semaphore_server.h>
 #include <kernel/processor_server.h>
@@ -22,6 +23,7 @@ const struct ipc_kobject_subsystem ipc_kobject_subsystems[] = {
 	{ &host_priv_mig_server, &host_priv_calls },
 	{ &clock_mig_server, &clock_calls },
 	{ &clock_priv_mig_server, &clock_priv_calls },
+	{ &memory_object_control_mig_server, &memory_object_control_calls },
 	{ &device_mig_server, &device_calls },
 	{ &processor_mig_server, &processor_calls },
 	{ &mach_port_mig_server, &mach_port_calls },

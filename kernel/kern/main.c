@@ -33,6 +33,7 @@
 #include <sched/donate.h>
 #include <sched/sched.h>
 #include <sched/sched_policy.h>
+#include <vm/memory_object.h>
 #include <vm/vm_map.h>
 #include <vm/vm_named_entry.h>
 #include <vm/vm_page.h>
@@ -128,6 +129,7 @@ void kernel_main(void)
 	clock_service_init();
 	mk_timer_init();
 	ipc_kobject_init();
+	memory_object_init_module();
 	device_init();
 	vm_named_entry_init();
 	linux_init();

@@ -41,9 +41,9 @@ vm_prot_t vm_map_entry_pmap_prot(const struct vm_map_entry *e, const struct vm_r
 {
 	vm_prot_t prot = e->protection;
 
-	if (!r->in_top || e->needs_copy)
-		prot &= ~VM_PROT_WRITE; /* O1, M3 */
-	return prot;
+	if (!r->in_top || e->needs_copy || r->read_only)
+		prot &= ~VM_PROT_WRITE; /* O1, M3, O7 */
+	return prot & ~(vm_prot_t)r->page->page_lock;
 }
 
 kern_return_t vm_map_enter_page_locked(struct vm_map *map, const struct vm_map_entry *e, uint64_t va,
@@ -64,6 +64,13 @@ static kern_return_t fault_device(struct vm_map *map, const struct vm_map_entry 
 			       e->protection, o->cache);
 }
 
+static enum vm_access access_of(vm_prot_t prot)
+{
+	if (prot & VM_PROT_WRITE)
+		return VM_ACCESS_WRITE;
+	return prot & VM_PROT_EXECUTE ? VM_ACCESS_EXECUTE : VM_ACCESS_READ;
+}
+
 /* The map is held to read. */
 static kern_return_t fault_looked_up(struct vm_map *map, uint64_t va, vm_prot_t prot,
 				     const struct vm_map_lookup *l, struct vm_resolved *r)
@@ -72,8 +79,7 @@ static kern_return_t fault_looked_up(struct vm_map *map, uint64_t va, vm_prot_t 
 
 	if (l->object->device)
 		return fault_device(map, l->entry, va);
-	kr = vm_object_resolve(l->object, l->offset,
-			       prot & VM_PROT_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ, r);
+	kr = vm_object_resolve(l->object, l->offset, access_of(prot), r);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	kr = vm_map_enter_page_locked(map, l->entry, va, r, l->wired);
@@ -84,7 +90,7 @@ static kern_return_t fault_looked_up(struct vm_map *map, uint64_t va, vm_prot_t 
 kern_return_t vm_fault(struct vm_map *map, uint64_t va, vm_prot_t prot)
 {
 	struct vm_map_lookup l;
-	struct vm_resolved r;
+	struct vm_resolved r = { .deadline_ns = 0 };
 	unsigned shortages = 0;
 	kern_return_t kr;
 

@@ -67,7 +67,7 @@ static kern_return_t find_entry(struct vm_map *map, const struct piece *p, struc
 static kern_return_t access_piece(struct vm_map *map, const struct piece *p)
 {
 	struct vm_map_entry *e;
-	struct vm_resolved r;
+	struct vm_resolved r = { .deadline_ns = 0 };
 	kern_return_t kr;
 
 	do {

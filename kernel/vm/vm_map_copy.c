@@ -18,6 +18,7 @@
 #include <kern/kalloc.h>
 
 #include "vm_map_internal.h"
+#include "vm_object_internal.h"
 
 #define PHYSICAL_MAX (4 * PAGE_SIZE)
 #define PREFAULT_PAGES 16U
@@ -378,7 +379,7 @@ kern_return_t vm_map_copyin(struct vm_map *map, mach_vm_address_t addr, mach_vm_
 static void prefault(struct vm_map *map, struct vm_map_entry *e, unsigned *budget)
 {
 	for (uint64_t va = e->start; va < e->end && *budget != 0; va += PAGE_SIZE, --*budget) {
-		struct vm_resolved r;
+		struct vm_resolved r = { .deadline_ns = 0 };
 		kern_return_t kr = vm_map_resolve_locked(e, va, VM_ACCESS_PEEK, &r);
 
 		if (kr == VM_OBJECT_WAIT)
@@ -536,7 +537,7 @@ kern_return_t vm_map_copy_to_kernel(struct vm_map_copy *copy, mach_vm_size_t off
 	end = at + n;
 	while (at < end) {
 		uint64_t in_page = at & PAGE_MASK, bytes = PAGE_SIZE - in_page;
-		struct vm_resolved r;
+		struct vm_resolved r = { .deadline_ns = 0 };
 		kern_return_t kr = copy_page(copy, at, VM_ACCESS_PEEK, &r);
 
 		if (kr != KERN_SUCCESS)
@@ -562,7 +563,7 @@ static size_t wired_bytes(const struct vm_map_copy *c)
 
 kern_return_t vm_map_copy_wire_page(struct vm_map_copy *copy, mach_vm_size_t offset, struct vm_page **out)
 {
-	struct vm_resolved r;
+	struct vm_resolved r = { .deadline_ns = 0 };
 	uint64_t index, bit;
 	kern_return_t kr;
 
@@ -588,7 +589,7 @@ kern_return_t vm_map_copy_wire_page(struct vm_map_copy *copy, mach_vm_size_t off
 
 static void unwire_index(struct vm_map_copy *c, uint64_t index)
 {
-	struct vm_resolved r;
+	struct vm_resolved r = { .deadline_ns = 0 };
 	kern_return_t kr = copy_page(c, index << PAGE_SHIFT, VM_ACCESS_PEEK, &r);
 
 	VERIFY(kr == KERN_SUCCESS && r.page != NULL && r.page->wire_count != 0); /* C2 */
@@ -612,4 +613,56 @@ void vm_map_copy_unwire(struct vm_map_copy *copy)
 		}
 	kfree(copy->wired, bytes);
 	copy->wired = NULL;
+}
+
+/* ---- pagers ---- */
+
+/* The copy's own frame of byte `at` of its pages, if nobody else can see it. */
+static struct vm_page *steal_page(struct vm_map_copy *c, uint64_t at)
+{
+	struct vm_map_entry *e = entry_of(c, at);
+	struct vm_object *o = e->object;
+	struct vm_page *p = NULL;
+
+	if (o == NULL || c->wired != NULL)
+		return NULL;
+	spin_lock(&o->lock);
+	if (o->references == 1 && o->internal && o->pager == NULL)
+		p = vm_object_page_lookup_locked(o, e->offset + (at - e->start));
+	if (p != NULL && (p->fictitious || p->wire_count != 0))
+		p = NULL;
+	if (p != NULL) {
+		pmap_page_protect(p, VM_PROT_NONE);
+		vm_object_page_remove_locked(o, p);
+	}
+	spin_unlock(&o->lock);
+	return p;
+}
+
+kern_return_t vm_map_copy_take_page(struct vm_map_copy *copy, mach_vm_size_t offset, struct vm_page **out)
+{
+	kern_return_t kr;
+
+	if (copy == NULL || offset > copy->size || copy->size - offset < PAGE_SIZE || (offset & PAGE_MASK) != 0)
+		return KERN_INVALID_ARGUMENT;
+	*out = copy->first == 0 ? steal_page(copy, offset) : NULL;
+	if (*out != NULL)
+		return KERN_SUCCESS;
+	kr = vm_page_grab_user_wait(out);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = vm_map_copy_to_kernel(copy, offset, vm_page_virt(*out), PAGE_SIZE);
+	if (kr != KERN_SUCCESS)
+		vm_page_release(*out);
+	return kr;
+}
+
+void vm_map_copy_launder(struct vm_map_copy *copy)
+{
+	struct vm_object *o = list_first(&copy->entries, struct vm_map_entry, link)->object;
+
+	spin_lock(&o->lock);
+	LIST_FOR_EACH(l, &o->pages)
+		vm_page_laundry_locked(container_of(l, struct vm_page, object_link));
+	spin_unlock(&o->lock);
 }

@@ -48,3 +48,10 @@ struct vm_map_copy *vm_map_copy_from_pages(struct vm_page **pages, uint32_t coun
  */
 kern_return_t vm_map_copy_wire_page(struct vm_map_copy *copy, mach_vm_size_t offset, struct vm_page **out);
 void vm_map_copy_unwire(struct vm_map_copy *copy);
+/*
+ * For pagers: the bytes of the page at offset (whole pages) as a frame that is the caller's, in no object: the copy's own where it can be
+ * had, else a fresh one. The copy may be without it afterwards. May sleep. KERN_MEMORY_ERROR, KERN_RESOURCE_SHORTAGE, KERN_ABORTED ...
+ */
+kern_return_t vm_map_copy_take_page(struct vm_map_copy *copy, mach_vm_size_t offset, struct vm_page **out);
+/* For pagers: all pages of a copy of vm_map_copy_from_pages() are laundry. */
+void vm_map_copy_launder(struct vm_map_copy *copy);

@@ -4,8 +4,8 @@
  *
  * Interface: vm_map.h vm_map_fork, vm_map_remap; vm_map_entry_duplicate.
  * How an object is copied: plain anonymous memory lazily on both sides (needs_copy: whoever writes first puts a
- *   shadow in front of its entry); memory that several maps write by sinking its pages below the shared object; wired
- *   memory and what a pager backs at once, page by page.
+ *   shadow in front of its entry); memory that several maps write by sinking its pages below the shared object; a pager's object as
+ *   its copy strategy says; wired memory at once, page by page.
  * Locking: never two maps' locks at once: vm_map_remap collects entries from the source, then inserts them.
  */
 #include "vm_map_internal.h"
@@ -66,7 +66,11 @@ kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 		return share(e, to);
 	if (e->object == NULL)
 		return KERN_SUCCESS; /* zeros on both sides */
-	if (e->wired_count == 0 && e->object->pager == NULL && !e->object->purgable) {
+	if (!e->object->internal) { /* [I]: a pager's */
+		to->needs_copy = true;
+		return vm_object_copy_strategically(e->object, e->offset, e->end - e->start, &to->object, &to->offset, wait);
+	}
+	if (e->wired_count == 0 && !e->object->purgable) {
 		if (e->needs_copy || !is_shared(e->object)) {
 			copy_lazily(map, e, to);
 			return KERN_SUCCESS;
@@ -126,7 +130,7 @@ static kern_return_t fork_locked(struct vm_map *parent, struct vm_map *child,
 
 kern_return_t vm_map_fork(struct vm_map *parent, struct vm_map **out)
 {
-	struct vm_resolved r;
+	struct vm_resolved r = { .deadline_ns = 0 };
 	struct vm_map *child;
 	kern_return_t kr;
 
@@ -192,7 +196,7 @@ static kern_return_t extract_locked(struct vm_map *source, uint64_t start, uint6
 static kern_return_t extract(struct vm_map *source, uint64_t start, uint64_t end, bool copy,
 			     struct extract *x)
 {
-	struct vm_resolved r;
+	struct vm_resolved r = { .deadline_ns = 0 };
 	kern_return_t kr;
 
 	do {

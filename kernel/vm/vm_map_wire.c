@@ -44,7 +44,7 @@ static bool wired_add(uint64_t pages)
 /* The page of va, which is resident. */
 static struct vm_resolved resident_page(struct vm_map_entry *e, uint64_t va)
 {
-	struct vm_resolved r;
+	struct vm_resolved r = { .deadline_ns = 0 };
 	kern_return_t kr = vm_map_resolve_locked(e, va, VM_ACCESS_PEEK, &r);
 
 	VERIFY(kr == KERN_SUCCESS && r.page != NULL && r.page->wire_count != 0); /* M4 */
@@ -153,7 +153,7 @@ static kern_return_t wire_locked(struct vm_map *map, uint64_t start, uint64_t en
 
 static kern_return_t wire_chunk(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t protection)
 {
-	struct vm_resolved r;
+	struct vm_resolved r = { .deadline_ns = 0 };
 	kern_return_t kr;
 
 	do {

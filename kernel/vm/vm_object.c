@@ -10,6 +10,7 @@
 
 #include <base/string.h>
 #include <kern/kalloc.h>
+#include <mach/memory_object_types.h>
 #include <vm/vm_purgable.h>
 
 #include "vm_object_internal.h"
@@ -18,11 +19,12 @@
 #define BUCKETS_GROW 8U
 #define PAGES_PER_TURN 64U /* freed under one hold of a lock */
 
-static struct zone *object_zone;
+static struct zone *object_zone, *placeholder_zone;
 
 void vm_object_init(void)
 {
 	object_zone = zone_create("vm_object", sizeof(struct vm_object), 0);
+	placeholder_zone = zone_create("vm_page placeholder", sizeof(struct vm_page), 0);
 }
 
 uint64_t vm_object_count(void)
@@ -47,6 +49,7 @@ struct vm_object *vm_object_create(uint64_t size)
 	list_init(&o->syncs);
 	list_init(&o->hash_link);
 	list_init(&o->cache_link);
+	o->copy_strategy = MEMORY_OBJECT_COPY_SYMMETRIC;
 	list_init(&o->purgable_link);
 	o->internal = o->alive = true;
 	o->cluster_size = PAGE_SIZE;
@@ -85,8 +88,7 @@ static struct vm_page **bucket_of(struct vm_object *o, uint64_t offset)
 	return &o->buckets[(offset >> PAGE_SHIFT) & o->bucket_mask];
 }
 
-/* Take page out of o: nobody's, no mapping. The caller releases or inserts it. */
-static void page_remove_locked(struct vm_object *o, struct vm_page *page)
+void vm_object_page_remove_locked(struct vm_object *o, struct vm_page *page)
 {
 	struct vm_page **at = bucket_of(o, page->offset);
 
@@ -101,11 +103,47 @@ static void page_remove_locked(struct vm_object *o, struct vm_page *page)
 	o->resident--;
 }
 
+struct vm_page *vm_object_placeholder_locked(struct vm_object *o, uint64_t offset)
+{
+	struct vm_page *p = zone_alloc_zeroed(placeholder_zone);
+
+	if (p == NULL)
+		return NULL;
+	list_init(&p->queue_link);
+	list_init(&p->object_link);
+	p->phys = UINT64_MAX;
+	p->fictitious = p->busy = p->absent = true;
+	vm_object_page_insert_locked(o, p, offset);
+	o->placeholders++;
+	o->paging_in_progress++;
+	return p;
+}
+
+void vm_object_placeholder_settle_locked(struct vm_object *o, struct vm_page *page)
+{
+	KASSERT(page->fictitious && page->busy);
+	o->paging_in_progress--;
+	vm_object_page_done_locked(o, page);
+}
+
+static void placeholder_free_locked(struct vm_object *o, struct vm_page *page)
+{
+	if (page->busy)
+		vm_object_placeholder_settle_locked(o, page);
+	vm_object_page_remove_locked(o, page);
+	o->placeholders--;
+	zone_free(placeholder_zone, page);
+}
+
 void vm_object_page_free_locked(struct vm_object *o, struct vm_page *page)
 {
+	if (page->fictitious) {
+		placeholder_free_locked(o, page);
+		return;
+	}
 	KASSERT(page->wire_count == 0 && !page->busy);
 	pmap_page_protect(page, VM_PROT_NONE);
-	page_remove_locked(o, page);
+	vm_object_page_remove_locked(o, page);
 	vm_page_release(page);
 }
 
@@ -113,7 +151,7 @@ void vm_object_page_move_locked(struct vm_object *to, struct vm_page *page, uint
 {
 	uint32_t wired = page->wire_count;
 
-	page_remove_locked(page->object, page);
+	vm_object_page_remove_locked(page->object, page);
 	vm_object_page_insert_locked(to, page, offset);
 	if (wired != 0) {
 		vm_page_unqueue_locked(page);
@@ -136,6 +174,16 @@ static void free_all_pages_locked(struct vm_object *o)
 	}
 }
 
+void vm_object_free_locked(struct vm_object *o)
+{
+	KASSERT(o->references == 0 && list_empty(&o->pages) && !o->tabled && o->copy == NULL);
+	spin_unlock(&o->lock);
+	buckets_free(o);
+	if (o->paged_out != NULL)
+		kfree(o->paged_out, vm_object_paged_out_bytes(o->size));
+	zone_free(object_zone, o);
+}
+
 void vm_object_deallocate(struct vm_object *o)
 {
 	while (o != NULL) {
@@ -143,21 +191,31 @@ void vm_object_deallocate(struct vm_object *o)
 
 		spin_lock(&o->lock);
 		VERIFY(o->references != 0);
+		if (o->tabled && o->references == 2) {
+			spin_unlock(&o->lock);
+			vm_object_unused(o);
+			return;
+		}
 		if (--o->references != 0) {
+			if (o->terminating && o->references == 1)
+				(void)waitq_wake_all(&o->event_wait); /* vm_object_cache.c */
 			spin_unlock(&o->lock);
 			return;
 		}
-		KASSERT(o->paging_in_progress == 0 && list_empty(&o->page_wait.threads)); /* O5 */
+		KASSERT(list_empty(&o->page_wait.threads) && list_empty(&o->event_wait.threads));
 		if (o->purgable) {
 			spin_unlock(&o->lock);
 			vm_purgable_forget(o);
 			spin_lock(&o->lock);
 		}
+		if (o->pager != NULL) {
+			vm_object_end_later_locked(o);
+			return;
+		}
 		free_all_pages_locked(o);
+		vm_object_uncopy_locked(o);
 		shadow = o->shadow;
-		spin_unlock(&o->lock);
-		buckets_free(o);
-		zone_free(object_zone, o);
+		vm_object_free_locked(o);
 		o = shadow;
 	}
 }
@@ -165,10 +223,9 @@ void vm_object_deallocate(struct vm_object *o)
 /* The emptied shadow of a collapse: locked by the caller, whose reference it was. */
 void vm_object_free_emptied(struct vm_object *o)
 {
-	KASSERT(o->references == 1 && list_empty(&o->pages));
-	spin_unlock(&o->lock);
-	buckets_free(o);
-	zone_free(object_zone, o);
+	KASSERT(o->references == 1 && o->pager == NULL);
+	o->references = 0;
+	vm_object_free_locked(o);
 }
 
 struct vm_page *vm_object_page_lookup_locked(struct vm_object *o, uint64_t offset)
@@ -295,33 +352,12 @@ void vm_object_page_done_locked(struct vm_object *o, struct vm_page *page)
 	}
 }
 
-kern_return_t vm_object_wait(struct vm_resolved *r)
-{
-	struct vm_object *o = r->object;
-	enum wait_result result = WAIT_WOKEN;
-	struct vm_page *p;
-
-	if (o == NULL)
-		return vm_page_wait();
-	spin_lock(&o->lock);
-	p = vm_object_page_lookup_locked(o, r->offset);
-	if (p != NULL && p->busy) {
-		p->wanted = true;
-		result = waitq_block(&o->page_wait, &o->lock, WAIT_ABORTABLE, WAIT_FOREVER);
-	} else {
-		spin_unlock(&o->lock);
-	}
-	vm_object_deallocate(o);
-	r->object = NULL;
-	return result == WAIT_INTERRUPTED ? KERN_ABORTED : KERN_SUCCESS;
-}
-
 bool vm_object_sole(struct vm_object *o)
 {
 	bool sole;
 
 	spin_lock(&o->lock);
-	sole = o->references == 1 && o->pager == NULL && !o->device;
+	sole = o->references == 1 && (o->pager == NULL || o->internal) && !o->device;
 	if (sole)
 		o->shared = o->copied = false;
 	spin_unlock(&o->lock);

@@ -12,7 +12,9 @@
  *      it its pages sink into a new object below it (vm_object_sink).
  *   O3 of an object that is not `copied` each range is visible through one entry only.
  *   O4 a mapping of a page is entered under the lock of the page's object.
- *   O5 who makes a page busy holds a reference on its object and counts in paging_in_progress.
+ *   O5 a busy page is a placeholder for a page that was asked of the pager; it holds no reference.
+ *   O6 an object's pager, control and name ports are set once, before it can be found, and stay until it is freed.
+ *   O7 where O1 says that a shadow is not written: but for an object with a `copy`; there the page is first pushed to the copy.
  * Locking: [o] object lock, a spin lock; the order is down the shadow chain, then the pmap's, then
  *   the page free lock. [I] immutable. [c] the lock of the pager table (vm_object_cache.c), taken before an object's.
  * References: an entry, a shadowing object, a map copy and a waiter each hold one.
@@ -21,6 +23,7 @@
 #pragma once
 
 #include <base/list.h>
+#include <kern/kworker.h>
 #include <kern/lock.h>
 #include <mach/kern_return.h>
 #include <sched/wait.h>
@@ -29,6 +32,7 @@
 #include <vm/vm_page.h>
 
 struct ipc_port;
+struct ipc_request;
 
 #define VM_OBJECT_BUCKETS_INLINE 4U
 
@@ -44,7 +48,7 @@ struct vm_object {
 	uint64_t bucket_mask;         /* [o] their number - 1 */
 	struct vm_page *buckets_inline[VM_OBJECT_BUCKETS_INLINE];
 	struct waitq page_wait;       /* [o] who waits for a busy page */
-	uint32_t paging_in_progress;  /* [o] requests under way (O5) */
+	uint32_t paging_in_progress;  /* [o] busy placeholders: pages asked for (O5) */
 	bool shared;                  /* [o] O2 */
 	bool copied;                  /* [o] not O3 */
 	bool device;                  /* [I] no pages: device_phys and cache say what is mapped */
@@ -71,7 +75,11 @@ struct vm_object {
 	bool pager_ready;               /* [o] the pager has set the attributes */
 	bool alive;                     /* [o] requests may be made */
 	bool terminating;               /* [o] the last reference is gone */
-	bool cached;                    /* [c] without references, in the cache */
+	bool tabled;                    /* [co] the table of pagers has a reference */
+	bool cached;                    /* [c] that reference is the only one: in the cache */
+	bool invalidate;                /* [o] attribute: do not keep its pages either */
+	bool silent_overwrite;          /* [o] attribute, only remembered */
+	bool advisory_pageout;          /* [o] attribute, only remembered */
 	bool is_copy;                   /* [o] shadow->copy is this object */
 	bool sequential;                /* [o] the last requests followed each other */
 	uint64_t last_request;          /* [o] offset that they reached */
@@ -79,6 +87,9 @@ struct vm_object {
 	struct list hash_link;          /* [c] by pager port */
 	struct list cache_link;         /* [c] of the cache, oldest first */
 	struct list syncs;              /* [o] memory_object_synchronize under way */
+	struct ipc_request *death;      /* [I] the request to hear of the pager port's death, while that port lives */
+	struct kwork work;              /* [o] to end it, by a kernel worker */
+	uint32_t placeholders;          /* [o] pages without a frame, of `resident` */
 	struct waitq event_wait;        /* [o] who waits for ready, for a sync */
 
 	/* vm_purgable.h */
@@ -91,17 +102,22 @@ struct vm_object {
 enum vm_access {
 	VM_ACCESS_PEEK,  /* read; bytes that were never written give no page */
 	VM_ACCESS_READ,  /* read; the page may be a backing object's */
+	VM_ACCESS_EXECUTE, /* the same, and its pager must allow execution */
 	VM_ACCESS_WRITE, /* the page is the top's own */
+	VM_ACCESS_ATTRIBUTES, /* of waits only: for the pager to say what it is */
 };
 
-/* Not an error: the page is busy; drop all locks, call vm_object_wait, begin again. */
+/* Not an error: the page, or memory, must be waited for; drop all locks, call vm_object_wait, begin again. */
 #define VM_OBJECT_WAIT (KERN_RETURN_MAX + 1)
 
 struct vm_resolved {
 	struct vm_object *object; /* locked, owner of page; after VM_OBJECT_WAIT: a reference, not locked, or NULL: memory */
 	struct vm_page *page;
 	uint64_t offset;          /* in object */
+	uint64_t deadline_ns;     /* of all waits of one access together: 0 at first, then vm_object_wait's */
+	enum vm_access access;    /* to object's page, after VM_OBJECT_WAIT */
 	bool in_top;              /* page is the top's own */
+	bool read_only;           /* before a write something must be done: a mapping may not allow it */
 	bool copied_up;           /* it was made just now: a mapping of the page below must be replaced */
 };
 
@@ -125,15 +141,17 @@ void vm_object_page_done_locked(struct vm_object *o, struct vm_page *page);
 
 /*
  * Purpose: find (or make) the page of offset as access asks.
- * Conditions: top is referenced and not locked; no spin lock is held.
+ * Conditions: top is referenced and not locked; no spin lock is held. r->deadline_ns is 0, or of an earlier wait.
  * Returns KERN_SUCCESS with r->object locked (PEEK of never written bytes: page and object NULL, nothing
- *   locked); VM_OBJECT_WAIT; KERN_RESOURCE_SHORTAGE; KERN_MEMORY_ERROR.
+ *   locked); VM_OBJECT_WAIT; KERN_RESOURCE_SHORTAGE.
  */
 kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_access access,
 				struct vm_resolved *r);
 /*
- * Wait for what a VM_OBJECT_WAIT said: a page, or memory. No lock held; takes its reference. KERN_SUCCESS: try again;
- * KERN_ABORTED; KERN_RESOURCE_SHORTAGE: there will be no memory.
+ * Purpose: do what a VM_OBJECT_WAIT said: ask the pager for the page, or to unlock it, or wait for it, or for memory.
+ * Conditions: nothing locked; consumes r->object. Abortable (D6), and bounded by r->deadline_ns.
+ * Returns KERN_SUCCESS: try again; KERN_ABORTED; KERN_RESOURCE_SHORTAGE: there will be no memory; KERN_MEMORY_ERROR: the
+ *   pager said so, or did not answer in time; KERN_MEMORY_FAILURE: there is no pager any more.
  */
 kern_return_t vm_object_wait(struct vm_resolved *r);
 
@@ -147,7 +165,18 @@ kern_return_t vm_object_sink(struct vm_object *o, struct vm_object **out, uint64
 /* Copy bytes of [offset, offset+size) into a new object; as vm_object_resolve for errors and waits. */
 kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64_t size,
 				    struct vm_object **out, struct vm_resolved *wait);
+/*
+ * Copy memory of an object that has a pager, or that cannot be copied lazily on both sides, as its copy strategy says.
+ * As vm_object_copy_slowly for errors and waits. *out_offset: of the copy in *out, which must not be written (an entry with needs_copy).
+ */
+kern_return_t vm_object_copy_strategically(struct vm_object *o, uint64_t offset, uint64_t size, struct vm_object **out,
+					   uint64_t *out_offset, struct vm_resolved *wait);
 /* True when the caller's reference is the only one; then the object is neither shared nor copied any more. */
 bool vm_object_sole(struct vm_object *o);
+/* Bytes of the paged_out bits of an object of size bytes. */
+static inline uint64_t vm_object_paged_out_bytes(uint64_t size)
+{
+	return ((size >> PAGE_SHIFT) + 63) / 64 * sizeof(uint64_t);
+}
 /* Objects that exist now. */
 uint64_t vm_object_count(void);

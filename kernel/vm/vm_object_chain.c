@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vm_object_chain.c - shadow chains: finding a page down the chain, copying it up, collapsing chains, and
- * sinking a shared object so that it can be copied.
+ * vm_object_chain.c - shadow chains: finding a page down the chain, copying it up, collapsing chains.
  *
- * Interface: vm_object.h (O1..O5 there).
+ * Interface: vm_object.h (O1..O7 there).
+ * A page that is not resident where its object's pager may have it ends the walk: vm_object_wait (vm_pager.c) asks for it,
+ *   with nothing locked. A hole (the pager said that it has none) is passed through.
  * Locking: the walk keeps the top locked to its end and goes down hand over hand, so that what it found
  *   missing in the top is still missing when it inserts there. Frames are taken, zeroed and copied under the locks: no
  *   retry, no second lookup; a page is a few microseconds.
@@ -33,18 +34,26 @@ static void absorb_pages(struct vm_object *o, struct vm_object *s)
 
 static bool may_absorb(const struct vm_object *o, const struct vm_object *s)
 {
-	return s->references == 1 && s->pager == NULL && !s->device &&
-	       s->paging_in_progress == 0 && o->paging_in_progress == 0;
+	return s->references == 1 && s->pager == NULL && !s->device && !s->is_copy && s->placeholders == 0 &&
+	       o->placeholders == 0;
 }
 
 /* o has every page itself, so its shadow cannot be seen through it. */
 static bool hides_shadow(const struct vm_object *o)
 {
-	return o->resident << PAGE_SHIFT >= o->size && o->paging_in_progress == 0;
+	return o->resident << PAGE_SHIFT >= o->size && o->placeholders == 0;
+}
+
+/* o, a copy of its shadow s or not, will have another shadow, or none. Both locked. */
+static void leave_shadow(struct vm_object *o, struct vm_object *s)
+{
+	if (s->copy == o)
+		s->copy = NULL;
+	o->is_copy = false;
 }
 
 /* Shorten the chain at o as far as its next shadow allows it. o locked, and stays so. */
-static void collapse_locked(struct vm_object *o)
+void vm_object_collapse_locked(struct vm_object *o)
 {
 	struct vm_object *s;
 
@@ -52,14 +61,16 @@ static void collapse_locked(struct vm_object *o)
 		spin_lock(&s->lock);
 		if (may_absorb(o, s)) {
 			absorb_pages(o, s);
+			leave_shadow(o, s);
 			o->shadow = s->shadow;
 			o->shadow_offset += s->shadow_offset;
 			vm_object_free_emptied(s);
 			continue;
 		}
-		if (s->references > 1 && hides_shadow(o)) {
+		if (s->references > 1 + (uint32_t)s->tabled && hides_shadow(o)) {
 			if (s->shadow != NULL)
 				vm_object_reference(s->shadow);
+			leave_shadow(o, s);
 			o->shadow = s->shadow;
 			o->shadow_offset += s->shadow_offset;
 			s->references--;
@@ -76,13 +87,13 @@ static void collapse_chain_locked(struct vm_object *top)
 {
 	struct vm_object *o = top, *next;
 
-	collapse_locked(o);
+	vm_object_collapse_locked(o);
 	while ((next = o->shadow) != NULL) {
 		spin_lock(&next->lock);
 		if (o != top)
 			spin_unlock(&o->lock);
 		o = next;
-		collapse_locked(o);
+		vm_object_collapse_locked(o);
 	}
 	if (o != top)
 		spin_unlock(&o->lock);
@@ -92,24 +103,41 @@ static void collapse_chain_locked(struct vm_object *top)
 
 struct walk {
 	struct vm_object *top;   /* locked throughout */
-	struct vm_object *at;    /* locked; the object that has page, or the last of the chain */
+	struct vm_object *at;    /* locked; the object that has page, or the last that was looked at */
 	struct vm_page *page;
 	uint64_t offset;         /* in at */
+	enum vm_access access;   /* to the page in at */
 };
 
-static void walk_down(struct walk *w)
+enum found {
+	FOUND_PAGE,
+	FOUND_NOTHING, /* zeros */
+	FOUND_WAIT,    /* the pager must do something first */
+};
+
+static enum found walk_down(struct walk *w)
 {
 	for (;;) {
 		struct vm_object *next = w->at->shadow;
+		struct vm_page *p = vm_object_page_lookup_locked(w->at, w->offset);
 
-		w->page = vm_object_page_lookup_locked(w->at, w->offset);
-		if (w->page != NULL || next == NULL)
-			return;
+		if (p == NULL && vm_pager_may_have(w->at, w->offset))
+			return FOUND_WAIT;
+		if (p != NULL && !vm_page_is_hole(p)) {
+			w->page = p;
+			if (p->busy || p->error || (p->page_lock & vm_access_needs(w->access)) != 0)
+				return FOUND_WAIT;
+			return FOUND_PAGE;
+		}
+		if (next == NULL)
+			return FOUND_NOTHING;
 		spin_lock(&next->lock);
 		w->offset += w->at->shadow_offset;
 		if (w->at != w->top)
 			spin_unlock(&w->at->lock);
 		w->at = next;
+		if (w->access == VM_ACCESS_WRITE)
+			w->access = VM_ACCESS_READ; /* it is copied up */
 	}
 }
 
@@ -120,22 +148,12 @@ static void walk_unlock(struct walk *w)
 	spin_unlock(&w->top->lock);
 }
 
-/*
- * A page that is not resident, where the chain ends at an object with a pager: this is the place for
- * memory_object_data_request: insert an absent busy page, count in paging_in_progress, send,
- * and answer VM_OBJECT_WAIT. No object has a pager yet (nothing sets the field).
- */
-static kern_return_t ask_pager(struct walk *w)
-{
-	walk_unlock(w);
-	return KERN_MEMORY_ERROR;
-}
-
-static kern_return_t wait_for_page(struct walk *w, struct vm_resolved *r)
+static kern_return_t wait_for_pager(struct walk *w, struct vm_resolved *r)
 {
 	w->at->references++;
 	r->object = w->at;
 	r->offset = w->offset;
+	r->access = w->access;
 	r->page = NULL;
 	walk_unlock(w);
 	return VM_OBJECT_WAIT;
@@ -144,13 +162,25 @@ static kern_return_t wait_for_page(struct walk *w, struct vm_resolved *r)
 /* No frame: vm_object_wait() of this waits for one, or says that there will be none. */
 static kern_return_t wait_for_memory(struct vm_resolved *r)
 {
-	*r = (struct vm_resolved){ 0 };
+	r->object = NULL;
+	r->page = NULL;
 	return VM_OBJECT_WAIT;
 }
 
 static void answer(struct vm_resolved *r, struct vm_object *o, struct vm_page *p)
 {
-	*r = (struct vm_resolved){ .object = o, .page = p };
+	r->object = o;
+	r->page = p;
+}
+
+/* Put a fresh page into the top, in the place of a hole if there is one. */
+static void insert_in_top(struct walk *w, struct vm_page *p, uint64_t offset)
+{
+	struct vm_page *hole = vm_object_page_lookup_locked(w->top, offset);
+
+	if (hole != NULL)
+		vm_object_page_free_locked(w->top, hole);
+	vm_object_page_insert_locked(w->top, p, offset);
 }
 
 static kern_return_t zero_fill(struct walk *w, uint64_t offset, enum vm_access access,
@@ -171,7 +201,7 @@ static kern_return_t zero_fill(struct walk *w, uint64_t offset, enum vm_access a
 		return wait_for_memory(r);
 	}
 	memset(vm_page_virt(p), 0, PAGE_SIZE);
-	vm_object_page_insert_locked(w->top, p, offset);
+	insert_in_top(w, p, offset);
 	answer(r, w->top, p);
 	return KERN_SUCCESS;
 }
@@ -186,7 +216,7 @@ static kern_return_t copy_up(struct walk *w, uint64_t offset, struct vm_resolved
 		return wait_for_memory(r);
 	}
 	memcpy(vm_page_virt(p), vm_page_virt(w->page), PAGE_SIZE);
-	vm_object_page_insert_locked(w->top, p, offset);
+	insert_in_top(w, p, offset);
 	p->dirty = true;
 	/* Others who see this top have the old page mapped; nobody above O4's lock has it any more after this. */
 	if (w->top->shared)
@@ -197,136 +227,57 @@ static kern_return_t copy_up(struct walk *w, uint64_t offset, struct vm_resolved
 	return KERN_SUCCESS;
 }
 
-kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_access access,
-				struct vm_resolved *r)
+/* The page is, or was just made, the top's own and will be written: O7. Returns true when that may be. */
+static bool pushed(struct vm_resolved *r, kern_return_t *kr)
 {
-	struct walk w = { .top = top, .at = top, .offset = offset };
-	kern_return_t kr = KERN_SUCCESS;
+	switch (vm_object_push_locked(r->object, r->page)) {
+	case VM_PUSH_DONE:
+		return true;
+	case VM_PUSH_NO_MEMORY:
+		spin_unlock(&r->object->lock);
+		*kr = wait_for_memory(r);
+		return true;
+	default:
+		spin_unlock(&r->object->lock);
+		cpu_relax();
+		return false;
+	}
+}
 
-	KASSERT(!top->device);
-	spin_lock(&top->lock);
-	if (top->shadow != NULL && access == VM_ACCESS_WRITE)
-		collapse_chain_locked(top);
-	walk_down(&w);
-	if (w.page == NULL)
-		kr = w.at->pager != NULL ? ask_pager(&w) : zero_fill(&w, offset, access, r);
-	else if (w.page->busy)
-		return wait_for_page(&w, r);
-	else if (w.page->error) {
-		walk_unlock(&w);
-		return KERN_MEMORY_ERROR;
-	} else if (w.at != top && access == VM_ACCESS_WRITE) {
-		kr = copy_up(&w, offset, r);
-	} else {
+/* One try; top is locked. */
+static kern_return_t resolve_locked(struct vm_object *top, uint64_t offset, enum vm_access access, struct vm_resolved *r)
+{
+	struct walk w = { .top = top, .at = top, .offset = offset, .access = access };
+
+	switch (walk_down(&w)) {
+	case FOUND_WAIT:
+		return wait_for_pager(&w, r);
+	case FOUND_NOTHING:
+		return zero_fill(&w, offset, access, r);
+	default:
+		if (w.at != top && access == VM_ACCESS_WRITE)
+			return copy_up(&w, offset, r);
 		if (w.at != top)
 			spin_unlock(&top->lock);
 		answer(r, w.at, w.page);
+		return KERN_SUCCESS;
 	}
+}
+
+kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_access access,
+				struct vm_resolved *r)
+{
+	kern_return_t kr;
+
+	KASSERT(!top->device);
+	r->copied_up = false;
+	do {
+		spin_lock(&top->lock);
+		if (top->shadow != NULL && access == VM_ACCESS_WRITE)
+			collapse_chain_locked(top);
+		kr = resolve_locked(top, offset, access, r);
+	} while (kr == KERN_SUCCESS && access == VM_ACCESS_WRITE && top->copy != NULL && !pushed(r, &kr));
 	r->in_top = kr == KERN_SUCCESS && r->object == top;
+	r->read_only = r->in_top && access != VM_ACCESS_WRITE && top->copy != NULL;
 	return kr;
-}
-
-/* ---- copying objects ---- */
-
-struct vm_object *vm_object_shadow(struct vm_object *o, uint64_t offset, uint64_t size)
-{
-	struct vm_object *s = vm_object_create(size);
-
-	if (s == NULL)
-		return NULL;
-	s->shadow = o;
-	s->shadow_offset = offset;
-	spin_lock(&o->lock);
-	o->copied = true;
-	spin_unlock(&o->lock);
-	return s;
-}
-
-static bool any_wired_locked(struct vm_object *o)
-{
-	LIST_FOR_EACH(l, &o->pages)
-		if (container_of(l, struct vm_page, object_link)->wire_count != 0)
-			return true;
-	return false;
-}
-
-static void sink_locked(struct vm_object *o, struct vm_object *below)
-{
-	LIST_FOR_EACH(l, &o->pages)
-		pmap_page_protect(container_of(l, struct vm_page, object_link), VM_PROT_READ);
-	vm_object_take_pages_locked(below, o);
-	below->size = o->size;
-	below->shadow = o->shadow;
-	below->shadow_offset = o->shadow_offset;
-	below->references = 2; /* o's and the caller's */
-	below->copied = true;
-	o->shadow = below;
-	o->shadow_offset = 0;
-}
-
-kern_return_t vm_object_sink(struct vm_object *o, struct vm_object **out, uint64_t *offset)
-{
-	struct vm_object *below = vm_object_create(0);
-	kern_return_t kr = KERN_SUCCESS;
-
-	if (below == NULL)
-		return KERN_RESOURCE_SHORTAGE;
-	spin_lock(&o->lock);
-	collapse_locked(o);
-	if (o->pager != NULL || o->device || o->paging_in_progress != 0 || any_wired_locked(o)) {
-		kr = KERN_FAILURE;
-	} else if (o->resident == 0 && o->shadow != NULL) {
-		/* Not written since the last copy: what it shows is its shadow. */
-		vm_object_reference(o->shadow);
-		*out = o->shadow;
-		*offset = o->shadow_offset;
-	} else {
-		spin_lock(&below->lock);
-		sink_locked(o, below);
-		spin_unlock(&below->lock);
-		*out = below;
-		*offset = 0;
-		below = NULL;
-	}
-	spin_unlock(&o->lock);
-	vm_object_deallocate(below);
-	return kr;
-}
-
-kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64_t size,
-				    struct vm_object **out, struct vm_resolved *wait)
-{
-	struct vm_object *copy = vm_object_create(size);
-
-	if (copy == NULL)
-		return KERN_RESOURCE_SHORTAGE;
-	for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
-		struct vm_resolved r;
-		struct vm_page *p;
-		kern_return_t kr = vm_object_resolve(o, offset + at, VM_ACCESS_PEEK, &r);
-
-		if (kr != KERN_SUCCESS) {
-			*wait = r;
-			vm_object_deallocate(copy);
-			return kr;
-		}
-		if (r.page == NULL)
-			continue;
-		p = vm_page_grab_user();
-		if (p != NULL) {
-			memcpy(vm_page_virt(p), vm_page_virt(r.page), PAGE_SIZE);
-			p->dirty = true;
-		}
-		spin_unlock(&r.object->lock);
-		if (p == NULL) {
-			*wait = (struct vm_resolved){ 0 }; /* for memory */
-			vm_object_deallocate(copy);
-			return VM_OBJECT_WAIT;
-		}
-		spin_lock(&copy->lock);
-		vm_object_page_insert_locked(copy, p, at);
-		spin_unlock(&copy->lock);
-	}
-	*out = copy;
-	return KERN_SUCCESS;
 }

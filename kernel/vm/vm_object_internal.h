@@ -1,14 +1,80 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* vm_object_internal.h - between vm_object.c and vm_object_chain.c. */
+/* vm_object_internal.h - between the files of objects (vm_object*.c, vm_pager*.c). */
 #pragma once
 
 #include <vm/vm_object.h>
 
-/* Unmap, remove and release. */
+/* ---- vm_object.c ---- */
+
+/* Unmap, remove and release; a placeholder, busy or not, too: who waits for it is woken. */
 void vm_object_page_free_locked(struct vm_object *o, struct vm_page *page);
+/* Take page out of o: nobody's, no mapping. The caller releases or inserts it. */
+void vm_object_page_remove_locked(struct vm_object *o, struct vm_page *page);
 /* Move page, with its wiring and mappings, to another object. Both locked. */
 void vm_object_page_move_locked(struct vm_object *to, struct vm_page *page, uint64_t offset);
 /* All pages of from, at the same offsets, to the new object to. Both locked. */
 void vm_object_take_pages_locked(struct vm_object *to, struct vm_object *from);
 /* Free a collapsed object: locked, no pages, its last reference the caller's, its shadow reference moved. */
 void vm_object_free_emptied(struct vm_object *o);
+/* A placeholder at offset, busy: the page is being asked for. NULL: no memory. */
+struct vm_page *vm_object_placeholder_locked(struct vm_object *o, uint64_t offset);
+/* A busy placeholder is busy no more (absent or error are the caller's to set): who waits is woken. */
+void vm_object_placeholder_settle_locked(struct vm_object *o, struct vm_page *page);
+/* Free o's memory; the last reference is gone, it is locked and has no pages. */
+void vm_object_free_locked(struct vm_object *o);
+
+/* Is page one that stands for "the pager has none"? */
+static inline bool vm_page_is_hole(const struct vm_page *p)
+{
+	return p->absent && !p->busy;
+}
+
+/* ---- vm_object_chain.c ---- */
+
+/* Shorten the chain at o as far as its next shadow allows it. o is locked, and stays so. */
+void vm_object_collapse_locked(struct vm_object *o);
+
+/* ---- vm_object_cache.c ---- */
+
+/* o, attached and new, gets its control port's calls and can be found by its pager's port. */
+void vm_object_table_insert(struct vm_object *o);
+/* A new object is a pager's, not the kernel's own. */
+void vm_object_make_external(struct vm_object *o);
+/* Drop a reference of a tabled object that may be the last but the table's. */
+void vm_object_unused(struct vm_object *o);
+/* The last reference of an internal object with a pager: a worker ends it. o is locked; unlocks it. */
+void vm_object_end_later_locked(struct vm_object *o);
+
+/* ---- vm_object_copy.c ---- */
+
+enum vm_push { VM_PUSH_DONE, VM_PUSH_AGAIN, VM_PUSH_NO_MEMORY };
+
+/* page of o, which has a copy, will be written: give the copy its own. AGAIN: unlock everything and begin again. */
+enum vm_push vm_object_push_locked(struct vm_object *o, struct vm_page *page);
+/* o goes: it is nobody's copy any more. o is locked. */
+void vm_object_uncopy_locked(struct vm_object *o);
+
+/* ---- vm_pager.c ---- */
+
+/* Might o's pager have a page that is not resident at offset? */
+static inline bool vm_pager_may_have(const struct vm_object *o, uint64_t offset)
+{
+	uint64_t index = offset >> PAGE_SHIFT;
+
+	if (o->pager == NULL)
+		return false;
+	return !o->internal || (o->paged_out != NULL && (o->paged_out[index / 64] >> (index % 64) & 1) != 0);
+}
+
+/* What an access needs of a page's lock: VM_PROT_*. */
+static inline vm_prot_t vm_access_needs(enum vm_access access)
+{
+	switch (access) {
+	case VM_ACCESS_WRITE:
+		return VM_PROT_READ | VM_PROT_WRITE;
+	case VM_ACCESS_EXECUTE:
+		return VM_PROT_READ | VM_PROT_EXECUTE;
+	default:
+		return VM_PROT_READ;
+	}
+}

@@ -179,6 +179,7 @@ static void page_reset(struct vm_page *p)
 	p->wire_count = 1;
 	p->pmap_bits = 0;
 	p->busy = p->wanted = p->absent = p->error = p->dirty = p->precious = p->laundry = false;
+	p->unlock_refused = false;
 	p->page_lock = p->unlock_request = 0;
 	p->owner = PAGE_OWNER_KERNEL;
 }

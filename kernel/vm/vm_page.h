@@ -69,6 +69,7 @@ struct vm_page {
 	bool dirty : 1;            /* [o] modified since last cleaned (with pmap's bit) */
 	bool precious : 1;         /* [o] the pager keeps no copy: give it back even if clean */
 	bool laundry : 1;          /* [o] its bytes are on their way to a pager; counted, on no queue (Q1) */
+	bool unlock_refused : 1;   /* [o] who waits for an unlock has failed; the next access asks again */
 	bool fictitious : 1;       /* [I] no frame (phys is ~0): holds the place of one that was asked for */
 	uint8_t page_lock;         /* [o] VM_PROT_* that the pager forbids */
 	uint8_t unlock_request;    /* [o] VM_PROT_* that it was asked to allow again */

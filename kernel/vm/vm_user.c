@@ -214,31 +214,6 @@ static kern_return_t map_named(struct vm_map *map, mach_vm_address_t *address, m
 			       max_protection, inheritance);
 }
 
-/* Until the pagers are here. */
-__attribute__((weak)) kern_return_t vm_object_of_pager(struct ipc_port *pager, uint64_t size, struct vm_object **out)
-{
-	return KERN_NOT_SUPPORTED;
-}
-
-static kern_return_t map_pager(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
-			       mach_vm_offset_t mask, int flags, struct ipc_port *pager, uint64_t offset, bool copy,
-			       vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
-{
-	struct vm_object *o;
-	uint64_t end;
-	kern_return_t kr;
-
-	if (size == 0 || __builtin_add_overflow(offset, size, &end) || end > INT64_MAX - PAGE_SIZE)
-		return KERN_INVALID_ARGUMENT;
-	kr = vm_object_of_pager(pager, (end + PAGE_MASK) & ~PAGE_MASK, &o);
-	if (kr != KERN_SUCCESS)
-		return kr;
-	kr = vm_map_enter(map, address, size, mask, flags, o, offset, copy, protection, max_protection, inheritance);
-	if (kr != KERN_SUCCESS)
-		vm_object_deallocate(o);
-	return kr;
-}
-
 static kern_return_t user_map(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
 			      mach_vm_offset_t mask, int flags, mem_entry_name_port_t object,
 			      memory_object_offset_t offset, boolean_t copy, vm_prot_t protection,
@@ -257,8 +232,8 @@ static kern_return_t user_map(struct vm_map *map, mach_vm_address_t *address, ma
 			       inheritance);
 		vm_map_deallocate(m.map);
 	} else {
-		kr = map_pager(map, address, size, mask, flags & ~VM_FLAGS_RETURN_DATA_ADDR, object, offset,
-			       copy != 0, protection, max_protection, inheritance);
+		kr = vm_map_enter_pager(map, address, size, mask, flags & ~VM_FLAGS_RETURN_DATA_ADDR, object,
+					offset, copy != 0, protection, max_protection, inheritance);
 	}
 	if (kr == KERN_SUCCESS)
 		kr = wire_if_asked(map, *address, size);

@@ -58,6 +58,7 @@ KERNEL: list[str] = [
     "mach/semaphore.defs",
     "mach/processor.defs",
     "mach/processor_set.defs",
+    "mach/memory_object_control.defs",
     "mach/task.defs",
     "mach/thread_act.defs",
     "mach/vm_map.defs",

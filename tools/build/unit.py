@@ -72,11 +72,17 @@ VM: list[str] = [
     "kernel/vm/vm_map_fork.c",
     "kernel/vm/vm_map_lookup.c",
     "kernel/vm/vm_map_region.c",
+    "kernel/vm/vm_map_pager.c",
     "kernel/vm/vm_map_tree.c",
     "kernel/vm/vm_map_wire.c",
     "kernel/vm/vm_object.c",
+    "kernel/vm/vm_object_cache.c",
     "kernel/vm/vm_object_chain.c",
     "kernel/vm/vm_purgable.c",
+    "kernel/vm/vm_object_copy.c",
+    "kernel/vm/vm_pager.c",
+    "kernel/vm/vm_pager_data.c",
+    "tests/unit/vm/fake_pager.c",
     "tests/unit/vm/fake_pmap.c",
 ]
 

@@ -229,6 +229,13 @@ bool pmap_is_modified(struct vm_page *page)
 	return (page->pmap_bits & MODIFIED) != 0;
 }
 
+void pmap_clear_modify(struct vm_page *page)
+{
+	spin_lock(&machine);
+	page->pmap_bits &= (uint8_t)~MODIFIED;
+	spin_unlock(&machine);
+}
+
 void pmap_clear_reference(struct vm_page *page)
 {
 	page->pmap_bits &= (uint8_t)~REFERENCED;

@@ -561,11 +561,6 @@ static void VMAP0015_a_busy_page_is_waited_for(void **state)
 	spin_unlock(&o->lock);
 	host_thread_join(t);
 	assert_int_equal(f.kr, KERN_SUCCESS);
-	/* A page of which the pager said that it has none. */
-	fake_pmap_forget(vm_map_pmap(map));
-	p->error = true;
-	assert_int_equal(vm_fault(map, f.va, VM_PROT_READ), KERN_MEMORY_ERROR);
-	p->error = false;
 	vm_map_deallocate(map);
 }
 

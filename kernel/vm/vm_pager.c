@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_pager.c - waiting for a page: what the access finds, what is asked of the pager, how long it may take.
+ *
+ * Interface: vm_object_wait (vm_object.h); the settings in memory_object.h.
+ * A page as an access sees it, and what it does then (all under the object's lock but the messages and waits):
+ *
+ *     state     is                                          the access
+ *     READY     here and not forbidden, or no pager's       tries again
+ *     UNKNOWN   the pager has not said that it is ready     waits for an event of the object
+ *     GONE      not here, and there is no pager any more    fails: KERN_MEMORY_FAILURE
+ *     FAILED    a placeholder with an error                 drops it, as MISSING
+ *     MISSING   not here                                    makes placeholders, sends data_request, as BUSY
+ *     BUSY      a placeholder                               waits for it
+ *     LOCKED    here, but forbidden by page_lock            sends data_unlock once, waits for the page
+ *
+ * A placeholder ends by supply (a frame takes its place), unavailable (it becomes a hole), error, the pager's death, or the
+ *   time limit of the first access that waited for it (then it is FAILED: an access after that asks again). Who waited finds the error
+ *   and returns it; nobody waits longer than its own limit, which counts over all waits of one access (vm_resolved.deadline_ns).
+ * Locking: the object's; nothing is held while a message is sent or a thread waits.
+ * References: OSF MK kernel interfaces, memory_object_data_request(3); the time limit is ours.
+ */
+#include <vm/memory_object.h>
+
+#include <kern/clock.h>
+#include <kern/thread.h>
+#include <vm/vm_page.h>
+
+#include "vm_object_internal.h"
+#include "vm_pager_port.h"
+
+#define CLUSTER_MAX (256UL * 1024)
+
+uint64_t vm_pager_timeout_ns = 30ULL * 1000 * 1000 * 1000;
+
+#define PAGE_STATES(S) S(READY) S(UNKNOWN) S(GONE) S(FAILED) S(MISSING) S(BUSY) S(LOCKED)
+#define STATE_ENUM(name) PAGE_##name,
+enum page_state { PAGE_STATES(STATE_ENUM) };
+
+static uint64_t deadline_of_locked(struct vm_object *o)
+{
+	uint64_t limit = o->pager_timeout_ns != 0 ? o->pager_timeout_ns : vm_pager_timeout_ns;
+
+	return clock_now_ns() + limit;
+}
+
+static enum page_state state_of_locked(struct vm_object *o, const struct vm_resolved *r)
+{
+	struct vm_page *p = vm_object_page_lookup_locked(o, r->offset);
+	bool asked = !o->internal && !o->pager_ready && o->alive && o->pager != NULL;
+
+	if (r->access == VM_ACCESS_ATTRIBUTES)
+		return asked ? PAGE_UNKNOWN : PAGE_READY;
+	if (p == NULL && !vm_pager_may_have(o, r->offset))
+		return PAGE_READY;
+	if (p == NULL || p->error) {
+		if (!o->alive)
+			return PAGE_GONE;
+		if (asked)
+			return PAGE_UNKNOWN;
+		return p == NULL ? PAGE_MISSING : PAGE_FAILED;
+	}
+	if (p->busy)
+		return PAGE_BUSY;
+	if (p->absent || (p->page_lock & vm_access_needs(r->access)) == 0)
+		return PAGE_READY;
+	return o->alive ? PAGE_LOCKED : PAGE_GONE;
+}
+
+/* ---- waits: o is locked, and not on return ---- */
+
+static kern_return_t wait_result(enum wait_result result)
+{
+	switch (result) {
+	case WAIT_WOKEN:
+		return KERN_SUCCESS;
+	case WAIT_INTERRUPTED:
+		return KERN_ABORTED;
+	default:
+		return KERN_OPERATION_TIMED_OUT;
+	}
+}
+
+static kern_return_t wait_for_event(struct vm_object *o, const struct vm_resolved *r)
+{
+	kern_return_t kr = wait_result(waitq_block(&o->event_wait, &o->lock, WAIT_ABORTABLE, r->deadline_ns));
+
+	return kr == KERN_OPERATION_TIMED_OUT ? KERN_MEMORY_ERROR : kr;
+}
+
+/* Nobody answered in time: who asks later asks anew. */
+static void give_up_locked(struct vm_object *o, struct vm_page *p)
+{
+	if (p != NULL && p->busy) {
+		p->absent = false;
+		p->error = true;
+		vm_object_placeholder_settle_locked(o, p);
+	} else if (p != NULL) {
+		p->unlock_request = 0;
+	}
+}
+
+/* The page is busy or locked. next: a thread that is owed the CPU, or NULL. */
+static kern_return_t wait_for_page(struct vm_object *o, struct vm_page *p, const struct vm_resolved *r, struct thread *next)
+{
+	kern_return_t kr;
+
+	p->wanted = true;
+	kr = wait_result(waitq_block_handoff(&o->page_wait, &o->lock, WAIT_ABORTABLE, r->deadline_ns, next));
+	if (kr == KERN_ABORTED)
+		return kr;
+	spin_lock(&o->lock);
+	p = vm_object_page_lookup_locked(o, r->offset);
+	if (kr == KERN_OPERATION_TIMED_OUT) {
+		give_up_locked(o, p);
+		kr = KERN_MEMORY_ERROR;
+	} else if (p != NULL && (p->error || p->unlock_refused)) {
+		kr = o->alive ? KERN_MEMORY_ERROR : KERN_MEMORY_FAILURE;
+	}
+	spin_unlock(&o->lock);
+	return kr;
+}
+
+/* ---- asking: o is locked, and not on return ---- */
+
+/* The page after the last of those missing from offset on, up to end. */
+static uint64_t missing_until(struct vm_object *o, uint64_t offset, uint64_t end)
+{
+	while (offset < end && vm_object_page_lookup_locked(o, offset) == NULL && vm_pager_may_have(o, offset))
+		offset += PAGE_SIZE;
+	return offset;
+}
+
+/*
+ * What to ask for along with the page: the missing ones around it in its cluster; for an access that goes on where the last one ended, the
+ * cluster from there on.
+ */
+static void choose_cluster(struct vm_object *o, uint64_t offset, uint64_t *start, uint64_t *end)
+{
+	uint64_t cluster = o->cluster_size < CLUSTER_MAX ? o->cluster_size : CLUSTER_MAX;
+
+	o->sequential = offset == o->last_request && offset != 0;
+	*start = o->sequential ? offset : offset & ~(cluster - 1);
+	*end = *start + cluster;
+	if (*end > o->size)
+		*end = o->size;
+	if (*end <= offset)
+		*end = offset + PAGE_SIZE;
+	while (*start < offset && missing_until(o, *start, offset) != offset)
+		*start = missing_until(o, *start, offset) + PAGE_SIZE;
+	*end = missing_until(o, offset + PAGE_SIZE, *end);
+	o->last_request = *end;
+}
+
+static kern_return_t ask_for_pages(struct vm_object *o, struct vm_resolved *r)
+{
+	uint64_t start, end, at;
+	struct thread *next;
+	struct vm_page *p;
+
+	choose_cluster(o, r->offset, &start, &end);
+	if (vm_object_placeholder_locked(o, r->offset) == NULL) {
+		spin_unlock(&o->lock);
+		return KERN_RESOURCE_SHORTAGE;
+	}
+	for (at = r->offset; at > start && vm_object_placeholder_locked(o, at - PAGE_SIZE) != NULL;)
+		at -= PAGE_SIZE;
+	start = at;
+	for (at = r->offset + PAGE_SIZE; at < end && vm_object_placeholder_locked(o, at) != NULL;)
+		at += PAGE_SIZE;
+	end = at;
+	spin_unlock(&o->lock);
+	next = vm_pager_send_request(o, start, (uint32_t)(end - start), vm_access_needs(r->access));
+	spin_lock(&o->lock);
+	p = vm_object_page_lookup_locked(o, r->offset);
+	if (p != NULL && p->busy)
+		return wait_for_page(o, p, r, next);
+	spin_unlock(&o->lock);
+	if (next != NULL)
+		thread_go(next);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t ask_to_unlock(struct vm_object *o, struct vm_resolved *r)
+{
+	struct vm_page *p = vm_object_page_lookup_locked(o, r->offset);
+	vm_prot_t needs = vm_access_needs(r->access);
+	struct thread *next = NULL;
+
+	if ((p->unlock_request & needs) != needs) {
+		p->unlock_request |= (uint8_t)needs;
+		p->unlock_refused = false;
+		spin_unlock(&o->lock);
+		next = vm_pager_send_unlock(o, r->offset, PAGE_SIZE, needs);
+		spin_lock(&o->lock);
+	}
+	if (state_of_locked(o, r) == PAGE_LOCKED)
+		return wait_for_page(o, vm_object_page_lookup_locked(o, r->offset), r, next);
+	spin_unlock(&o->lock);
+	if (next != NULL)
+		thread_go(next);
+	return KERN_SUCCESS;
+}
+
+/* One step towards the page. */
+static kern_return_t page_in(struct vm_object *o, struct vm_resolved *r)
+{
+	struct vm_page *p;
+
+	spin_lock(&o->lock);
+	if (r->deadline_ns == 0)
+		r->deadline_ns = deadline_of_locked(o);
+	p = vm_object_page_lookup_locked(o, r->offset);
+	switch (state_of_locked(o, r)) {
+	case PAGE_UNKNOWN:
+		return wait_for_event(o, r);
+	case PAGE_GONE:
+		spin_unlock(&o->lock);
+		return KERN_MEMORY_FAILURE;
+	case PAGE_FAILED:
+		vm_object_page_free_locked(o, p);
+		return ask_for_pages(o, r);
+	case PAGE_MISSING:
+		return ask_for_pages(o, r);
+	case PAGE_BUSY:
+		return wait_for_page(o, p, r, NULL);
+	case PAGE_LOCKED:
+		return ask_to_unlock(o, r);
+	default:
+		spin_unlock(&o->lock);
+		return KERN_SUCCESS;
+	}
+}
+
+kern_return_t vm_object_wait(struct vm_resolved *r)
+{
+	struct vm_object *o = r->object;
+	kern_return_t kr;
+
+	if (o == NULL)
+		return vm_page_wait();
+	kr = page_in(o, r);
+	r->object = NULL;
+	vm_object_deallocate(o);
+	return kr;
+}

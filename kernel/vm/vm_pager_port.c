@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_pager_port.c - the ports between an object and its pager, and the messages to it.
+ *
+ * Interface: vm_pager_port.h (O6 of vm_object.h).
+ * The kernel holds a send right to the memory object, and the receive rights of the control and the name port. The request
+ *   to hear of the memory object's death names the control port: the notice is a message to it (memory_object_port_died).
+ *   memory_object_terminate gives both receive rights to the pager, unless that is on another node: those stay where they are.
+ * Locking: none of its own; port -> object.
+ */
+#include "vm_pager_port.h"
+
+#include <ipc/ipc_kmsg.h>
+#include <ipc/ipc_space.h>
+#include <ipc/mach_msg.h>
+#include <kern/assert.h>
+#include <kern/ipc_kobject.h>
+#include <kernel/memory_object.h>
+#include <kernel/memory_object_default.h>
+#include <vm/memory_object.h>
+#include <vm/vm_map_copy.h>
+#include <vm/vm_object.h>
+
+static struct ipc_port *control_right(struct vm_object *o)
+{
+	return ipc_port_make_send(o->pager_control);
+}
+
+/* ---- life ---- */
+
+static bool make_kernel_ports(struct vm_object *o)
+{
+	o->pager_control = ipc_port_alloc_special(ipc_space_kernel);
+	o->pager_name = ipc_port_alloc_special(ipc_space_kernel);
+	if (o->pager_control != NULL && o->pager_name != NULL)
+		return true;
+	if (o->pager_control != NULL)
+		ipc_port_dealloc_special(o->pager_control);
+	if (o->pager_name != NULL)
+		ipc_port_dealloc_special(o->pager_name);
+	o->pager_control = o->pager_name = NULL;
+	return false;
+}
+
+/* Ask to hear of pager's death, and take a right to it. */
+static kern_return_t watch(struct vm_object *o, struct ipc_port *pager)
+{
+	struct ipc_port *notify = ipc_port_make_sonce(o->pager_control);
+	kern_return_t kr = KERN_SUCCESS;
+
+	ip_lock(pager);
+	if (!ip_active(pager) || pager->ip_receiver == ipc_space_kernel)
+		kr = KERN_INVALID_ARGUMENT;
+	if (kr == KERN_SUCCESS) {
+		o->death = ipc_port_request_alloc(pager, NULL, MACH_PORT_DEAD, notify);
+		if (o->death == NULL)
+			kr = KERN_RESOURCE_SHORTAGE;
+	}
+	if (kr == KERN_SUCCESS) {
+		spin_lock(&o->lock); /* of an internal object, which is in use */
+		o->pager = ipc_port_copy_send_held(pager);
+		spin_unlock(&o->lock);
+	}
+	ip_unlock(pager);
+	if (kr != KERN_SUCCESS)
+		ipc_port_release_sonce(notify);
+	return kr;
+}
+
+kern_return_t vm_pager_attach(struct vm_object *o, struct ipc_port *pager)
+{
+	kern_return_t kr;
+
+	if (!IP_VALID(pager))
+		return KERN_INVALID_ARGUMENT;
+	if (!make_kernel_ports(o))
+		return KERN_RESOURCE_SHORTAGE;
+	kr = watch(o, pager);
+	if (kr != KERN_SUCCESS) {
+		ipc_port_dealloc_special(o->pager_control);
+		ipc_port_dealloc_special(o->pager_name);
+		o->pager_control = o->pager_name = NULL;
+	}
+	return kr;
+}
+
+kern_return_t vm_pager_attach_new(struct vm_object *o)
+{
+	struct ipc_port *pager = ipc_port_alloc_special(ipc_space_kernel), *receive;
+	kern_return_t kr;
+
+	if (pager == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	/* In limbo: a message takes it to its receiver. The right made here is released with the object's. */
+	ip_lock(pager);
+	ipc_port_clear_receiver(pager, MACH_RCV_PORT_DIED);
+	ip_unlock(pager);
+	receive = pager;
+	kr = vm_pager_attach(o, pager);
+	if (kr != KERN_SUCCESS)
+		ipc_port_release_right(receive, MACH_MSG_TYPE_PORT_RECEIVE);
+	return kr;
+}
+
+void vm_pager_enable(struct vm_object *o)
+{
+	ipc_kobject_set(o->pager_control, o, IKOT_MEMORY_OBJECT_CONTROL);
+	/* A death before this was told to nobody. */
+	if (!ip_active(o->pager))
+		vm_object_pager_gone(o);
+}
+
+void vm_pager_disable(struct vm_object *o)
+{
+	if (o->pager_control != NULL)
+		ipc_kobject_set(o->pager_control, NULL, IKOT_NONE);
+}
+
+/* Hear of its death no more. */
+static void unwatch(struct vm_object *o)
+{
+	struct ipc_port *notify = IP_NULL;
+
+	if (o->death == NULL)
+		return;
+	ip_lock(o->pager);
+	if (ip_active(o->pager))
+		notify = ipc_port_request_cancel(o->pager, o->death);
+	ip_unlock(o->pager);
+	o->death = NULL;
+	if (notify != IP_NULL)
+		ipc_port_release_sonce(notify);
+}
+
+/* A port of ours as a receive right for a message to pager; IP_NULL if it cannot go, and it is gone. */
+static struct ipc_port *receive_right_for(struct ipc_port *port, struct ipc_port *pager)
+{
+	if (!ip_active(pager) || pager->ip_remote) {
+		ipc_port_dealloc_special(port);
+		return IP_NULL;
+	}
+	ip_lock(port);
+	ipc_port_clear_receiver(port, MACH_RCV_PORT_DIED);
+	ip_unlock(port);
+	if (!ipc_port_check_circularity(port, pager))
+		return port;
+	ipc_port_release_right(port, MACH_MSG_TYPE_PORT_RECEIVE);
+	return IP_NULL;
+}
+
+static void send_terminate(struct vm_object *o)
+{
+	struct ipc_port *control = o->pager_control, *name = o->pager_name;
+
+	o->pager_control = o->pager_name = NULL;
+	(void)memory_object_terminate(o->pager, receive_right_for(control, o->pager), receive_right_for(name, o->pager),
+				      MACH_SEND_ALWAYS, 0);
+}
+
+void vm_pager_detach(struct vm_object *o, bool tell)
+{
+	unwatch(o);
+	if (tell && o->pager_control != NULL)
+		send_terminate(o);
+	if (o->pager_control != NULL)
+		ipc_port_dealloc_special(o->pager_control);
+	if (o->pager_name != NULL)
+		ipc_port_dealloc_special(o->pager_name);
+	o->pager_control = o->pager_name = NULL;
+	ipc_port_release_send(o->pager);
+}
+
+/* ---- messages ---- */
+
+void vm_pager_send_init(struct vm_object *o)
+{
+	(void)memory_object_init(o->pager, control_right(o), ipc_port_make_send(o->pager_name), PAGE_SIZE, MACH_SEND_ALWAYS, 0);
+}
+
+void vm_pager_send_destroyed(struct vm_object *o)
+{
+	(void)memory_object_terminate(o->pager, IP_NULL, IP_NULL, MACH_SEND_ALWAYS, 0);
+}
+
+struct thread *vm_pager_send_request(struct vm_object *o, uint64_t offset, uint32_t length, vm_prot_t access)
+{
+	(void)memory_object_data_request(o->pager, control_right(o), offset + o->paging_offset, length, access,
+					 MACH_SEND_ALWAYS, 0);
+	return NULL;
+}
+
+struct thread *vm_pager_send_unlock(struct vm_object *o, uint64_t offset, uint64_t length, vm_prot_t access)
+{
+	(void)memory_object_data_unlock(o->pager, control_right(o), offset + o->paging_offset, length, access,
+					MACH_SEND_ALWAYS, 0);
+	return NULL;
+}
+
+void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_copy *data, uint64_t size, bool dirty,
+			  bool kernel_copy, bool initialize)
+{
+	if (initialize)
+		(void)memory_object_data_initialize(o->pager, control_right(o), offset, data, (mach_msg_type_number_t)size,
+						    MACH_SEND_ALWAYS, 0);
+	else
+		(void)memory_object_data_return(o->pager, control_right(o), offset, data, (mach_msg_type_number_t)size, dirty,
+						kernel_copy, MACH_SEND_ALWAYS, 0);
+}
+
+void vm_pager_send_synchronize(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags)
+{
+	(void)memory_object_synchronize(o->pager, control_right(o), offset, size, flags, MACH_SEND_ALWAYS, 0);
+}
+
+/* The receive right of a port of vm_pager_attach_new, on its way to dest. */
+static struct ipc_port *new_port_for(struct vm_object *o, struct ipc_port *dest)
+{
+	return dest->ip_remote || ipc_port_check_circularity(o->pager, dest) ? IP_NULL : o->pager;
+}
+
+void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, struct vm_object *copy)
+{
+	struct ipc_port *receive = new_port_for(copy, o->pager);
+
+	if (receive == IP_NULL) {
+		ipc_port_release_right(copy->pager, MACH_MSG_TYPE_PORT_RECEIVE); /* it hears of its death */
+		return;
+	}
+	(void)memory_object_copy(o->pager, control_right(o), offset + o->paging_offset, size, receive, MACH_SEND_ALWAYS, 0);
+	vm_pager_send_init(copy);
+}
+
+bool vm_pager_send_create(struct vm_object *o, struct ipc_port *manager)
+{
+	struct ipc_port *receive = new_port_for(o, manager);
+
+	return receive != IP_NULL && memory_object_create(manager, receive, o->size, control_right(o),
+							  ipc_port_make_send(o->pager_name), PAGE_SIZE, MACH_SEND_ALWAYS,
+							  0) == KERN_SUCCESS;
+}
+
+/* ---- the death of a pager: a notification to the control port ---- */
+
+static void pager_died(struct ipc_port *control)
+{
+	struct vm_object *o = convert_port_to_memory_object_control(control);
+
+	if (o == NULL)
+		return;
+	/* Anyone with a right to the control port can send this: look. */
+	if (!ip_active(o->pager))
+		vm_object_pager_gone(o);
+	vm_object_deallocate(o);
+}
+
+void memory_object_init_module(void)
+{
+	ipc_kobject_dead_name_calls[IKOT_MEMORY_OBJECT_CONTROL] = pager_died;
+}
