@@ -122,6 +122,11 @@ def memory(fabric: Fabric, port: int, count: int) -> list[dict[str, object]]:
     return results(alone(fabric, port, str(count), SECONDS, "vm_perf"))
 
 
+def ports(fabric: Fabric, port: int, count: int) -> list[dict[str, object]]:
+    """Rows of calls on ports, of one node."""
+    return results(alone(fabric, port, str(count), SECONDS, "port_perf"))
+
+
 def remote(cluster: Cluster, count: int) -> list[dict[str, object]]:
     cluster.start(2, "serve", "bench.remote")
     return cluster.run(1, "remote", "bench.remote", str(count))

@@ -4,7 +4,7 @@
 
   bench/run.py [PART]... [--json FILE] [--svg FILE] [--fabric dgram|vhost] [--mtu N] [--count N]
 
-PART: floors, ipc, vm, peers; without one, all. Prints a table and the ratios to the targets; the plot goes to
+PART: floors, ipc, port, vm, peers; without one, all. Prints a table and the ratios to the targets; the plot goes to
 build/bench/FABRIC.svg.
 """
 
@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 from bench import gnumach, linux, nodes, report  # noqa: E402
 from bench.fabric import Fabric, Failed, cpu_name  # noqa: E402
 
-PARTS = ["floors", "ipc", "vm", "peers"]
+PARTS = ["floors", "ipc", "port", "vm", "peers"]
 
 
 def say(text: str) -> None:
@@ -37,6 +37,9 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
         if "floors" in parts or "ipc" in parts:
             say("one node: calls between its tasks, traps and switches ...")
             findings.rows, findings.floors = nodes.local(fabric, 1, 3 * arguments.count)
+        if "port" in parts:
+            say("one node: calls on ports ...")
+            findings.rows += nodes.ports(fabric, 1, arguments.count)
         if "vm" in parts:
             say("one node: calls on memory, faults ...")
             findings.rows += nodes.memory(fabric, 1, arguments.count)
