@@ -36,7 +36,7 @@ static uint64_t context_of(mach_port_name_t name)
 	return context;
 }
 
-static void IPC0601_a_guarded_right_cannot_be_destroyed_without_its_guard(void **state)
+static void IPC0901_a_guarded_right_cannot_be_destroyed_without_its_guard(void **state)
 {
 	mach_port_name_t port = new_port_with_send();
 
@@ -57,7 +57,7 @@ static void IPC0601_a_guarded_right_cannot_be_destroyed_without_its_guard(void *
 	assert_no_exception();
 }
 
-static void IPC0602_each_error_of_guarding(void **state)
+static void IPC0902_each_error_of_guarding(void **state)
 {
 	mach_port_name_t port = new_port(), set = new_right(PORT_SET);
 
@@ -82,7 +82,7 @@ static void IPC0602_each_error_of_guarding(void **state)
 	assert_int_equal(mach_port_unguard(here(), set, 1), KERN_INVALID_RIGHT);
 }
 
-static void IPC0603_a_strict_guard_is_not_seen_and_the_context_stays(void **state)
+static void IPC0903_a_strict_guard_is_not_seen_and_the_context_stays(void **state)
 {
 	mach_port_name_t port = new_port();
 	mach_port_guard_info_t guess = { GUARD };
@@ -115,7 +115,7 @@ static void IPC0603_a_strict_guard_is_not_seen_and_the_context_stays(void **stat
 	assert_no_exception();
 }
 
-static void IPC0604_guards_are_swapped(void **state)
+static void IPC0904_guards_are_swapped(void **state)
 {
 	mach_port_name_t port = new_port();
 
@@ -134,7 +134,7 @@ static void IPC0604_guards_are_swapped(void **state)
 	assert_no_exception();
 }
 
-static void IPC0605_an_immovable_right_stays_and_a_guard_does_not_travel(void **state)
+static void IPC0905_an_immovable_right_stays_and_a_guard_does_not_travel(void **state)
 {
 	mach_port_name_t port = new_port(), queue = new_port_with_send(), got;
 	mach_msg_type_name_t type;
@@ -156,7 +156,7 @@ static void IPC0605_an_immovable_right_stays_and_a_guard_does_not_travel(void **
 	assert_no_exception();
 }
 
-static void IPC0606_a_task_that_ends_takes_its_guarded_rights_along(void **state)
+static void IPC0906_a_task_that_ends_takes_its_guarded_rights_along(void **state)
 {
 	struct task *t = host_task_create(NULL, "short");
 	mach_port_name_t port, there;
@@ -178,7 +178,7 @@ static kern_return_t construct(uint32_t flags, uint32_t limit, uint64_t context,
 	return mach_port_construct(here(), &options, context, name);
 }
 
-static void IPC0611_a_port_is_made_with_all_that_is_asked_for(void **state)
+static void IPC0911_a_port_is_made_with_all_that_is_asked_for(void **state)
 {
 	mach_port_name_t a, b, c;
 
@@ -202,7 +202,7 @@ static void IPC0611_a_port_is_made_with_all_that_is_asked_for(void **state)
 	assert_no_exception();
 }
 
-static void IPC0612_each_error_of_construct_makes_nothing(void **state)
+static void IPC0912_each_error_of_construct_makes_nothing(void **state)
 {
 	mach_port_name_t name;
 	mach_port_options_t options = { 0 };
@@ -222,7 +222,7 @@ static void IPC0612_each_error_of_construct_makes_nothing(void **state)
 	assert_int_equal(names_here(), names);
 }
 
-static void IPC0613_destruct_takes_send_references_along_and_leaves_the_rest_dead(void **state)
+static void IPC0913_destruct_takes_send_references_along_and_leaves_the_rest_dead(void **state)
 {
 	mach_port_name_t port = new_port_with_send(), there = give(port, COPY_SEND, bob), set = new_right(PORT_SET);
 	mach_port_name_t bare = new_port();
@@ -248,7 +248,7 @@ static void IPC0613_destruct_takes_send_references_along_and_leaves_the_rest_dea
 	assert_no_exception();
 }
 
-static void IPC0614_destruct_gives_the_right_to_a_port_destroyed_request(void **state)
+static void IPC0914_destruct_gives_the_right_to_a_port_destroyed_request(void **state)
 {
 	mach_port_name_t port = new_port_with_send(), heir = new_port(), got;
 
@@ -263,7 +263,7 @@ static void IPC0614_destruct_gives_the_right_to_a_port_destroyed_request(void **
 	assert_int_equal(status_of(got).mps_flags, 0);
 }
 
-static void IPC0621_all_flavors_of_attributes_and_each_error(void **state)
+static void IPC0921_all_flavors_of_attributes_and_each_error(void **state)
 {
 	mach_port_name_t port = new_port_with_send(), set = new_right(PORT_SET);
 	mach_port_info_ext_t ext;
@@ -297,7 +297,7 @@ static void IPC0621_all_flavors_of_attributes_and_each_error(void **state)
 	assert_int_equal(mach_port_set_attributes(here(), 0x9903, MACH_PORT_LIMITS_INFO, &word, 1), KERN_INVALID_NAME);
 }
 
-static void IPC0622_names_that_are_none_are_treated_as_in_mach(void **state)
+static void IPC0922_names_that_are_none_are_treated_as_in_mach(void **state)
 {
 	mach_port_type_t type;
 	mach_port_urefs_t n;
@@ -334,7 +334,7 @@ static void IPC0622_names_that_are_none_are_treated_as_in_mach(void **state)
 	assert_int_equal(mach_port_move_member(here(), port, MACH_PORT_NULL), KERN_NOT_IN_SET);
 }
 
-static void IPC0631_a_queued_message_can_be_looked_at_and_stays(void **state)
+static void IPC0931_a_queued_message_can_be_looked_at_and_stays(void **state)
 {
 	mach_port_name_t port = new_port_with_send(), set = new_right(PORT_SET);
 	mach_msg_audit_trailer_t trailer;
@@ -379,7 +379,7 @@ static void IPC0631_a_queued_message_can_be_looked_at_and_stays(void **state)
 	assert_int_equal(mach_port_peek(here(), port, 0, &seqno, &size, &id, (char *)&trailer, &room), KERN_FAILURE);
 }
 
-static void IPC0641_a_space_is_shown_with_every_name(void **state)
+static void IPC0941_a_space_is_shown_with_every_name(void **state)
 {
 	enum { MORE = 300 };
 	mach_port_name_t port = new_port_with_send(), set = new_right(PORT_SET), dead = new_right(DEAD_NAME), there, again;
@@ -441,7 +441,7 @@ static void IPC0641_a_space_is_shown_with_every_name(void **state)
 	host_alloc_fail_at(0, false);
 }
 
-static void IPC0642_what_a_port_stands_for_is_told_without_an_address(void **state)
+static void IPC0942_what_a_port_stands_for_is_told_without_an_address(void **state)
 {
 	mach_port_name_t self = mach_task_self(), host = mach_host_self(), port = new_port(), set = new_right(PORT_SET);
 	mach_vm_address_t address, again;
@@ -465,7 +465,7 @@ static void IPC0642_what_a_port_stands_for_is_told_without_an_address(void **sta
 	assert_int_equal(mach_port_kernel_object(here(), set, &kind, &again), KERN_INVALID_RIGHT);
 }
 
-static void IPC0643_requests_are_counted(void **state)
+static void IPC0943_requests_are_counted(void **state)
 {
 	mach_port_name_t port = new_port_with_send();
 	unsigned total, used;
@@ -480,7 +480,7 @@ static void IPC0643_requests_are_counted(void **state)
 	assert_int_equal(mach_port_dnrequest_info(NULL, port, &total, &used), KERN_INVALID_TASK);
 }
 
-static void IPC0651_a_space_with_reserved_names_needs_no_memory_for_them(void **state)
+static void IPC0951_a_space_with_reserved_names_needs_no_memory_for_them(void **state)
 {
 	enum { NAMES = 1000 };
 	ipc_info_space_basic_t basic;
@@ -501,7 +501,7 @@ static void IPC0651_a_space_with_reserved_names_needs_no_memory_for_them(void **
 	host_alloc_fail_at(0, false);
 }
 
-static void IPC0652_ports_are_allocated_in_every_way_and_each_error(void **state)
+static void IPC0952_ports_are_allocated_in_every_way_and_each_error(void **state)
 {
 	mach_port_qos_t qos = { 0 };
 	mach_port_name_t name = 0x9903;
@@ -535,7 +535,7 @@ static void IPC0652_ports_are_allocated_in_every_way_and_each_error(void **state
 	assert_int_equal(names_here(), 2);
 }
 
-static void IPC0653_a_port_with_its_own_message_hears_a_notification_without_memory(void **state)
+static void IPC0953_a_port_with_its_own_message_hears_a_notification_without_memory(void **state)
 {
 	mach_port_qos_t qos = { .prealloc = 1, .len = 64 };
 	mach_port_name_t tell, plain = new_port(), port;
@@ -564,7 +564,7 @@ static void IPC0653_a_port_with_its_own_message_hears_a_notification_without_mem
 	destroy(tell);
 }
 
-static void IPC0654_a_kernel_picked_name_does_not_come_back_soon(void **state)
+static void IPC0954_a_kernel_picked_name_does_not_come_back_soon(void **state)
 {
 	enum { PICKS = 127 * 256 }; /* E3 */
 	uint8_t *seen = calloc(1, 1u << 16);
@@ -582,7 +582,7 @@ static void IPC0654_a_kernel_picked_name_does_not_come_back_soon(void **state)
 
 /* ---- traps ---- */
 
-static void IPC0661_the_traps_do_what_the_calls_do(void **state)
+static void IPC0961_the_traps_do_what_the_calls_do(void **state)
 {
 	mach_port_name_t self = mach_task_self(), port, tell = new_port(), other = 0, previous = 1;
 	mach_port_options_t options = { .flags = MPO_INSERT_SEND_RIGHT | MPO_CONTEXT_AS_GUARD };
@@ -637,27 +637,27 @@ static void IPC0661_the_traps_do_what_the_calls_do(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ipc_test(IPC0601_a_guarded_right_cannot_be_destroyed_without_its_guard),
-		ipc_test(IPC0602_each_error_of_guarding),
-		ipc_test(IPC0603_a_strict_guard_is_not_seen_and_the_context_stays),
-		ipc_test(IPC0604_guards_are_swapped),
-		ipc_test(IPC0605_an_immovable_right_stays_and_a_guard_does_not_travel),
-		ipc_test(IPC0606_a_task_that_ends_takes_its_guarded_rights_along),
-		ipc_test(IPC0611_a_port_is_made_with_all_that_is_asked_for),
-		ipc_test(IPC0612_each_error_of_construct_makes_nothing),
-		ipc_test(IPC0613_destruct_takes_send_references_along_and_leaves_the_rest_dead),
-		ipc_test(IPC0614_destruct_gives_the_right_to_a_port_destroyed_request),
-		ipc_test(IPC0621_all_flavors_of_attributes_and_each_error),
-		ipc_test(IPC0622_names_that_are_none_are_treated_as_in_mach),
-		ipc_test(IPC0631_a_queued_message_can_be_looked_at_and_stays),
-		ipc_test(IPC0641_a_space_is_shown_with_every_name),
-		ipc_test(IPC0642_what_a_port_stands_for_is_told_without_an_address),
-		ipc_test(IPC0643_requests_are_counted),
-		ipc_test(IPC0651_a_space_with_reserved_names_needs_no_memory_for_them),
-		ipc_test(IPC0652_ports_are_allocated_in_every_way_and_each_error),
-		ipc_test(IPC0653_a_port_with_its_own_message_hears_a_notification_without_memory),
-		ipc_test(IPC0654_a_kernel_picked_name_does_not_come_back_soon),
-		ipc_test(IPC0661_the_traps_do_what_the_calls_do),
+		ipc_test(IPC0901_a_guarded_right_cannot_be_destroyed_without_its_guard),
+		ipc_test(IPC0902_each_error_of_guarding),
+		ipc_test(IPC0903_a_strict_guard_is_not_seen_and_the_context_stays),
+		ipc_test(IPC0904_guards_are_swapped),
+		ipc_test(IPC0905_an_immovable_right_stays_and_a_guard_does_not_travel),
+		ipc_test(IPC0906_a_task_that_ends_takes_its_guarded_rights_along),
+		ipc_test(IPC0911_a_port_is_made_with_all_that_is_asked_for),
+		ipc_test(IPC0912_each_error_of_construct_makes_nothing),
+		ipc_test(IPC0913_destruct_takes_send_references_along_and_leaves_the_rest_dead),
+		ipc_test(IPC0914_destruct_gives_the_right_to_a_port_destroyed_request),
+		ipc_test(IPC0921_all_flavors_of_attributes_and_each_error),
+		ipc_test(IPC0922_names_that_are_none_are_treated_as_in_mach),
+		ipc_test(IPC0931_a_queued_message_can_be_looked_at_and_stays),
+		ipc_test(IPC0941_a_space_is_shown_with_every_name),
+		ipc_test(IPC0942_what_a_port_stands_for_is_told_without_an_address),
+		ipc_test(IPC0943_requests_are_counted),
+		ipc_test(IPC0951_a_space_with_reserved_names_needs_no_memory_for_them),
+		ipc_test(IPC0952_ports_are_allocated_in_every_way_and_each_error),
+		ipc_test(IPC0953_a_port_with_its_own_message_hears_a_notification_without_memory),
+		ipc_test(IPC0954_a_kernel_picked_name_does_not_come_back_soon),
+		ipc_test(IPC0961_the_traps_do_what_the_calls_do),
 	};
 
 	return ipc_run(tests, sizeof tests / sizeof tests[0], "ipc_attribute");

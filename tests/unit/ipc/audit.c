@@ -101,6 +101,21 @@ static void audit_entry(struct ipc_space *space, uint32_t index, struct ipc_entr
 		VERIFY(entry->ie_request->name == name);
 }
 
+static void audit_free_list(struct ipc_space *space)
+{
+	uint32_t count = 0, last = 0;
+
+	for (uint32_t index = space->is_free; index != 0; index = ipc_entry_of(space, index)->ie_next) {
+		struct ipc_entry *entry = ipc_entry_of(space, index);
+
+		VERIFY(IE_BITS_TYPE(entry->ie_bits) == MACH_PORT_TYPE_NONE && entry->ie_prev == last); /* E1 */
+		last = index;
+		count++;
+	}
+	VERIFY(last == space->is_free_last || count == 0);
+	VERIFY(count + space->is_names + 1 == space->is_chunk_count * IE_CHUNK_ENTRIES);
+}
+
 static void audit_space(struct ipc_space *space)
 {
 	uint32_t names = 0;
@@ -116,6 +131,27 @@ static void audit_space(struct ipc_space *space)
 			names += IE_BITS_TYPE(entry->ie_bits) != MACH_PORT_TYPE_NONE;
 		}
 	VERIFY(names == space->is_names);
+	audit_free_list(space);
+}
+
+static void audit_requests(struct ipc_port *port)
+{
+	uint32_t requests = 0, armed = 0, spares = 0;
+
+	LIST_FOR_EACH(l, &port->ip_requests) {
+		struct ipc_request *request = container_of(l, struct ipc_request, link);
+		struct ipc_entry *entry = ipc_entry_lookup(request->space, request->name);
+
+		VERIFY(entry && entry->ie_request == request && entry->ie_object == &port->ip_object);
+		VERIFY(request->send_possible || !request->armed);
+		saw(request->notify, MACH_MSG_TYPE_PORT_SEND_ONCE);
+		requests++;
+		armed += request->armed;
+	}
+	LIST_FOR_EACH(l, &port->ip_request_spares)
+		spares++;
+	VERIFY(requests == port->ip_request_count && armed == port->ip_sp_armed && spares == port->ip_request_spare_count);
+	VERIFY(armed == 0 || ipc_port_full_locked(port)); /* else they have fired */
 }
 
 /* What the port itself holds; ports found there are looked at later in the same walk. */
@@ -137,8 +173,8 @@ static void audit_port(struct ipc_port *port)
 	VERIFY(messages == port->ip_msgcount && psets == port->ip_pset_count);
 	saw(port->ip_nsrequest, MACH_MSG_TYPE_PORT_SEND_ONCE);
 	saw(port->ip_pdrequest, MACH_MSG_TYPE_PORT_SEND_ONCE);
-	LIST_FOR_EACH(l, &port->ip_requests)
-		saw(container_of(l, struct ipc_request, link)->notify, MACH_MSG_TYPE_PORT_SEND_ONCE);
+	audit_requests(port);
+	VERIFY(port->ip_guarded || (!port->ip_strict_guard && !port->ip_immovable_receive)); /* U1 */
 	if (port->ip_destination)
 		look(port->ip_destination)->other++;
 }

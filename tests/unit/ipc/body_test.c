@@ -444,6 +444,55 @@ static void IPC0212_failed_allocations_in_calls_change_nothing(void **state)
 	}
 }
 
+/* ---- circles that several senders close at once ---- */
+
+#define RING_MAX 5
+#define RING_ROUNDS 400
+
+static struct {
+	mach_port_name_t ports[RING_MAX];
+	_Atomic unsigned round, done;
+	unsigned size;
+} ring;
+
+/* Send port number of every round into the queue of the next. */
+static void ring_sender(void *arg)
+{
+	unsigned number = (unsigned)(uintptr_t)arg;
+
+	for (unsigned round = 1; round <= RING_ROUNDS; round++) {
+		while (atomic_load(&ring.round) < round)
+			host_relax();
+		assert_int_equal(send_right(ring.ports[(number + 1) % ring.size], ring.ports[number], MOVE_RECEIVE),
+				 MACH_MSG_SUCCESS);
+		atomic_fetch_add(&ring.done, 1);
+	}
+}
+
+static void IPC0213_circles_closed_by_several_senders_at_once_are_found(void **state)
+{
+	struct thread *senders[RING_MAX];
+
+	for (ring.size = 2; ring.size <= RING_MAX; ring.size++) {
+		ring.round = ring.done = 0;
+		for (unsigned i = 0; i < ring.size; i++)
+			senders[i] = ipc_thread(alice, ring_sender, (void *)(uintptr_t)i);
+		for (unsigned round = 1; round <= RING_ROUNDS; round++) {
+			for (unsigned i = 0; i < ring.size; i++)
+				ring.ports[i] = new_port_with_send();
+			atomic_store(&ring.round, round);
+			while (atomic_load(&ring.done) < round * ring.size)
+				host_relax();
+			for (unsigned i = 0; i < ring.size; i++) {
+				assert_int_equal(type_of(ring.ports[i]), MACH_PORT_TYPE_DEAD_NAME);
+				destroy(ring.ports[i]);
+			}
+		}
+		for (unsigned i = 0; i < ring.size; i++)
+			host_thread_join(senders[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -459,6 +508,7 @@ int main(void)
 		ipc_test(IPC0210_a_body_that_cannot_be_given_is_nulled_and_said),
 		ipc_test(IPC0211_no_allocation_failure_leaks),
 		ipc_test(IPC0212_failed_allocations_in_calls_change_nothing),
+		ipc_test(IPC0213_circles_closed_by_several_senders_at_once_are_found),
 	};
 
 	return ipc_run(tests, sizeof tests / sizeof tests[0], "ipc_body");

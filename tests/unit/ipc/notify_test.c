@@ -36,7 +36,7 @@ static void drain_one(mach_port_name_t port)
 	as(bob);
 }
 
-static void IPC0501_a_request_made_with_sync_fires_when_the_full_queue_has_room(void **state)
+static void IPC0801_a_request_made_with_sync_fires_when_the_full_queue_has_room(void **state)
 {
 	mach_port_name_t port, tell, b = full_port(&port, &tell);
 
@@ -50,7 +50,7 @@ static void IPC0501_a_request_made_with_sync_fires_when_the_full_queue_has_room(
 	assert_empty(tell);
 }
 
-static void IPC0502_one_made_without_sync_waits_for_a_send_that_found_it_full(void **state)
+static void IPC0802_one_made_without_sync_waits_for_a_send_that_found_it_full(void **state)
 {
 	mach_port_name_t port, tell, b = full_port(&port, &tell);
 
@@ -72,7 +72,7 @@ static void IPC0502_one_made_without_sync_waits_for_a_send_that_found_it_full(vo
 	assert_int_equal(send_notify(b), MACH_MSG_SUCCESS);
 }
 
-static void IPC0503_with_room_a_request_with_sync_fires_at_once(void **state)
+static void IPC0803_with_room_a_request_with_sync_fires_at_once(void **state)
 {
 	mach_port_name_t port = new_port_with_send(), tell = new_port(), once = give(port, MAKE_ONCE, alice);
 
@@ -90,7 +90,7 @@ static void IPC0503_with_room_a_request_with_sync_fires_at_once(void **state)
 	assert_int_equal(receive_notification(tell, MACH_NOTIFY_SEND_POSSIBLE), mach_host_self()); /* is never full */
 }
 
-static void IPC0504_a_send_possible_request_is_told_of_death_instead(void **state)
+static void IPC0804_a_send_possible_request_is_told_of_death_instead(void **state)
 {
 	mach_port_name_t port, tell, b = full_port(&port, &tell);
 
@@ -107,7 +107,7 @@ static void IPC0504_a_send_possible_request_is_told_of_death_instead(void **stat
 	assert_int_equal(refs(b, DEAD_NAME), 3);
 }
 
-static void IPC0505_requests_are_exchanged_atomically_whatever_their_kind(void **state)
+static void IPC0805_requests_are_exchanged_atomically_whatever_their_kind(void **state)
 {
 	mach_port_name_t port, tell, b = full_port(&port, &tell), first = new_port();
 	struct ipc_port *notify, *previous;
@@ -134,7 +134,7 @@ static void IPC0505_requests_are_exchanged_atomically_whatever_their_kind(void *
 	assert_int_equal(type_of(b), MACH_PORT_TYPE_SEND);
 }
 
-static void IPC0506_a_request_goes_with_its_name(void **state)
+static void IPC0806_a_request_goes_with_its_name(void **state)
 {
 	mach_port_name_t port, tell, b = full_port(&port, &tell), to = MACH_PORT_MAKE(70, 9);
 
@@ -152,7 +152,7 @@ static void IPC0506_a_request_goes_with_its_name(void **state)
 	assert_empty(tell);
 }
 
-static void IPC0507_every_waiting_task_is_told_and_a_task_that_ended_is_not(void **state)
+static void IPC0807_every_waiting_task_is_told_and_a_task_that_ended_is_not(void **state)
 {
 	mach_port_name_t port, tell, b = full_port(&port, &tell), a, here_tell, c;
 	struct task *third = host_task_create(NULL, "third");
@@ -173,7 +173,7 @@ static void IPC0507_every_waiting_task_is_told_and_a_task_that_ended_is_not(void
 	assert_int_equal(receive_notification(tell, MACH_NOTIFY_SEND_POSSIBLE), b);
 }
 
-static void IPC0508_each_error_of_a_request(void **state)
+static void IPC0808_each_error_of_a_request(void **state)
 {
 	mach_port_name_t port = new_port_with_send(), set = new_right(PORT_SET), dead = new_right(DEAD_NAME);
 	mach_port_name_t tell = new_port();
@@ -215,7 +215,7 @@ static uint32_t request_room(mach_port_name_t name)
 	return (uint32_t)room;
 }
 
-static void IPC0509_a_thousand_requests_on_one_port_fire_each(void **state)
+static void IPC0809_a_thousand_requests_on_one_port_fire_each(void **state)
 {
 	enum { TASKS = 1000 };
 	static struct task *tasks[TASKS];
@@ -240,7 +240,7 @@ static void IPC0509_a_thousand_requests_on_one_port_fire_each(void **state)
 	}
 }
 
-static void IPC0510_reserved_requests_need_no_memory(void **state)
+static void IPC0810_reserved_requests_need_no_memory(void **state)
 {
 	mach_port_name_t port = new_port_with_send(), tell = new_port();
 	integer_t size = 3;
@@ -287,7 +287,7 @@ static void race_receive(void *unused)
 	race_over = true;
 }
 
-static void IPC0511_a_sender_that_waits_for_the_notification_never_sleeps_for_ever(void **state)
+static void IPC0811_a_sender_that_waits_for_the_notification_never_sleeps_for_ever(void **state)
 {
 	mach_port_name_t b, tell;
 	struct thread *t;
@@ -322,17 +322,17 @@ static void IPC0511_a_sender_that_waits_for_the_notification_never_sleeps_for_ev
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ipc_test(IPC0501_a_request_made_with_sync_fires_when_the_full_queue_has_room),
-		ipc_test(IPC0502_one_made_without_sync_waits_for_a_send_that_found_it_full),
-		ipc_test(IPC0503_with_room_a_request_with_sync_fires_at_once),
-		ipc_test(IPC0504_a_send_possible_request_is_told_of_death_instead),
-		ipc_test(IPC0505_requests_are_exchanged_atomically_whatever_their_kind),
-		ipc_test(IPC0506_a_request_goes_with_its_name),
-		ipc_test(IPC0507_every_waiting_task_is_told_and_a_task_that_ended_is_not),
-		ipc_test(IPC0508_each_error_of_a_request),
-		ipc_test(IPC0509_a_thousand_requests_on_one_port_fire_each),
-		ipc_test(IPC0510_reserved_requests_need_no_memory),
-		ipc_test(IPC0511_a_sender_that_waits_for_the_notification_never_sleeps_for_ever),
+		ipc_test(IPC0801_a_request_made_with_sync_fires_when_the_full_queue_has_room),
+		ipc_test(IPC0802_one_made_without_sync_waits_for_a_send_that_found_it_full),
+		ipc_test(IPC0803_with_room_a_request_with_sync_fires_at_once),
+		ipc_test(IPC0804_a_send_possible_request_is_told_of_death_instead),
+		ipc_test(IPC0805_requests_are_exchanged_atomically_whatever_their_kind),
+		ipc_test(IPC0806_a_request_goes_with_its_name),
+		ipc_test(IPC0807_every_waiting_task_is_told_and_a_task_that_ended_is_not),
+		ipc_test(IPC0808_each_error_of_a_request),
+		ipc_test(IPC0809_a_thousand_requests_on_one_port_fire_each),
+		ipc_test(IPC0810_reserved_requests_need_no_memory),
+		ipc_test(IPC0811_a_sender_that_waits_for_the_notification_never_sleeps_for_ever),
 	};
 
 	return ipc_run(tests, sizeof tests / sizeof tests[0], "ipc_notify");

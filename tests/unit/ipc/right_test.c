@@ -504,6 +504,34 @@ static void IPC0017_task_and_thread_ports_name_their_objects_until_disabled(void
 	ipc_thread_terminate(thread);
 }
 
+static void IPC0018_at_any_number_of_names_nothing_moves_and_chains_are_short(void **state)
+{
+	enum { PORTS = 100000, LONGEST = 16 };
+	mach_port_name_t *there = malloc(PORTS * sizeof *there);
+	uint8_t *chain = calloc(1, 1u << 20), longest = 0;
+	struct ipc_space *space = space_of(bob);
+	struct ipc_entry *first = NULL;
+
+	for (uint32_t i = 0; i < PORTS; i++) {
+		there[i] = give(new_port(), MAKE_SEND, bob);
+		if (i == 500)
+			first = ipc_entry_at(space, MACH_PORT_INDEX(there[500]));
+	}
+	assert_ptr_equal(first, ipc_entry_at(space, MACH_PORT_INDEX(there[500]))); /* growing copied no entry */
+	assert_int_equal(space->is_hash_count, PORTS);
+	assert_true(space->is_hash_buckets <= 1u << 20 && space->is_hash_buckets * 2 > PORTS);
+	for (uint32_t i = 0; i < PORTS; i++) {
+		struct ipc_entry *entry = ipc_entry_at(space, MACH_PORT_INDEX(there[i]));
+		uint8_t *length = &chain[ipc_hash_bucket(space, entry->ie_object)];
+
+		if (++*length > longest)
+			longest = *length;
+	}
+	assert_in_range(longest, 1, LONGEST);
+	free(chain);
+	free(there);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +552,7 @@ int main(void)
 		ipc_test(IPC0015_a_dead_space_answers_invalid_task),
 		ipc_test(IPC0016_own_task_traps_do_what_the_calls_do_and_refuse_others),
 		ipc_test(IPC0017_task_and_thread_ports_name_their_objects_until_disabled),
+		ipc_test(IPC0018_at_any_number_of_names_nothing_moves_and_chains_are_short),
 	};
 
 	return ipc_run(tests, sizeof tests / sizeof tests[0], "ipc_right");

@@ -6,6 +6,7 @@
 #include "fixture.h"
 
 #include <ipc/ipc_init.h>
+#include <vm/vm_map_copy.h>
 
 static struct host_memory before;
 /* All of the user's memory while wild messages are sent. */
@@ -148,9 +149,10 @@ static void step_transfer(struct world *w)
 
 static void step_request(struct world *w)
 {
-	static const mach_msg_id_t ids[] = { MACH_NOTIFY_DEAD_NAME, MACH_NOTIFY_NO_SENDERS, MACH_NOTIFY_PORT_DESTROYED };
+	static const mach_msg_id_t ids[] = { MACH_NOTIFY_DEAD_NAME, MACH_NOTIFY_NO_SENDERS, MACH_NOTIFY_PORT_DESTROYED,
+					     MACH_NOTIFY_SEND_POSSIBLE };
 	struct ipc_port *notify = IP_NULL, *previous;
-	mach_msg_id_t id = ids[world_random(w, 3)];
+	mach_msg_id_t id = ids[world_random(w, 4)];
 
 	if (world_random(w, 4) && ipc_object_copyin(here(), world_name(w), MAKE_ONCE, &notify) != KERN_SUCCESS)
 		return;
@@ -163,14 +165,68 @@ static void step_request(struct world *w)
 	}
 }
 
+/* Guards are few, so that some are guessed. */
+static kern_return_t step_guard(struct world *w, mach_port_name_t name)
+{
+	mach_port_options_t options = { .flags = world_random(w, 256), .mpl = { world_random(w, 8) } };
+	uint64_t guard = world_random(w, 2);
+	struct ipc_space *space = here();
+
+	switch (world_random(w, 6)) {
+	case 0:
+		return mach_port_guard_with_flags(space, name, guard, world_random(w, 4));
+	case 1:
+	case 2:
+		return mach_port_unguard(space, name, guard);
+	case 3:
+		return mach_port_swap_guard(space, name, guard, world_random(w, 2));
+	case 4:
+		options.flags &= ~(uint32_t)(MPO_TEMPOWNER | MPO_IMPORTANCE_RECEIVER | MPO_DENAP_RECEIVER);
+		return names_here() < 40 ? mach_port_construct(space, &options, guard, &name) : KERN_NO_SPACE;
+	default:
+		return mach_port_destruct(space, name, -(int)world_random(w, 3), guard);
+	}
+}
+
+/* Look at it: nothing changes, whatever is found. */
+static kern_return_t step_look(struct world *w, mach_port_name_t name)
+{
+	struct vm_map_copy *table = NULL, *tree = NULL;
+	mach_msg_type_number_t n = sizeof(mach_msg_audit_trailer_t), m;
+	mach_msg_audit_trailer_t trailer;
+	mach_port_seqno_t seqno = world_random(w, 4);
+	mach_vm_address_t address;
+	mach_msg_size_t size;
+	ipc_info_space_t info;
+	mach_msg_id_t id;
+	natural_t type;
+	kern_return_t kr;
+
+	switch (world_random(w, 4)) {
+	case 0:
+		return mach_port_peek(here(), name, MACH_RCV_TRAILER_ELEMENTS(world_random(w, 4)), &seqno, &size, &id,
+				      (char *)&trailer, &n);
+	case 1:
+		return mach_port_kobject(here(), name, &type, &address);
+	case 2:
+		return task_set_port_space(here(), (int)world_random(w, 600));
+	default:
+		kr = mach_port_space_info(here(), &info, &table, &n, &tree, &m);
+		if (kr == KERN_SUCCESS)
+			vm_map_copy_discard(table);
+		return kr;
+	}
+}
+
 static void step_call(struct world *w)
 {
 	struct ipc_space *space = here();
 	mach_port_name_t name = world_name(w), other = world_name(w);
 	mach_port_limits_t limits = { world_random(w, 8) };
+	integer_t room = (integer_t)world_random(w, 5);
 	kern_return_t kr = KERN_SUCCESS;
 
-	switch (world_random(w, 12)) {
+	switch (world_random(w, 16)) {
 	case 0:
 	case 1:
 	case 2:
@@ -201,6 +257,16 @@ static void step_call(struct world *w)
 	case 10:
 		kr = mach_port_allocate_name(space, world_random(w, 5), MACH_PORT_MAKE(1 + world_random(w, 60), 9));
 		break;
+	case 11:
+	case 12:
+		kr = step_guard(w, name);
+		break;
+	case 13:
+		kr = step_look(w, name);
+		break;
+	case 14:
+		kr = mach_port_set_attributes(space, name, MACH_PORT_DNREQUESTS_SIZE, &room, 1);
+		break;
 	default:
 		kr = mach_port_set_attributes(space, name, MACH_PORT_LIMITS_INFO, (integer_t *)&limits, 1);
 	}
@@ -216,7 +282,7 @@ static void step_send(struct world *w)
 		mr = send_right(dest, other, fitting_disposition(w, other));
 	else
 		mr = try_send(dest, fitting_disposition(w, dest), other, other ? fitting_disposition(w, other) : 0,
-			      (int)world_random(w, 100), MACH_SEND_TIMEOUT, 0);
+			      (int)world_random(w, 100), MACH_SEND_TIMEOUT | (int)(world_random(w, 2) * MACH_SEND_NOTIFY), 0);
 	w->sent += mr == MACH_MSG_SUCCESS;
 }
 
