@@ -95,6 +95,7 @@ struct net_proxy *net_proxy_make(void)
 	if (np == NULL)
 		return NULL;
 	waitq_init(&np->senders);
+	list_init(&np->idle_link);
 	np->port = ipc_port_alloc_proxy(np);
 	if (np->port == NULL) {
 		zone_free(net.proxy_zone, np);
@@ -121,8 +122,10 @@ void net_proxy_unmake(struct net_proxy *spares)
 /* Let go of a detached one, now or when the last waiting sender has left it. */
 void net_proxy_put_locked(struct net_proxy *np)
 {
-	if (np->engine == NULL && np->waiters == 0 && np->outstanding == 0)
-		zone_free(net.proxy_zone, np);
+	if (np->engine != NULL || np->waiters > 0 || np->outstanding > 0)
+		return;
+	list_remove(&np->idle_link);
+	zone_free(net.proxy_zone, np);
 }
 
 /* The port of np is nobody's proxy any more; its glue reference is the caller's. */
@@ -139,30 +142,68 @@ static struct ipc_port *proxy_detach_locked(struct net_proxy *np)
 	return port;
 }
 
+/* Let np go if nobody here holds a right of it. */
+static void proxy_drop_locked(struct net_proxy *np)
+{
+	struct ipc_port *port = np->port;
+	bool held;
+
+	ip_lock(port);
+	held = port->ip_srights > 0 || port->ip_sorights > 0;
+	/* Nobody holds it: no requests, no waiters; it just is not alive any more. */
+	if (!held)
+		port->ip_object.io_active = false;
+	ip_unlock(port);
+	if (!held)
+		ip_release(proxy_detach_locked(np));
+}
+
+void net_idle_expire_locked(void)
+{
+	struct list now;
+
+	list_init(&now);
+	list_splice_tail(&now, &net.idle);
+	net.idle_ns = 0;
+	while (!list_empty(&now)) {
+		struct net_proxy *np = list_first(&now, struct net_proxy, idle_link);
+
+		list_remove(&np->idle_link);
+		if (np->engine != NULL)
+			proxy_drop_locked(np);
+	}
+}
+
+static void proxy_idle_locked(struct net_proxy *np)
+{
+	if (!list_empty(&np->idle_link))
+		return;
+	list_add_tail(&net.idle, &np->idle_link);
+	if (net.idle_ns != 0)
+		return;
+	net.idle_ns = clock_now_ns() + NET_IDLE_NS;
+	net_rearm_locked(net.idle_ns);
+}
+
 static void proxy_no_rights(struct ipc_port *port)
 {
 	struct net_proxy *np;
-	bool sends = true, onces = true;
 
 	spin_lock(&net.lock);
 	np = port->ip_net;
-	if (np != NULL && np->engine != NULL) {
-		ip_lock(port);
-		sends = port->ip_srights > 0;
-		onces = port->ip_sorights > 0;
-		/* Nobody holds it: no requests, no waiters; it just is not alive any more. */
-		if (!sends && !onces)
-			port->ip_object.io_active = false;
-		ip_unlock(port);
+	if (np != NULL && np->engine != NULL && netipc_proxy_idle(np->engine)) {
+		proxy_idle_locked(np);
+		spin_unlock(&net.lock);
+		return;
 	}
-	if (!sends && !onces)
-		(void)proxy_detach_locked(np);
-	else if (!sends)
-		netipc_proxy_no_sends(net.engine, np->engine, clock_now_ns());
+	if (np != NULL && np->engine != NULL && port->ip_srights == 0) {
+		if (port->ip_sorights == 0)
+			proxy_drop_locked(np);
+		else
+			netipc_proxy_no_sends(net.engine, np->engine, clock_now_ns());
+	}
 	net_rearm_locked(netipc_deadline(net.engine));
 	spin_unlock(&net.lock);
-	if (!sends && !onces)
-		ip_release(port); /* the glue's; the caller has one */
 	net_drain(false);
 }
 

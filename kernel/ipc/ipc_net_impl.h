@@ -31,6 +31,7 @@
 #define NET_CREDIT 32u     /* messages to one port sent and not accepted, then senders block */
 #define NET_REAP_MAX 32u   /* dead messages that may wait for a thread to pass by */
 #define NET_REAP_NS 5000000ull
+#define NET_IDLE_NS 50000000ull /* a proxy that nobody holds stays so long: a caller's reply port comes again */
 #define NET_FEW_RIGHTS 8u  /* up to so many need no allocation */
 
 struct host_net_info;
@@ -54,6 +55,8 @@ struct net {
 	bool reap_submitted;    /* [n] */
 	uint64_t reap_ns;       /* [n] since when something waits there; 0: nothing does */
 	struct kwork reap_work;
+	struct list idle;       /* [n] of net_proxy.idle_link: looked at when idle_ns is there */
+	uint64_t idle_ns;       /* [n] 0: none */
 	struct list backlog;    /* [n] of net_out.link: the kernel's own, which cannot wait */
 	struct waitq room;      /* [n] */
 	bool own_name_server;   /* [n] */
@@ -66,6 +69,7 @@ struct net_proxy {
 	struct netipc_proxy *engine; /* [n] NULL: dead */
 	struct net_proxy *spare;     /* the next of a list of those not yet in use */
 	struct ipc_port *port;
+	struct list idle_link;       /* [n] */
 	uint32_t outstanding;        /* [n] */
 	uint32_t waiters;            /* [n] threads in senders: keep the struct */
 	struct waitq senders;        /* [n] */
@@ -83,16 +87,19 @@ struct net_out {
 	bool rights_moved;
 	struct waitq wait;           /* [n] */
 	struct netipc_send send;
-	struct np_sge body[2];
-	mach_msg_base_t small_head;  /* the message's head without kernel addresses */
 	void *head;
 	uint32_t head_bytes;
 	struct np_sge *pieces;
 	uint32_t piece_room;
-	struct netipc_right_out few[NET_FEW_RIGHTS], *rights;
-	struct ipc_port *few_ports[NET_FEW_RIGHTS], **ports;
-	uint64_t ool[8], *ool_sizes;
-	uint32_t ool_room;
+	struct netipc_right_out *rights;
+	struct ipc_port **ports;
+	uint64_t *ool_sizes;
+	/* from here on: not cleared */
+	struct np_sge body[2];
+	mach_msg_base_t small_head;  /* the message's head without kernel addresses */
+	struct netipc_right_out few[NET_FEW_RIGHTS];
+	struct ipc_port *few_ports[NET_FEW_RIGHTS];
+	uint64_t ool[8];
 };
 
 static inline struct netipc_export **net_slot(struct ipc_port *port)
@@ -113,6 +120,7 @@ void net_reap(void);
 void net_reap_kmsg(struct ipc_kmsg *kmsg);
 void net_reap_out_locked(struct net_out *out);
 void net_proxy_put_locked(struct net_proxy *np);
+void net_idle_expire_locked(void);
 extern const struct ipc_net_ops net_ops;
 
 /* ipc_net_send.c */

@@ -61,6 +61,10 @@ static void timer_fired(struct timer *timer)
 	} else if (net.reap_ns != 0 && !net.reap_submitted) {
 		net_rearm_locked(net.reap_ns + NET_REAP_NS);
 	}
+	if (net.idle_ns != 0 && clock_now_ns() >= net.idle_ns)
+		net_idle_expire_locked();
+	else if (net.idle_ns != 0)
+		net_rearm_locked(net.idle_ns);
 	spin_unlock(&net.lock);
 	run();
 }
@@ -211,6 +215,7 @@ void ipc_net_start(void)
 	list_init(&net.reap);
 	list_init(&net.reap_kmsgs);
 	list_init(&net.backlog);
+	list_init(&net.idle);
 	waitq_init(&net.room);
 	net.armed_ns = UINT64_MAX;
 	timer_init(&net.timer, timer_fired);

@@ -23,13 +23,16 @@ struct net_in {
 	struct ipc_kmsg *kmsg;
 	uint32_t right_count, ool_count;
 	uint32_t ports_done;       /* rights used up by the descriptors */
-	struct netipc_right_in few[NET_FEW_RIGHTS], *rights;
-	struct ipc_port *few_ports[NET_FEW_RIGHTS], **ports;
+	struct netipc_right_in *rights;
+	struct ipc_port **ports;
 	/* pulling */
 	struct vm_page **pages;
 	uint32_t page_count, piece_count;
 	struct np_sge *pieces;
 	bool body_pulled;
+	/* from here on: not cleared */
+	struct netipc_right_in few[NET_FEW_RIGHTS];
+	struct ipc_port *few_ports[NET_FEW_RIGHTS];
 	/* the first ool_count of each */
 	uint64_t ool[NW_OOL_MAX];
 	struct vm_map_copy *copies[NW_OOL_MAX];
@@ -168,7 +171,7 @@ static struct net_in *in_make(const struct netipc_deliver *d)
 
 	if (in == NULL)
 		return NULL;
-	memset(in, 0, offsetof(struct net_in, ool));
+	memset(in, 0, offsetof(struct net_in, few));
 	in->right_count = d->right_count;
 	in->ool_count = d->ool_count;
 	memset(in->copies, 0, d->ool_count * sizeof(in->copies[0]));

@@ -496,9 +496,10 @@ mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint
 
 	if (net.reap_count > 0)
 		net_reap();
-	out = zone_alloc_zeroed(net.out_zone);
+	out = zone_alloc(net.out_zone);
 	if (out == NULL)
 		return MACH_SEND_NO_BUFFER;
+	memset(out, 0, offsetof(struct net_out, body));
 	out->kmsg = kmsg;
 	out->waited = waited;
 	out->references = 1 + waited;

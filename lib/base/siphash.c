@@ -80,3 +80,14 @@ uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t n)
 	siphash_add(&h, bytes, n);
 	return siphash_end(&h);
 }
+
+uint64_t siphash_words(const struct siphash_key *key, uint64_t a, uint64_t b)
+{
+	struct siphash h;
+
+	siphash_start(&h, key);
+	word(&h, a);
+	word(&h, b);
+	h.length = 16;
+	return siphash_end(&h);
+}

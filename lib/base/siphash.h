@@ -25,3 +25,5 @@ void siphash_add(struct siphash *h, const void *bytes, size_t n);
 uint64_t siphash_end(struct siphash *h);
 
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t n);
+/* The same of the 16 bytes of a and b (little-endian). */
+uint64_t siphash_words(const struct siphash_key *key, uint64_t a, uint64_t b);

@@ -111,7 +111,7 @@ static void layout(struct arena *a, const struct netipc_config *c, struct netipc
 		e->peer_array[i].index = i;
 		e->peer_array[i].flush = flush + (size_t)i * e->flush_words;
 	}
-	pool_fill(a, &e->record_pool, c->records, sizeof(struct record));
+	pool_fill(a, &e->record_pool, c->records, sizeof(struct control));
 	pool_fill(a, &e->message_pool, c->messages, sizeof(struct netipc_message));
 	pool_fill(a, &e->large_pool, c->large_buffers, sizeof(struct large_buffer));
 	pool_fill(a, &e->inbound_pool, peers * 2 * WINDOW_MAX, sizeof(struct inbound));
@@ -149,6 +149,7 @@ struct netipc *netipc_init(void *memory, const struct netipc_config *config, uin
 	e->key = (struct siphash_key){ { config->key[0], config->key[1] } };
 	e->secret = (struct siphash_key){ { config->secret[0], config->secret[1] } };
 	e->incarnation = config->incarnation;
+	export_check_key(e);
 	e->random = config->secret[0] ^ config->incarnation;
 	e->now = now_ns;
 	e->returned_ns = NEVER;
@@ -158,6 +159,7 @@ struct netipc *netipc_init(void *memory, const struct netipc_config *config, uin
 	list_init(&e->dirty);
 	list_init(&e->deferred_proxies);
 	list_init(&e->deferred_exports);
+	list_init(&e->idle_exports);
 	list_init(&e->transits);
 	list_init(&e->upcalls);
 	layout(&a, &e->c, e);
@@ -283,6 +285,7 @@ static void run_timers(struct netipc *e)
 {
 	e->next_timer = NEVER;
 	member_timers(e);
+	export_timers(e);
 	/* By index: what one peer has to say may be another's death. */
 	for (uint32_t i = 0; i < e->peer_total; i++) {
 		struct peer *p = &e->peer_array[i];
@@ -477,7 +480,13 @@ bool netipc_next_upcall(struct netipc *e, struct netipc_upcall *out)
 		return false;
 	list_remove(&u->link);
 	u->queued = false;
-	memset(out, 0, sizeof(*out));
+	/* deliver is of a DELIVER only */
+	out->cookie = NULL;
+	out->sent = NETIPC_SENT_ACCEPTED;
+	out->rights_moved = out->pulling = false;
+	out->status = NETIPC_OK;
+	out->node = 0;
+	out->incarnation = 0;
 	out->kind = u->kind;
 	switch (u->kind) {
 	case NETIPC_UP_DELIVER:

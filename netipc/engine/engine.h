@@ -45,6 +45,7 @@
 #define READS_OUTSTANDING 4u
 #define CHUNK_PIECES 256u
 #define CHUNK_BYTES (1u << 20)
+#define EXPORT_IDLE_NS 50000000ull /* an export that nobody needs stays so long: a caller's reply port comes again */
 #define PROBE_HELPERS 3u
 #define RELAYS 16u
 #define NODE_EVENTS 64u
@@ -75,7 +76,11 @@ struct record {
 	uint8_t type;
 	bool in_flight;
 	bool settled;     /* to be freed when no longer in flight */
-	_Alignas(8) uint8_t small[96];
+};
+
+struct control { /* a record that is no message */
+	struct record r; /* first */
+	_Alignas(8) uint8_t bytes[96];
 };
 
 enum message_state {
@@ -106,7 +111,7 @@ struct netipc_message {
 	enum netipc_sent result;
 	bool rights_moved, pulling;
 	uint8_t *large;
-	_Alignas(8) uint8_t bytes[SMALL_MESSAGE_BYTES];
+	_Alignas(8) uint8_t bytes[SMALL_MESSAGE_BYTES]; /* last: not cleared */
 };
 
 struct large_buffer {
@@ -139,7 +144,6 @@ struct netipc_delivery {
 	void *buffer;
 	const uint8_t *data;
 	uint64_t number;
-	struct nw_message m;
 	/* pulling */
 	const struct np_sge *local;
 	uint32_t local_count, local_piece;
@@ -154,7 +158,8 @@ struct netipc_delivery {
 	uint64_t retry_ns;
 	int status;
 	struct upcall up;
-	uint64_t ool[NW_OOL_MAX]; /* last: not cleared */
+	struct nw_message m; /* from here on: not cleared */
+	uint64_t ool[NW_OOL_MAX];
 };
 
 struct holder { /* home side: peer holds send rights of x */
@@ -193,6 +198,8 @@ struct netipc_export {
 	bool dead;                   /* the port died; PORT_DEADs may still have to go */
 	bool gone;                   /* out of the table; freed when the upcall is fetched */
 	bool name_server;
+	bool idle;                   /* in engine.idle_exports: looked at when idle_ns is there */
+	uint64_t idle_ns;
 	struct list holders, onces, waiting;
 	uint32_t deliveries;         /* that point at it */
 	uint32_t spare;              /* slots freed while nobody was free to have them */
@@ -329,6 +336,7 @@ struct netipc {
 	struct netipc_config c;
 	struct provider *provider;
 	struct siphash_key key, secret;
+	struct siphash_key check_key; /* of this incarnation, from the secret */
 	uint64_t now, incarnation, random;
 	uint64_t next_timer;    /* no timer is due before */
 	uint64_t returned_ns;   /* what the last netipc_poll() asked for */
@@ -340,7 +348,7 @@ struct netipc {
 		pending_pool, proxy_pool;
 	struct peer *peer_array;
 	uint32_t peer_total, flush_words;
-	struct list peers, dying, dirty, deferred_proxies, deferred_exports;
+	struct list peers, dying, dirty, deferred_proxies, deferred_exports, idle_exports;
 	uint32_t hash_mask;
 	struct netipc_export **export_hash;
 	struct once **once_hash;
@@ -461,6 +469,7 @@ void delivery_peer_died(struct netipc *e, struct peer *p);
 struct netipc_export *export_find(struct netipc *e, const struct nw_uid *uid);
 struct netipc_export *export_get(struct netipc *e, void *port, struct netipc_export **slot);
 void export_uid(const struct netipc *e, const struct netipc_export *x, struct nw_uid *uid);
+void export_check_key(struct netipc *e);
 uint64_t export_check(const struct netipc *e, const struct nw_uid *uid, uint64_t once_id);
 void export_try_drop(struct netipc *e, struct netipc_export *x);
 void export_pump_dead(struct netipc *e, struct netipc_export *x);
@@ -475,6 +484,7 @@ void waiting_end(struct netipc *e, struct waiting *w, bool pass_slot);
 void waiting_grant(struct netipc *e, struct netipc_export *x);
 void export_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct nw_ref *ref);
 void export_fence(struct netipc *e);
+void export_timers(struct netipc *e);
 
 /* proxy.c */
 struct netipc_proxy *proxy_find(struct netipc *e, const struct nw_uid *uid);

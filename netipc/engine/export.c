@@ -4,7 +4,7 @@
  * are, and whose messages wait for a slot.
  *
  * References: an export lives while it has holders, send-once rights abroad, waiting messages, open
- * deliveries, or is the name server. A holder entry counts the rights given (granted); it goes when the
+ * deliveries, or is the name server, and EXPORT_IDLE_NS longer. A holder entry counts the rights given (granted); it goes when the
  * holder says it received as many and keeps none (docs/wire.md, Rights). While an export lives, the glue
  * holds a reference on its port, which it gives up at EXPORT_GONE.
  */
@@ -17,14 +17,26 @@ void export_uid(const struct netipc *e, const struct netipc_export *x, struct nw
 	*uid = (struct nw_uid){ .incarnation = e->incarnation, .serial = x->serial, .node = e->c.self };
 }
 
+/* A new incarnation: what was made under others does not count. */
+void export_check_key(struct netipc *e)
+{
+	uint64_t words[2] = { e->incarnation, 0 };
+
+	for (int i = 0; i < 2; i++, words[1]++)
+		e->check_key.k[i] = siphash(&e->secret, words, sizeof(words));
+}
+
+/* Of a port of this incarnation. */
 uint64_t export_check(const struct netipc *e, const struct nw_uid *uid, uint64_t once_id)
 {
-	struct siphash s;
+	return siphash_words(&e->check_key, uid->serial, once_id);
+}
 
-	siphash_start(&s, &e->secret);
-	siphash_add(&s, uid, sizeof(*uid));
-	siphash_add(&s, &once_id, sizeof(once_id));
-	return siphash_end(&s);
+/* Did this incarnation make it? One of before need not be told from one that is made up: its port is dead. */
+static bool check_good(const struct netipc *e, const struct nw_ref *ref, uint64_t once_id)
+{
+	return ref->uid.node == e->c.self &&
+	       (ref->uid.incarnation != e->incarnation || ref->check == export_check(e, &ref->uid, once_id));
 }
 
 struct netipc_export *export_find(struct netipc *e, const struct nw_uid *uid)
@@ -73,12 +85,15 @@ static void export_unhash(struct netipc *e, struct netipc_export *x)
 		*at = x->hash_next;
 }
 
-/* Drop it if nothing needs it; the struct goes when EXPORT_GONE is fetched. */
-void export_try_drop(struct netipc *e, struct netipc_export *x)
+static bool export_needed(const struct netipc_export *x)
 {
-	if (x->gone || !list_empty(&x->holders) || !list_empty(&x->onces) || !list_empty(&x->waiting) ||
-	    x->deliveries > 0 || x->name_server || x->no_senders.queued || x->once_lost.queued)
-		return;
+	return !list_empty(&x->holders) || !list_empty(&x->onces) || !list_empty(&x->waiting) ||
+	       x->deliveries > 0 || x->name_server || x->no_senders.queued || x->once_lost.queued;
+}
+
+/* Nothing needs it; the struct goes when EXPORT_GONE is fetched. */
+static void export_drop(struct netipc *e, struct netipc_export *x)
+{
 	if (!x->dead)
 		export_unhash(e, x);
 	if (x->slot != NULL)
@@ -87,6 +102,37 @@ void export_try_drop(struct netipc *e, struct netipc_export *x)
 	x->gone = true;
 	list_remove(&x->link);
 	upcall_add(e, &x->gone_up, NETIPC_UP_EXPORT_GONE);
+}
+
+/* Drop it if nothing needs it: that of a dead port at once, another after a while. */
+void export_try_drop(struct netipc *e, struct netipc_export *x)
+{
+	if (x->gone || (x->idle && !x->dead) || export_needed(x))
+		return;
+	if (x->dead) {
+		export_drop(e, x);
+		return;
+	}
+	x->idle = true;
+	x->idle_ns = e->now + EXPORT_IDLE_NS;
+	list_add_tail(&e->idle_exports, &x->link);
+	timer_at(e, x->idle_ns);
+}
+
+void export_timers(struct netipc *e)
+{
+	while (!list_empty(&e->idle_exports)) {
+		struct netipc_export *x = list_first(&e->idle_exports, struct netipc_export, link);
+
+		if (x->idle_ns > e->now) {
+			timer_at(e, x->idle_ns);
+			return;
+		}
+		list_remove(&x->link);
+		x->idle = false;
+		if (!export_needed(x))
+			export_drop(e, x);
+	}
 }
 
 /* ---- holders ---- */
@@ -367,7 +413,8 @@ void export_fence(struct netipc *e)
 			next = x->hash_next;
 			if (x->name_server) /* it gets a new uid by its new incarnation, and goes on */
 				continue;
-			export_try_drop(e, x);
+			if (!x->gone && !export_needed(x))
+				export_drop(e, x);
 		}
 }
 
@@ -378,7 +425,7 @@ static void register_in(struct netipc *e, struct peer *p, const struct nw_ref *r
 	struct netipc_export *x = export_find(e, &ref->uid);
 	uint32_t code = NW_OK;
 
-	if (ref->check != export_check(e, &ref->uid, 0) || ref->uid.node != e->c.self) {
+	if (!check_good(e, ref, 0)) {
 		code = NW_BAD_RIGHT;
 		e->stats.bad_right++;
 	} else if (x == NULL) {
@@ -409,7 +456,7 @@ static void once_register_in(struct netipc *e, struct peer *p, const struct nw_r
 	struct once *o = once_find(e, ref->once_id);
 	uint32_t code = NW_OK;
 
-	if (ref->check != export_check(e, &ref->uid, ref->once_id)) {
+	if (!check_good(e, ref, ref->once_id)) {
 		code = NW_BAD_RIGHT;
 		e->stats.bad_right++;
 	} else if (x == NULL || o == NULL || o->x != x) {

@@ -206,10 +206,12 @@ struct peer *peer_want(struct netipc *e, np_addr_t addr, uint64_t incarnation)
 {
 	struct peer *p;
 
+	p = peer_find(e, addr);
+	if (p != NULL && p->incarnation == incarnation)
+		return p;
 	if (addr == e->c.self || addr == 0 || addr == NP_ADDR_BROADCAST || incarnation == 0 ||
 	    is_dead(e, addr, incarnation))
 		return NULL;
-	p = peer_find(e, addr);
 	if (p != NULL && p->incarnation > incarnation)
 		return NULL;
 	if (p != NULL && p->incarnation < incarnation) {
@@ -441,6 +443,7 @@ void member_fence(struct netipc *e)
 	if (e->incarnation < e->fence_above)
 		e->incarnation = e->fence_above;
 	e->incarnation++;
+	export_check_key(e);
 	e->view = 1;
 	e->view_lowest = e->c.self;
 	e->view_unrest_ns = 0;

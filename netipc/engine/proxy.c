@@ -406,6 +406,12 @@ void netipc_proxy_attach(struct netipc *e, struct netipc_proxy *p, void *cookie)
 		upcall_add(e, &p->dead_up, NETIPC_UP_PROXY_DEAD);
 }
 
+bool netipc_proxy_idle(const struct netipc_proxy *p)
+{
+	return !p->dead && !p->offered && p->pins == 0 && p->received == 0 && p->registers == p->registered &&
+	       list_empty(&p->onces);
+}
+
 void netipc_proxy_no_sends(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns)
 {
 	e->now = now_ns;

@@ -175,7 +175,7 @@ void message_in(struct netipc *e, struct peer *p, struct inbound *in)
 		refuse(e, p, in->number, NW_NO_MEMORY);
 		return;
 	}
-	memset(d, 0, offsetof(struct netipc_delivery, ool));
+	memset(d, 0, offsetof(struct netipc_delivery, m));
 	memcpy(&d->m, in->data, sizeof(d->m));
 	code = sizes_good(&d->m, in->data, in->length, d->ool) ? NW_OK : NW_MALFORMED;
 	if (code == NW_OK)

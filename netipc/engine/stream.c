@@ -85,19 +85,22 @@ struct record *stream_control(struct netipc *e, struct peer *p, enum nw_record_t
 			      uint32_t length)
 {
 	struct record *r;
+	struct control *c;
 	struct nw_header *h;
 
 	if (peer_gone(p))
 		return NULL;
-	r = pool_get(&e->record_pool);
-	if (r == NULL)
+	c = pool_get(&e->record_pool);
+	if (c == NULL)
 		return NULL;
+	r = &c->r;
 	memset(r, 0, sizeof(*r));
+	memset(c->bytes, 0, length);
 	list_init(&r->link);
 	list_init(&r->flight);
 	r->peer = p;
 	r->type = type;
-	r->data = r->small;
+	r->data = c->bytes;
 	r->length = length;
 	h = (struct nw_header *)r->data;
 	h->version = NW_VERSION;

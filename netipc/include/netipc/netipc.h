@@ -194,6 +194,8 @@ void *netipc_proxy_cookie(const struct netipc_proxy *p);
 void netipc_proxy_attach(struct netipc *e, struct netipc_proxy *p, void *cookie);
 /* The glue has no send right of it any more (it may have send-once rights). */
 void netipc_proxy_no_sends(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns);
+/* Nobody elsewhere counts on it: whoever has no right of it may keep it for the next one. */
+bool netipc_proxy_idle(const struct netipc_proxy *p);
 /* The glue has no right of it any more and forgets it (p is dead for the caller). */
 void netipc_proxy_detach(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns);
 /* A send-once right of it died unused: its home sends the notification. */

@@ -20,6 +20,7 @@ static void values_are_the_reference_ones(void **state)
 	assert_true(siphash(&key, bytes, 15) == 0xa129ca6149be45e5u);
 	assert_true(siphash(&key, bytes, 0) == 0x726fdb47dd0e0e31u);
 	assert_true(siphash(&key, bytes, 8) == 0x93f5f5799a932462u);
+	assert_true(siphash_words(&key, 0x0706050403020100u, 0x0f0e0d0c0b0a0908u) == siphash(&key, bytes, 16));
 }
 
 static void pieces_make_no_difference(void **state)
