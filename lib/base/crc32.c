@@ -35,6 +35,13 @@ static inline uint32_t step_eight(uint32_t state, uint64_t word)
 	       table[2][word >> 40 & 0xff] ^ table[1][word >> 48 & 0xff] ^ table[0][word >> 56];
 }
 
+static inline uint32_t step_four(uint32_t state, uint32_t word)
+{
+	word ^= state;
+	return table[3][word & 0xff] ^ table[2][word >> 8 & 0xff] ^ table[1][word >> 16 & 0xff] ^
+	       table[0][word >> 24];
+}
+
 uint32_t crc32_update(uint32_t state, const void *bytes, size_t n)
 {
 	const uint8_t *at = bytes;
@@ -44,6 +51,14 @@ uint32_t crc32_update(uint32_t state, const void *bytes, size_t n)
 
 		memcpy(&word, at, 8); /* little-endian machines only */
 		state = step_eight(state, word);
+	}
+	if (n >= 4) {
+		uint32_t word;
+
+		memcpy(&word, at, 4);
+		state = step_four(state, word);
+		n -= 4;
+		at += 4;
 	}
 	while (n-- > 0)
 		state = step_byte(state, *at++);

@@ -179,9 +179,20 @@ static void datagram_input(struct roce *r, const uint8_t *frame, const struct wi
 	roce_event_buffer(r, b);
 }
 
-/* body: the BTH and all after it, length bytes; the checks that need no QP. */
+/* The next packet of this QP whose headers up to the BTH are the same need not be looked at again. */
+static void head_remember(struct roce_qp *qp, const struct wire_head *head, uint32_t crc)
+{
+	qp->heard_length = be16_get(head->ipv4.length);
+	qp->heard_crc = crc;
+	memcpy(qp->heard, head, sizeof(qp->heard));
+}
+
+/*
+ * length bytes from the BTH on; route: the ICRC's state before it. remember: the headers before it were
+ * found good just now.
+ */
 static void roce_packet_input(struct roce *r, const struct wire_head *head, uint32_t length,
-			      uint64_t now_ns)
+			      uint32_t route, bool remember, uint64_t now_ns)
 {
 	struct roce_packet p = { .head = head, .headers = (const uint8_t *)(&head->bth + 1) };
 	const uint8_t *trailer;
@@ -194,7 +205,7 @@ static void roce_packet_input(struct roce *r, const struct wire_head *head, uint
 	}
 	rest = length - sizeof(head->bth) - WIRE_ICRC_BYTES; /* headers, payload, pad */
 	trailer = p.headers + rest;
-	crc = ~crc32_update(roce_icrc_head(head), p.headers, rest);
+	crc = ~crc32_update(roce_icrc_bth(route, &head->bth), p.headers, rest);
 	if (crc != ((uint32_t)trailer[0] | (uint32_t)trailer[1] << 8 | (uint32_t)trailer[2] << 16 |
 		    (uint32_t)trailer[3] << 24)) {
 		roce_count(r, drop_icrc);
@@ -241,12 +252,38 @@ static void roce_packet_input(struct roce *r, const struct wire_head *head, uint
 		roce_count(r, drop_length);
 		return;
 	}
+	if (remember && p.opcode->kind == KIND_SEND)
+		head_remember(qp, head, route);
 	if (p.opcode->flags & OP_REQUEST)
 		roce_request_input(r, qp, &p, now_ns);
 	else if (p.opcode->kind == KIND_ACK)
 		roce_ack_input(r, qp, &p, now_ns);
 	else
 		roce_read_response_input(r, qp, &p, now_ns);
+}
+
+bool roce_packet_input_again(struct roce *r, const uint8_t *frame, uint32_t length, uint64_t now_ns)
+{
+	const struct wire_head *head = (const void *)frame;
+	uint64_t a[sizeof(((struct roce_qp *)0)->heard) / 8], b[sizeof(a) / 8];
+	const struct roce_qp *qp;
+	uint16_t c, d;
+
+	_Static_assert(sizeof(a) + sizeof(c) == sizeof(qp->heard), "the words cover what is compared");
+	if (length < sizeof(*head))
+		return false;
+	qp = roce_qp_of_number(r, be24_get(head->bth.qpn));
+	if (qp == NULL || qp->heard_length == 0 || length < sizeof(head->ethernet) + qp->heard_length)
+		return false;
+	memcpy(a, frame, sizeof(a));
+	memcpy(b, qp->heard, sizeof(b));
+	memcpy(&c, frame + sizeof(a), sizeof(c));
+	memcpy(&d, qp->heard + sizeof(b), sizeof(d));
+	if (((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]) | (uint64_t)(c ^ d)) != 0)
+		return false;
+	roce_packet_input(r, head, qp->heard_length - (uint32_t)(sizeof(head->ipv4) + sizeof(head->udp)),
+			  qp->heard_crc, false, now_ns);
+	return true;
 }
 
 static void udp_input(struct roce *r, const uint8_t *frame, uint32_t length, uint64_t now_ns)
@@ -267,7 +304,8 @@ static void udp_input(struct roce *r, const uint8_t *frame, uint32_t length, uin
 	port = be16_get(head->udp.destination);
 	if (port == WIRE_PORT_ROCE && to_us && udp_length == length &&
 	    (head->ethernet.destination[0] & 1) == 0)
-		roce_packet_input(r, head, udp_length - (uint32_t)sizeof(head->udp), now_ns);
+		roce_packet_input(r, head, udp_length - (uint32_t)sizeof(head->udp), roce_icrc_route(head), true,
+				  now_ns);
 	else if (port == r->config.datagram_port)
 		datagram_input(r, frame, &head->ipv4, &head->udp, udp_length, now_ns);
 	else

@@ -16,20 +16,26 @@
 #define ICRC_SEED 0xdebb20e3u /* the state after eight bytes of ones */
 #define NO_BUFFER UINT32_MAX
 
-uint32_t roce_icrc_head(const struct wire_head *head)
+uint32_t roce_icrc_route(const struct wire_head *head)
 {
-	uint8_t masked[sizeof(*head) - sizeof(head->ethernet)];
-	struct wire_ipv4 *ip = (void *)masked;
-	struct wire_udp *udp = (void *)(ip + 1);
-	struct wire_bth *bth = (void *)(udp + 1);
+	struct {
+		struct wire_ipv4 ip;
+		struct wire_udp udp;
+	} masked = { head->ipv4, head->udp };
 
-	memcpy(masked, &head->ipv4, sizeof(masked));
-	ip->tos = 0xff;
-	ip->ttl = 0xff;
-	ip->checksum = be16_put(0xffff);
-	udp->checksum = be16_put(0xffff);
-	bth->reserved = 0xff;
-	return crc32_update(ICRC_SEED, masked, sizeof(masked));
+	masked.ip.tos = 0xff;
+	masked.ip.ttl = 0xff;
+	masked.ip.checksum = be16_put(0xffff);
+	masked.udp.checksum = be16_put(0xffff);
+	return crc32_update(ICRC_SEED, &masked, sizeof(masked));
+}
+
+uint32_t roce_icrc_bth(uint32_t crc, const struct wire_bth *bth)
+{
+	struct wire_bth masked = *bth;
+
+	masked.reserved = 0xff;
+	return crc32_update(crc, &masked, sizeof(masked));
 }
 
 static bool output(struct roce *r, const struct np_sge *pieces, uint32_t count, uint64_t cookie)
@@ -115,6 +121,7 @@ void roce_head_init(struct roce *r, struct roce_qp *qp)
 	head->ipv4.source = be32_put(r->config.self);
 	head->ipv4.destination = be32_put(qp->remote.addr);
 	qp->head_sum = roce_sum(0, &head->ipv4, sizeof(head->ipv4));
+	qp->sent_length = 0;
 	/* The source port spreads flows over paths; one flow of packets for each QP. */
 	head->udp.source = be16_put(0xc000 | ((qp->local.qpn ^ qp->remote.qpn >> 8 ^
 					       qp->remote.qpn) & 0x3fff));
@@ -206,9 +213,14 @@ bool roce_packet_send(struct roce *r, struct roce_qp *qp, uint8_t *bytes, uint32
 		return false;
 	head->bth.flags |= (uint8_t)(pad << WIRE_BTH_PAD_SHIFT);
 	head->ipv4.length = be16_put(ip_length);
-	head->ipv4.checksum = be16_put(~roce_sum_fold(qp->head_sum + ip_length));
 	head->udp.length = be16_put(ip_length - sizeof(head->ipv4));
-	crc = roce_icrc_head(head);
+	if (ip_length != qp->sent_length) {
+		qp->sent_length = ip_length;
+		qp->sent_checksum = (uint16_t)~roce_sum_fold(qp->head_sum + ip_length);
+		qp->sent_crc = roce_icrc_route(head);
+	}
+	head->ipv4.checksum = be16_put(qp->sent_checksum);
+	crc = roce_icrc_bth(qp->sent_crc, &head->bth);
 	crc = crc32_update(crc, bytes + sizeof(*head), head_length - sizeof(*head));
 	if (ip_length + sizeof(head->ethernet) <= ROCE_COPY_BYTES &&
 	    few_pieces(moved, length, ROCE_PIECES_MAX - 2))
@@ -227,6 +239,8 @@ void roce_input(struct roce *r, const uint8_t *frame, uint32_t length, uint64_t 
 
 	roce_count(r, frames_in);
 	now_ns = roce_clock(r, now_ns);
+	if (roce_packet_input_again(r, frame, length, now_ns))
+		return;
 	if (length < sizeof(*ethernet)) {
 		roce_count(r, drop_short);
 		return;

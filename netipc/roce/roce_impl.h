@@ -158,6 +158,11 @@ struct roce_qp {
 	struct roce_neighbour *neighbour;
 	struct wire_head head; /* of every packet; a few fields change */
 	uint32_t head_sum;     /* checksum of its IPv4 header as it stands */
+	/* Packets follow that are alike up to the BTH: what is known of the last. Length 0: nothing is. */
+	uint32_t sent_length, sent_crc; /* IPv4 length; the ICRC's state before the BTH */
+	uint16_t sent_checksum;
+	uint32_t heard_length, heard_crc;
+	uint8_t heard[offsetof(struct wire_head, bth)]; /* of a packet of this QP's that was good */
 
 	/* Requester. */
 	struct roce_work *works;
@@ -296,8 +301,9 @@ bool roce_packet_send(struct roce *r, struct roce_qp *qp, uint8_t *head, uint32_
 		      struct roce_cursor *c, uint32_t length);
 void roce_packet_begin(struct roce_qp *qp, uint8_t *head, uint8_t opcode, uint32_t psn, bool ask);
 void roce_head_init(struct roce *r, struct roce_qp *qp);
-/* The seed of a packet's ICRC: its headers up to the BTH, variable fields as ones. */
-uint32_t roce_icrc_head(const struct wire_head *head);
+/* The ICRC's state after the IPv4 and UDP headers, and then the BTH: variable fields count as ones. */
+uint32_t roce_icrc_route(const struct wire_head *head);
+uint32_t roce_icrc_bth(uint32_t crc, const struct wire_bth *bth);
 
 /* arp.c */
 void roce_arp_input(struct roce *r, const uint8_t *frame, uint32_t length, uint64_t now_ns);
@@ -311,6 +317,8 @@ uint64_t roce_neighbours_run(struct roce *r, uint64_t now_ns);
 
 /* ip.c */
 void roce_ip_input(struct roce *r, const uint8_t *frame, uint32_t length, uint64_t now_ns);
+/* False: the frame is not one of a known QP's that is like the last; it is not looked at further. */
+bool roce_packet_input_again(struct roce *r, const uint8_t *frame, uint32_t length, uint64_t now_ns);
 int roce_datagram_send(struct roce *r, np_addr_t to, const void *data, uint32_t length,
 		       uint64_t now_ns);
 bool roce_datagram_output(struct roce *r, np_addr_t to, const uint8_t mac[6], const void *data,
