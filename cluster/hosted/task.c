@@ -16,6 +16,7 @@
 #include <kernel/clock_server.h>
 #include <kernel/device_server.h>
 #include <kernel/host_priv_server.h>
+#include <kernel/host_security_server.h>
 #include <kernel/lock_set_server.h>
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_vm_server.h>
@@ -49,6 +50,7 @@ static kern_return_t call_name_server(struct host *host, mach_port_t *port)
 
 const struct mach_host_ops mach_host_calls = {.host_name_server = call_name_server};
 const struct host_priv_ops host_priv_calls;
+const struct host_security_ops host_security_calls;
 const struct task_ops task_calls;
 const struct thread_act_ops thread_act_calls;
 const struct mach_vm_ops mach_vm_calls;

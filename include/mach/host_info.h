@@ -36,6 +36,58 @@ typedef struct host_sched_info {
 typedef host_sched_info_data_t *host_sched_info_t;
 #define HOST_SCHED_INFO_COUNT ((natural_t)(sizeof(host_sched_info_data_t) / sizeof(natural_t)))
 
+#define HOST_RESOURCE_SIZES 4
+/* Bytes of the kernel's own structures. */
+typedef struct kernel_resource_sizes {
+	natural_t task;
+	natural_t thread;
+	natural_t port;
+	natural_t memory_region;
+	natural_t memory_object;
+} kernel_resource_sizes_data_t;
+typedef kernel_resource_sizes_data_t *kernel_resource_sizes_t;
+#define HOST_RESOURCE_SIZES_COUNT ((natural_t)(sizeof(kernel_resource_sizes_data_t) / sizeof(natural_t)))
+
+#define HOST_PRIORITY_INFO 5
+typedef struct host_priority_info {
+	integer_t kernel_priority;
+	integer_t system_priority;
+	integer_t server_priority;
+	integer_t user_priority;
+	integer_t depress_priority;
+	integer_t idle_priority;
+	integer_t minimum_priority;
+	integer_t maximum_priority;
+} host_priority_info_data_t;
+typedef host_priority_info_data_t *host_priority_info_t;
+#define HOST_PRIORITY_INFO_COUNT ((natural_t)(sizeof(host_priority_info_data_t) / sizeof(natural_t)))
+
+/* Nothing comes with these: KERN_SUCCESS says that the kernel has such traps. */
+#define HOST_SEMAPHORE_TRAPS 7
+#define HOST_MACH_MSG_TRAP 8
+
+/* host_statistics() */
+#define HOST_LOAD_INFO 1
+#define LOAD_SCALE 1000
+typedef struct host_load_info {
+	integer_t avenrun[3];     /* runnable threads for each CPU, in LOAD_SCALE; one average, three times */
+	integer_t mach_factor[3]; /* how fast a new thread would run, in LOAD_SCALE; likewise */
+} host_load_info_data_t;
+typedef host_load_info_data_t *host_load_info_t;
+#define HOST_LOAD_INFO_COUNT ((natural_t)(sizeof(host_load_info_data_t) / sizeof(integer_t)))
+
+#define HOST_CPU_LOAD_INFO 3
+#define CPU_STATE_USER 0
+#define CPU_STATE_SYSTEM 1
+#define CPU_STATE_IDLE 2
+#define CPU_STATE_NICE 3
+#define CPU_STATE_MAX 4
+typedef struct host_cpu_load_info {
+	natural_t cpu_ticks[CPU_STATE_MAX]; /* hundredths of seconds of all CPUs since the boot; NICE: 0 */
+} host_cpu_load_info_data_t;
+typedef host_cpu_load_info_data_t *host_cpu_load_info_t;
+#define HOST_CPU_LOAD_INFO_COUNT ((natural_t)(sizeof(host_cpu_load_info_data_t) / sizeof(integer_t)))
+
 /* Ours: this node in the cluster, and what its kernel holds (for `status`, `top` and leak tests). */
 #define HOST_NODE_INFO 0x4d53
 typedef struct host_node_info {

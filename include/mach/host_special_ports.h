@@ -2,7 +2,7 @@
 /* mach/host_special_ports.h - the ports that a node's kernel keeps for all its tasks. */
 #pragma once
 
-#define HOST_SECURITY_PORT 0
+#define HOST_SECURITY_PORT 0 /* says who tasks are (mach/host_security.defs) */
 #define HOST_PORT 1
 #define HOST_PRIV_PORT 2
 #define HOST_IO_MASTER_PORT 3

@@ -8,6 +8,7 @@
 #include <mach/exception_ports.h>
 #include <mach/mach_error.h>
 #include <mach/host_priv.h>
+#include <mach/host_security.h>
 #include <mach/host_special_ports.h>
 #include <mach/lock_set.h>
 #include <mach/mach_host.h>

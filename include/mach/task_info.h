@@ -2,6 +2,7 @@
 /* mach/task_info.h - flavours of task_info(). Names and shapes: XNU's. Times are of ended threads unless said. */
 #pragma once
 
+#include <mach/message.h>
 #include <mach/policy.h>
 #include <mach/port.h>
 #include <mach/time_value.h>
@@ -29,6 +30,46 @@ typedef task_basic_info_64_data_t task_basic_info_data_t;
 typedef task_basic_info_data_t *task_basic_info_t;
 #define TASK_BASIC_INFO_64_COUNT ((natural_t)(sizeof(task_basic_info_64_data_t) / sizeof(natural_t)))
 #define TASK_BASIC_INFO_COUNT TASK_BASIC_INFO_64_COUNT
+
+/* As above, with sizes that stop at 4 GiB less 1. */
+typedef struct task_basic_info_32 {
+	integer_t suspend_count;
+	natural_t virtual_size;
+	natural_t resident_size;
+	time_value_t user_time;
+	time_value_t system_time;
+	policy_t policy;
+} task_basic_info_32_data_t;
+typedef task_basic_info_32_data_t *task_basic_info_32_t;
+#define TASK_BASIC_INFO_32_COUNT ((natural_t)(sizeof(task_basic_info_32_data_t) / sizeof(natural_t)))
+
+#define TASK_ABSOLUTETIME_INFO 1 /* nanoseconds */
+typedef struct task_absolutetime_info {
+	uint64_t total_user, total_system;     /* of all threads that it ever had */
+	uint64_t threads_user, threads_system; /* of those that live */
+} task_absolutetime_info_data_t;
+typedef task_absolutetime_info_data_t *task_absolutetime_info_t;
+#define TASK_ABSOLUTETIME_INFO_COUNT ((natural_t)(sizeof(task_absolutetime_info_data_t) / sizeof(natural_t)))
+
+#define TASK_EVENTS_INFO 2 /* of all its threads, ended ones too */
+typedef struct task_events_info {
+	integer_t faults;
+	integer_t pageins;           /* not counted by task: 0 (host_statistics has the node's) */
+	integer_t cow_faults;        /* likewise */
+	integer_t messages_sent;     /* likewise */
+	integer_t messages_received; /* likewise */
+	integer_t syscalls_mach;
+	integer_t syscalls_unix;     /* Linux system calls */
+	integer_t csw;               /* times a thread of it got a CPU */
+} task_events_info_data_t;
+typedef task_events_info_data_t *task_events_info_t;
+#define TASK_EVENTS_INFO_COUNT ((natural_t)(sizeof(task_events_info_data_t) / sizeof(natural_t)))
+
+/* What its messages say of their sender: a security_token_t, an audit_token_t. */
+#define TASK_SECURITY_TOKEN 13
+#define TASK_SECURITY_TOKEN_COUNT ((natural_t)(sizeof(security_token_t) / sizeof(natural_t)))
+#define TASK_AUDIT_TOKEN 15
+#define TASK_AUDIT_TOKEN_COUNT ((natural_t)(sizeof(audit_token_t) / sizeof(natural_t)))
 
 #define TASK_THREAD_TIMES_INFO 3 /* of the threads that live */
 typedef struct task_thread_times_info {

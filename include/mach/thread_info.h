@@ -47,3 +47,21 @@ typedef thread_identifier_info_data_t *thread_identifier_info_t;
 #define THREAD_SCHED_TIMESHARE_INFO 10
 #define THREAD_SCHED_RR_INFO 11
 #define THREAD_SCHED_FIFO_INFO 12
+
+#define THREAD_EXTENDED_INFO 5
+#define MAXTHREADNAMESIZE 64
+typedef struct thread_extended_info {
+	uint64_t pth_user_time, pth_system_time; /* nanoseconds */
+	int32_t pth_cpu_usage;   /* of TH_USAGE_SCALE */
+	int32_t pth_policy;
+	int32_t pth_run_state;
+	int32_t pth_flags;
+	int32_t pth_sleep_time;
+	int32_t pth_curpri;
+	int32_t pth_priority;
+	int32_t pth_maxpriority;
+	char pth_name[MAXTHREADNAMESIZE];
+} thread_extended_info_data_t;
+typedef thread_extended_info_data_t *thread_extended_info_t;
+#define THREAD_EXTENDED_INFO_COUNT ((natural_t)(sizeof(thread_extended_info_data_t) / sizeof(natural_t)))
+_Static_assert(THREAD_EXTENDED_INFO_COUNT <= THREAD_INFO_MAX, "thread_extended_info");

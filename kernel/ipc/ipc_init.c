@@ -11,7 +11,7 @@
 #include <kern/ipc_kobject.h>
 
 const struct ipc_net_ops *ipc_net;
-struct ipc_port *ipc_host_port, *ipc_host_priv_port;
+struct ipc_port *ipc_host_port, *ipc_host_priv_port, *ipc_host_security_port;
 
 static struct ipc_port *host_port(enum ipc_kotype type)
 {
@@ -34,4 +34,5 @@ void ipc_init(void)
 	ipc_space_init_special(ipc_space_reply);
 	ipc_host_port = host_port(IKOT_HOST);
 	ipc_host_priv_port = host_port(IKOT_HOST_PRIV);
+	ipc_host_security_port = host_port(IKOT_HOST_SECURITY);
 }

@@ -21,6 +21,7 @@ struct ipc_task {
 	struct ipc_space *space;        /* +1; immutable until the task is freed */
 	struct ipc_port *self;          /* kernel port (naked); NULL once terminated */
 	struct ipc_port *sself;         /* send right */
+	struct ipc_port *name;          /* name port (naked), made when first asked for; NULL */
 	struct ipc_port *host;          /* send right */
 	struct ipc_port *bootstrap;     /* send right or NULL */
 	struct exception_action exc_actions[EXC_TYPES_COUNT];

@@ -123,18 +123,25 @@ void ipc_task_enable(struct task *task)
 
 void ipc_task_disable(struct task *task)
 {
-	struct ipc_port *self;
+	struct ipc_port *self, *name;
 
 	/* Referenced: the task may be finished meanwhile, and its port be freed. */
 	spin_lock(&task->ipc.lock);
 	self = task->ipc.self;
+	name = task->ipc.name;
 	if (self)
 		ip_reference(self);
+	if (name)
+		ip_reference(name);
 	spin_unlock(&task->ipc.lock);
 	if (!self)
 		return;
 	ipc_kobject_set(self, NULL, IKOT_NONE);
 	ip_release(self);
+	if (!name)
+		return;
+	ipc_kobject_set(name, NULL, IKOT_NONE);
+	ip_release(name);
 }
 
 void ipc_task_terminate(struct task *task)
@@ -143,7 +150,7 @@ void ipc_task_terminate(struct task *task)
 
 	spin_lock(&itk->lock);
 	old = *itk;
-	itk->self = itk->sself = itk->host = itk->bootstrap = IP_NULL;
+	itk->self = itk->sself = itk->host = itk->bootstrap = itk->name = IP_NULL;
 	memset(itk->exc_actions, 0, sizeof itk->exc_actions);
 	memset(itk->registered, 0, sizeof itk->registered);
 	spin_unlock(&itk->lock);
@@ -157,6 +164,8 @@ void ipc_task_terminate(struct task *task)
 		ipc_port_release_send(old.exc_actions[i].port);
 	for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
 		ipc_port_release_send(old.registered[i]);
+	if (old.name)
+		ipc_port_dealloc_special(old.name);
 	ipc_port_dealloc_special(old.self);
 	spin_lock(&itk->lock);
 	itk->space = NULL;
@@ -241,6 +250,17 @@ struct task *convert_port_to_task(struct ipc_port *port)
 		task_reference(task);
 		ip_unlock(port);
 	}
+	return task;
+}
+
+struct task *convert_port_to_task_name(struct ipc_port *port)
+{
+	struct task *task = ipc_kobject_lock(port, IKOT_TASK_NAME);
+
+	if (!task)
+		return convert_port_to_task(port);
+	task_reference(task);
+	ip_unlock(port);
 	return task;
 }
 
@@ -357,6 +377,70 @@ struct ipc_port *retrieve_thread_self(struct thread *thread)
 
 /* ---- special ports ---- */
 
+/* A send right to the task's name port, which is made now if nobody asked before. */
+static kern_return_t task_name_port(struct task *task, struct ipc_port **port)
+{
+	struct ipc_port *fresh = ipc_port_alloc_special(ipc_space_kernel);
+	bool active;
+
+	if (!fresh)
+		return KERN_RESOURCE_SHORTAGE;
+	ipc_kobject_set(fresh, task, IKOT_TASK_NAME);
+	spin_lock(&task->lock); /* no task is disabled meanwhile */
+	spin_lock(&task->ipc.lock);
+	active = task->active && task->ipc.self;
+	if (active && !task->ipc.name) {
+		task->ipc.name = fresh;
+		fresh = IP_NULL;
+	}
+	*port = active ? ipc_port_make_send(task->ipc.name) : IP_NULL;
+	spin_unlock(&task->ipc.lock);
+	spin_unlock(&task->lock);
+	if (fresh)
+		ipc_port_dealloc_special(fresh);
+	return active ? KERN_SUCCESS : KERN_FAILURE;
+}
+
+void ipc_task_set_host(struct task *task, struct ipc_port *port)
+{
+	struct ipc_port *old;
+
+	spin_lock(&task->ipc.lock);
+	old = task->ipc.host;
+	task->ipc.host = port;
+	spin_unlock(&task->ipc.lock);
+	ipc_port_release_send(old);
+}
+
+kern_return_t ipc_task_set_registered(struct task *task, struct ipc_port **ports)
+{
+	struct ipc_port *old[TASK_PORT_REGISTER_MAX];
+	bool alive;
+
+	spin_lock(&task->ipc.lock);
+	alive = task->ipc.self != IP_NULL;
+	for (unsigned i = 0; alive && i < TASK_PORT_REGISTER_MAX; i++) {
+		old[i] = task->ipc.registered[i];
+		task->ipc.registered[i] = ports[i];
+	}
+	spin_unlock(&task->ipc.lock);
+	for (unsigned i = 0; alive && i < TASK_PORT_REGISTER_MAX; i++)
+		ipc_port_release_send(old[i]);
+	return alive ? KERN_SUCCESS : KERN_TERMINATED;
+}
+
+kern_return_t ipc_task_get_registered(struct task *task, struct ipc_port **ports)
+{
+	bool alive;
+
+	spin_lock(&task->ipc.lock);
+	alive = task->ipc.self != IP_NULL;
+	for (unsigned i = 0; alive && i < TASK_PORT_REGISTER_MAX; i++)
+		ports[i] = ipc_port_copy_send(task->ipc.registered[i]);
+	spin_unlock(&task->ipc.lock);
+	return alive ? KERN_SUCCESS : KERN_TERMINATED;
+}
+
 static struct ipc_port **task_special(struct task *task, int which)
 {
 	switch (which) {
@@ -377,6 +461,8 @@ kern_return_t ipc_task_get_special_port(struct task *task, int which, struct ipc
 	kern_return_t kr = KERN_FAILURE;
 
 	*port = IP_NULL;
+	if (which == TASK_NAME_PORT)
+		return task_name_port(task, port);
 	if (!slot)
 		return KERN_INVALID_ARGUMENT;
 	spin_lock(&task->ipc.lock);

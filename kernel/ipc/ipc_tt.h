@@ -18,6 +18,7 @@ struct vm_map;
 
 #define TASK_KERNEL_PORT 1
 #define TASK_HOST_PORT 2
+#define TASK_NAME_PORT 3
 #define TASK_BOOTSTRAP_PORT 4
 #define THREAD_KERNEL_PORT 1
 
@@ -41,6 +42,8 @@ void ipc_task_set_tokens(struct task *task, const struct ipc_tokens *tokens);
 /* The object that port names, with a reference; NULL if it is none. Nothing locked; port is not consumed. */
 struct task *convert_port_to_task(struct ipc_port *port);
 struct thread *convert_port_to_thread(struct ipc_port *port);
+/* Also of a task's name port. */
+struct task *convert_port_to_task_name(struct ipc_port *port);
 struct ipc_space *convert_port_to_space(struct ipc_port *port);
 struct vm_map *convert_port_to_map(struct ipc_port *port);
 /* A send right to the object's kernel port, consuming a reference to the object; IP_NULL if it has ended. */
@@ -49,6 +52,12 @@ struct ipc_port *convert_thread_to_port(struct thread *thread);
 /* The task or thread that name denotes in the calling task, with a reference; NULL. */
 struct task *port_name_to_task(mach_port_name_t name);
 struct thread *port_name_to_thread(mach_port_name_t name);
+
+/* What task_create() gives a child as its host port instead of its parent's; consumes port, a send right. */
+void ipc_task_set_host(struct task *task, struct ipc_port *port);
+/* mach_ports_register(), mach_ports_lookup(): ports has TASK_PORT_REGISTER_MAX send rights, set consumes them on success. */
+kern_return_t ipc_task_set_registered(struct task *task, struct ipc_port **ports);
+kern_return_t ipc_task_get_registered(struct task *task, struct ipc_port **ports);
 
 /* Send rights made for the caller: the task's own port as it appears to itself. IP_NULL. */
 struct ipc_port *retrieve_task_self(struct task *task);
@@ -70,4 +79,4 @@ mach_port_name_t mach_task_self(void);
 mach_port_name_t mach_host_self(void);
 
 /* The host's ports (send rights are made of them): made by ipc_init, given meaning by kern/host. */
-extern struct ipc_port *ipc_host_port, *ipc_host_priv_port;
+extern struct ipc_port *ipc_host_port, *ipc_host_priv_port, *ipc_host_security_port;

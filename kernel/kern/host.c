@@ -15,6 +15,7 @@ void host_init(void)
 {
 	ipc_kobject_set(ipc_host_port, &realhost, IKOT_HOST);
 	ipc_kobject_set(ipc_host_priv_port, &realhost, IKOT_HOST_PRIV);
+	ipc_kobject_set(ipc_host_security_port, &realhost, IKOT_HOST_SECURITY);
 }
 
 void host_give_control(struct task *t)
@@ -76,4 +77,13 @@ struct host *convert_port_to_host_priv(struct ipc_port *port)
 	is = ip_active(port) && port->ip_kotype == IKOT_HOST_PRIV;
 	ip_unlock(port);
 	return is ? &realhost : NULL;
+}
+
+struct host *convert_port_to_host_security(struct ipc_port *port)
+{
+	struct host *host = ipc_kobject_lock(port, IKOT_HOST_SECURITY);
+
+	if (host != NULL)
+		ip_unlock(port);
+	return host;
 }

@@ -36,3 +36,4 @@ void host_special_port_set(uint32_t which, struct ipc_port *port);
 /* intran of .defs: NULL if port is not the host's (host_priv: not the control port). */
 struct host *convert_port_to_host(struct ipc_port *port);
 struct host *convert_port_to_host_priv(struct ipc_port *port);
+struct host *convert_port_to_host_security(struct ipc_port *port);

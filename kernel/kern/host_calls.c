@@ -15,6 +15,7 @@
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <kernel/host_priv_server.h>
+#include <kernel/host_security_server.h>
 #include <kernel/mach_host_server.h>
 #include <mach/host_info.h>
 #include <mach/host_special_ports.h>
@@ -23,7 +24,10 @@
 #include <machine/cpu.h>
 #include <sched/processor_calls.h>
 #include <sched/sched.h>
+#include <sched/timeshare.h>
+#include <vm/vm_map.h>
 #include <vm/vm_map_copy.h>
+#include <vm/vm_object.h>
 #include <vm/vm_page.h>
 #include <vm/vm_pageout.h>
 #include <vm/vm_user.h>
@@ -73,6 +77,30 @@ static void fill_node(host_node_info_data_t *info)
 	zone_for_each(count_zone, info);
 }
 
+static void fill_sizes(kernel_resource_sizes_data_t *info)
+{
+	info->task = sizeof(struct task);
+	info->thread = sizeof(struct thread);
+	info->port = sizeof(struct ipc_port);
+	info->memory_region = sizeof(struct vm_map_entry);
+	info->memory_object = sizeof(struct vm_object);
+}
+
+static void fill_priorities(host_priority_info_data_t *info)
+{
+	info->kernel_priority = SCHED_PRIORITY_KERNEL;
+	info->system_priority = info->server_priority = SCHED_PRIORITY_USER_MAX;
+	info->user_priority = SCHED_PRIORITY_USER;
+	info->maximum_priority = SCHED_PRIORITY_USER_MAX;
+	info->idle_priority = info->minimum_priority = info->depress_priority = SCHED_PRIORITY_IDLE;
+}
+
+/* A flavour of which no more is told than that it is. */
+static bool says_yes(host_flavor_t flavor)
+{
+	return flavor == HOST_SEMAPHORE_TRAPS || flavor == HOST_MACH_MSG_TRAP;
+}
+
 static kern_return_t call_info(struct host *host, host_flavor_t flavor, host_info_t out,
 			       mach_msg_type_number_t *count)
 {
@@ -81,6 +109,8 @@ static kern_return_t call_info(struct host *host, host_flavor_t flavor, host_inf
 		host_sched_info_data_t sched;
 		host_node_info_data_t node;
 		host_net_info_data_t net;
+		kernel_resource_sizes_data_t sizes;
+		host_priority_info_data_t priorities;
 	} info;
 	mach_msg_type_number_t need;
 
@@ -97,6 +127,14 @@ static kern_return_t call_info(struct host *host, host_flavor_t flavor, host_inf
 		info.sched.min_timeout = 1;
 		info.sched.min_quantum = (integer_t)(SCHED_QUANTUM_NS / NSEC_PER_MSEC);
 		break;
+	case HOST_RESOURCE_SIZES:
+		need = HOST_RESOURCE_SIZES_COUNT;
+		fill_sizes(&info.sizes);
+		break;
+	case HOST_PRIORITY_INFO:
+		need = HOST_PRIORITY_INFO_COUNT;
+		fill_priorities(&info.priorities);
+		break;
 	case HOST_NODE_INFO:
 		need = HOST_NODE_INFO_COUNT;
 		fill_node(&info.node);
@@ -108,7 +146,9 @@ static kern_return_t call_info(struct host *host, host_flavor_t flavor, host_inf
 		ipc_net->info(&info.net);
 		break;
 	default:
-		return KERN_INVALID_ARGUMENT;
+		if (!says_yes(flavor))
+			return KERN_INVALID_ARGUMENT;
+		need = 0;
 	}
 	if (*count < need)
 		return KERN_FAILURE;
@@ -224,8 +264,12 @@ static kern_return_t call_get_special_port(struct host *host, int node, int whic
 {
 	if (host == NULL)
 		return KERN_INVALID_HOST;
-	if (node != HOST_LOCAL_NODE || which <= 0 || which > HOST_MAX_SPECIAL_PORT)
+	if (node != HOST_LOCAL_NODE || which < 0 || which > HOST_MAX_SPECIAL_PORT)
 		return KERN_INVALID_ARGUMENT;
+	if (which == HOST_SECURITY_PORT) {
+		*port = ipc_port_make_send(ipc_host_security_port);
+		return KERN_SUCCESS;
+	}
 	if (which == HOST_PORT)
 		*port = ipc_port_make_send(ipc_host_port);
 	else if (which == HOST_PRIV_PORT)
@@ -244,6 +288,108 @@ static kern_return_t call_set_special_port(struct host *host, int which, mach_po
 	host_special_port_set((uint32_t)which, port);
 	return KERN_SUCCESS;
 }
+
+/* What the processors do, then what memory does. */
+static kern_return_t call_statistics(struct host *host, host_flavor_t flavor, host_info_t out, mach_msg_type_number_t *count)
+{
+	host_load_info_data_t load = { 0 };
+	host_cpu_load_info_data_t cpus = { 0 };
+	uint64_t user_ns = 0, system_ns = 0, all_ns = clock_now_ns() * cpu_count;
+	const uint64_t tick_ns = NSEC_PER_SEC / 100;
+
+	if (host == NULL || (flavor != HOST_LOAD_INFO && flavor != HOST_CPU_LOAD_INFO))
+		return vm_host_statistics(host, flavor, out, count);
+	if (*count < (flavor == HOST_LOAD_INFO ? HOST_LOAD_INFO_COUNT : HOST_CPU_LOAD_INFO_COUNT))
+		return KERN_FAILURE;
+	if (flavor == HOST_LOAD_INFO) {
+		integer_t run = (integer_t)((uint64_t)sched_load() * LOAD_SCALE / LOAD_ONE);
+
+		for (unsigned i = 0; i < 3; i++) {
+			load.avenrun[i] = run;
+			load.mach_factor[i] = run < LOAD_SCALE ? LOAD_SCALE * (integer_t)cpu_count - run * (integer_t)cpu_count :
+								 LOAD_SCALE * LOAD_SCALE / (run + 1);
+		}
+		memcpy(out, &load, sizeof(load));
+		*count = HOST_LOAD_INFO_COUNT;
+		return KERN_SUCCESS;
+	}
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		user_ns += cpu_by_id(i)->user_ns;
+		system_ns += cpu_by_id(i)->system_ns;
+	}
+	if (user_ns + system_ns > all_ns)
+		all_ns = user_ns + system_ns;
+	cpus.cpu_ticks[CPU_STATE_USER] = (natural_t)(user_ns / tick_ns);
+	cpus.cpu_ticks[CPU_STATE_SYSTEM] = (natural_t)(system_ns / tick_ns);
+	cpus.cpu_ticks[CPU_STATE_IDLE] = (natural_t)((all_ns - user_ns - system_ns) / tick_ns);
+	memcpy(out, &cpus, sizeof(cpus));
+	*count = HOST_CPU_LOAD_INFO_COUNT;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_get_io_master(struct host *host, mach_port_t *port)
+{
+	if (host == NULL)
+		return KERN_INVALID_ARGUMENT;
+	*port = host_special_port_copy(HOST_IO_MASTER_PORT);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_get_boot_info(struct host *host, char *boot_info_out)
+{
+	if (host == NULL)
+		return KERN_INVALID_HOST;
+	ksnprintf(boot_info_out, 1024, "%s", boot_info.cmdline);
+	return KERN_SUCCESS;
+}
+
+/* ---- host_security.defs ---- */
+
+static kern_return_t set_tokens(struct task *task, security_token_t security, audit_token_t audit, mach_port_t host)
+{
+	struct ipc_tokens tokens = { security, audit };
+
+	ipc_task_set_tokens(task, &tokens);
+	if (IP_VALID(host))
+		ipc_task_set_host(task, host);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_create_task_token(struct host *host, struct task *parent, security_token_t security, audit_token_t audit,
+					    mach_port_t host_port, mach_port_t *ledgers, mach_msg_type_number_t count,
+					    boolean_t inherit_memory, mach_port_t *child)
+{
+	struct task *task;
+	kern_return_t kr;
+
+	if (host == NULL)
+		return KERN_INVALID_SECURITY;
+	if (parent == NULL)
+		return KERN_INVALID_TASK;
+	kr = task_create_internal(parent, inherit_memory != FALSE, &task);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	for (mach_msg_type_number_t i = 0; i < count; i++)
+		ipc_port_release_send(ledgers[i]);
+	if (count != 0)
+		kfree(ledgers, count * sizeof(*ledgers));
+	(void)set_tokens(task, security, audit, host_port);
+	*child = convert_task_to_port(task);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_set_task_token(struct host *host, struct task *task, security_token_t security, audit_token_t audit,
+					 mach_port_t host_port)
+{
+	if (host == NULL)
+		return KERN_INVALID_SECURITY;
+	return task == NULL ? KERN_INVALID_ARGUMENT : set_tokens(task, security, audit, host_port);
+}
+
+const struct host_security_ops host_security_calls = {
+	.host_security_create_task_token = call_create_task_token,
+	.host_security_set_task_token = call_set_task_token,
+};
 
 static kern_return_t call_set_exception_ports(struct host *host, exception_mask_t mask, mach_port_t port,
 					      exception_behavior_t behavior, thread_state_flavor_t flavor)
@@ -291,7 +437,8 @@ const struct mach_host_ops mach_host_calls = {
 	.host_page_size = call_page_size,
 	.host_zone_info = call_zone_info,
 	.host_get_clock_service = call_get_clock_service,
-	.host_statistics = vm_host_statistics,
+	.host_statistics = call_statistics,
+	.host_get_io_master = call_get_io_master,
 	.host_statistics64 = vm_host_statistics64,
 	.host_name_server = call_name_server,
 	.host_processor_info = sched_call_host_processor_info,
@@ -303,7 +450,9 @@ const struct host_priv_ops host_priv_calls = {
 	.host_set_exception_ports = call_set_exception_ports,
 	._host_get_exception_ports = call_get_exception_ports,
 	._host_swap_exception_ports = call_swap_exception_ports,
+	.host_get_boot_info = call_get_boot_info,
 	.host_reboot = call_reboot,
+	.host_priv_statistics = call_statistics,
 	.host_default_memory_manager_exchange = vm_host_default_memory_manager,
 	.thread_wire = vm_host_thread_wire,
 	.host_default_memory_space = vm_host_default_memory_space,

@@ -29,6 +29,7 @@ extern const struct lock_set_ops lock_set_calls;     /* kern/sync_calls.c */
 extern const struct mk_timer_task_ops mk_timer_calls;     /* kern/sync_calls.c */
 extern const struct semaphore_ops semaphore_calls;   /* kern/sync_calls.c */
 extern const struct mach_host_ops mach_host_calls;   /* kern/host_calls.c */
+extern const struct host_security_ops host_security_calls; /* kern/host_calls.c */
 extern const struct host_priv_ops host_priv_calls;   /* kern/host_calls.c */
 extern const struct mach_port_ops mach_port_calls;   /* ipc/mach_port.c's functions, in kern/ipc_kobject_ports.c */
 extern const struct task_ops task_calls;             /* kern/task_calls.c */

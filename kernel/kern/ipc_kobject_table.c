@@ -5,6 +5,7 @@
 #include <kernel/clock_server.h>
 #include <kernel/device_server.h>
 #include <kernel/host_priv_server.h>
+#include <kernel/host_security_server.h>
 #include <kernel/lock_set_server.h>
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_port_server.h>
@@ -21,6 +22,7 @@
 const struct ipc_kobject_subsystem ipc_kobject_subsystems[] = {
 	{ &mach_host_mig_server, &mach_host_calls },
 	{ &host_priv_mig_server, &host_priv_calls },
+	{ &host_security_mig_server, &host_security_calls },
 	{ &clock_mig_server, &clock_calls },
 	{ &clock_priv_mig_server, &clock_priv_calls },
 	{ &memory_object_control_mig_server, &memory_object_control_calls },

@@ -35,6 +35,9 @@ struct task {
 	bool ends_machine;            /* [I] after creation: the first task under exit=1 */
 	struct list semaphores;       /* [t] of semaphore.owner_link */
 	struct list lock_sets;        /* [t] of lock_set.owner_link */
+	struct task_events {
+		uint32_t faults, mach_calls, linux_calls, switches;
+	} dead_events;                /* [t] of its ended threads */
 	uint64_t dead_user_ns, dead_system_ns; /* [t] of its ended threads */
 	char name[32];                /* [t] for ps and traces */
 };

@@ -146,6 +146,32 @@ static void fill_name_info(struct task *task, task_name_info_data_t *info)
 	spin_unlock(&task->lock);
 }
 
+static natural_t narrow(uint64_t bytes)
+{
+	return bytes > UINT32_MAX ? UINT32_MAX : (natural_t)bytes;
+}
+
+static void fill_events(struct task *task, task_events_info_data_t *info)
+{
+	struct task_events sum;
+
+	spin_lock(&task->lock);
+	sum = task->dead_events;
+	LIST_FOR_EACH(pos, &task->threads) {
+		const struct machine_thread *m = &container_of(pos, struct thread, task_link)->machine;
+
+		sum.faults += m->faults;
+		sum.mach_calls += m->mach_calls;
+		sum.linux_calls += m->linux_calls;
+		sum.switches += m->switches;
+	}
+	spin_unlock(&task->lock);
+	info->faults = (integer_t)sum.faults;
+	info->syscalls_mach = (integer_t)sum.mach_calls;
+	info->syscalls_unix = (integer_t)sum.linux_calls;
+	info->csw = (integer_t)sum.switches;
+}
+
 static kern_return_t call_task_info(struct task *task, task_flavor_t flavor, task_info_t out,
 				    mach_msg_type_number_t *count)
 {
@@ -154,6 +180,11 @@ static kern_return_t call_task_info(struct task *task, task_flavor_t flavor, tas
 		mach_task_basic_info_data_t mach;
 		task_thread_times_info_data_t times;
 		task_name_info_data_t name;
+		task_basic_info_32_data_t basic32;
+		task_absolutetime_info_data_t absolute;
+		task_events_info_data_t events;
+		security_token_t security;
+		audit_token_t audit;
 	} info;
 	mach_msg_type_number_t need;
 	struct task_times times;
@@ -189,6 +220,34 @@ static kern_return_t call_task_info(struct task *task, task_flavor_t flavor, tas
 		need = TASK_THREAD_TIMES_INFO_COUNT;
 		info.times.user_time = time_value_of(times.live_user);
 		info.times.system_time = time_value_of(times.live_system);
+		break;
+	case TASK_BASIC_INFO_32:
+		need = TASK_BASIC_INFO_32_COUNT;
+		info.basic32.suspend_count = (integer_t)atomic_load(&task->suspend_count);
+		info.basic32.virtual_size = narrow(virtual);
+		info.basic32.resident_size = narrow(resident);
+		info.basic32.user_time = time_value_of(times.dead_user);
+		info.basic32.system_time = time_value_of(times.dead_system);
+		info.basic32.policy = POLICY_TIMESHARE;
+		break;
+	case TASK_ABSOLUTETIME_INFO:
+		need = TASK_ABSOLUTETIME_INFO_COUNT;
+		info.absolute.threads_user = times.live_user;
+		info.absolute.threads_system = times.live_system;
+		info.absolute.total_user = times.live_user + times.dead_user;
+		info.absolute.total_system = times.live_system + times.dead_system;
+		break;
+	case TASK_EVENTS_INFO:
+		need = TASK_EVENTS_INFO_COUNT;
+		fill_events(task, &info.events);
+		break;
+	case TASK_SECURITY_TOKEN:
+		need = TASK_SECURITY_TOKEN_COUNT;
+		info.security = ipc_task_tokens(task).security;
+		break;
+	case TASK_AUDIT_TOKEN:
+		need = TASK_AUDIT_TOKEN_COUNT;
+		info.audit = ipc_task_tokens(task).audit;
 		break;
 	case TASK_NAME_INFO:
 		need = TASK_NAME_INFO_COUNT;
@@ -231,6 +290,43 @@ static kern_return_t call_task_suspend(struct task *task)
 static kern_return_t call_task_resume(struct task *task)
 {
 	return task == NULL ? KERN_INVALID_TASK : task_resume(task);
+}
+
+static kern_return_t call_ports_register(struct task *task, mach_port_t *ports, mach_msg_type_number_t count)
+{
+	struct ipc_port *all[TASK_PORT_REGISTER_MAX] = { IP_NULL };
+	kern_return_t kr;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	if (count > TASK_PORT_REGISTER_MAX)
+		return KERN_INVALID_ARGUMENT;
+	for (mach_msg_type_number_t i = 0; i < count; i++)
+		all[i] = ports[i];
+	kr = ipc_task_set_registered(task, all);
+	if (kr == KERN_SUCCESS && count != 0)
+		kfree(ports, count * sizeof(*ports));
+	return kr;
+}
+
+static kern_return_t call_ports_lookup(struct task *task, mach_port_t **ports, mach_msg_type_number_t *count)
+{
+	mach_port_t *list;
+	kern_return_t kr;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	list = kalloc(TASK_PORT_REGISTER_MAX * sizeof(*list));
+	if (list == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	kr = ipc_task_get_registered(task, list);
+	if (kr != KERN_SUCCESS) {
+		kfree(list, TASK_PORT_REGISTER_MAX * sizeof(*list));
+		return kr;
+	}
+	*ports = list;
+	*count = TASK_PORT_REGISTER_MAX;
+	return KERN_SUCCESS;
 }
 
 static kern_return_t call_get_special_port(struct task *task, int which, mach_port_t *port)
@@ -373,6 +469,8 @@ const struct task_ops task_calls = {
 	.task_create = call_task_create,
 	.task_terminate = call_task_terminate,
 	.task_threads = call_task_threads,
+	.mach_ports_register = call_ports_register,
+	.mach_ports_lookup = call_ports_lookup,
 	.task_info = call_task_info,
 	.task_set_info = call_task_set_info,
 	.task_suspend = call_task_suspend,

@@ -312,6 +312,13 @@ kern_return_t thread_abort(struct thread *t)
 	return KERN_SUCCESS;
 }
 
+kern_return_t thread_abort_safely(struct thread *t)
+{
+	if (atomic_load(&t->claim) == CLAIM_OPEN_HARD)
+		return KERN_FAILURE;
+	return thread_abort(t);
+}
+
 kern_return_t thread_terminate(struct thread *t)
 {
 	if (t->task == kernel_task)
@@ -349,6 +356,10 @@ void thread_exit_self(void)
 	spin_lock(&task->lock);
 	list_remove(&t->task_link);
 	last = --task->thread_count == 0 && !task->active;
+	task->dead_events.faults += t->machine.faults;
+	task->dead_events.mach_calls += t->machine.mach_calls;
+	task->dead_events.linux_calls += t->machine.linux_calls;
+	task->dead_events.switches += t->machine.switches;
 	task->dead_user_ns += t->user_ns;
 	task->dead_system_ns += t->system_ns;
 	spin_unlock(&task->lock);

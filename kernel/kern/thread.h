@@ -110,6 +110,8 @@ kern_return_t thread_resume(struct thread *t);
 kern_return_t thread_terminate(struct thread *t);
 /* Break the thread's abortable wait: it returns to its trap boundary with 'interrupted'. */
 kern_return_t thread_abort(struct thread *t);
+/* The same; KERN_FAILURE, and nothing done, while it is in a wait that cannot be broken. */
+kern_return_t thread_abort_safely(struct thread *t);
 /* End the calling thread, on its own stack. */
 _Noreturn void thread_exit_self(void);
 

@@ -70,7 +70,15 @@ static kern_return_t call_resume(struct thread *t)
 	return t == NULL ? KERN_INVALID_ARGUMENT : thread_resume(t);
 }
 
-/* Every abortable wait can be restarted from the trap boundary (D6), so abort is always safe. */
+/*
+ * Every abortable wait can be restarted from the trap boundary (D6): an abort is safe there and in user code. What remains are waits that
+ * cannot be broken.
+ */
+static kern_return_t call_abort_safely(struct thread *t)
+{
+	return t == NULL ? KERN_INVALID_ARGUMENT : thread_abort_safely(t);
+}
+
 static kern_return_t call_abort(struct thread *t)
 {
 	return t == NULL ? KERN_INVALID_ARGUMENT : thread_abort(t);
@@ -109,11 +117,40 @@ static time_value_t time_value_of(uint64_t ns)
 			       .microseconds = (integer_t)(ns % NSEC_PER_SEC / 1000) };
 }
 
+static kern_return_t call_set_name(struct thread *t, char *name)
+{
+	size_t n = 0;
+
+	if (t == NULL)
+		return KERN_INVALID_ARGUMENT;
+	spin_lock(&t->lock);
+	for (; n < sizeof(t->name) - 1 && name[n] != '\0'; n++)
+		t->name[n] = name[n] > ' ' && name[n] < 127 ? name[n] : '?';
+	t->name[n] = '\0';
+	spin_unlock(&t->lock);
+	return KERN_SUCCESS;
+}
+
+static void fill_extended(struct thread *t, thread_extended_info_data_t *info)
+{
+	thread_times(t, &info->pth_user_time, &info->pth_system_time);
+	info->pth_cpu_usage = (int32_t)sched_cpu_usage(t);
+	info->pth_policy = sched_policy_of(t);
+	info->pth_run_state = run_state_of(t);
+	info->pth_curpri = (int32_t)t->priority;
+	info->pth_priority = (int32_t)t->sched.base_priority;
+	info->pth_maxpriority = (int32_t)t->sched.max_priority;
+	spin_lock(&t->lock);
+	memcpy(info->pth_name, t->name, sizeof(t->name));
+	spin_unlock(&t->lock);
+}
+
 static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_info_t out,
 			       mach_msg_type_number_t *count)
 {
 	thread_identifier_info_data_t id = { 0 };
 	thread_basic_info_data_t basic = { 0 };
+	thread_extended_info_data_t extended = { 0 };
 	uint64_t user_ns, system_ns;
 
 	if (t == NULL)
@@ -139,6 +176,13 @@ static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_
 		id.thread_handle = t->machine.fs_base;
 		memcpy(out, &id, sizeof(id));
 		*count = THREAD_IDENTIFIER_INFO_COUNT;
+		return KERN_SUCCESS;
+	case THREAD_EXTENDED_INFO:
+		if (*count < THREAD_EXTENDED_INFO_COUNT)
+			return KERN_INVALID_ARGUMENT;
+		fill_extended(t, &extended);
+		memcpy(out, &extended, sizeof(extended));
+		*count = THREAD_EXTENDED_INFO_COUNT;
 		return KERN_SUCCESS;
 	case THREAD_SCHED_TIMESHARE_INFO:
 		return sched_policy_info(t, POLICY_TIMESHARE, out, count);
@@ -201,7 +245,10 @@ const struct thread_act_ops thread_act_calls = {
 	.thread_suspend = call_suspend,
 	.thread_resume = call_resume,
 	.thread_abort = call_abort,
-	.thread_abort_safely = call_abort,
+	.thread_abort_safely = call_abort_safely,
+	.act_get_state = call_get_state,
+	.act_set_state = call_set_state,
+	.thread_set_name = call_set_name,
 	.thread_get_special_port = call_get_special_port,
 	.thread_set_special_port = call_set_special_port,
 	.thread_info = call_info,

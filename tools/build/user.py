@@ -53,6 +53,7 @@ PROGRAMS: dict[str, list[str]] = {
     "test-linux": ["tests/programs/linux_calls.c"],
     "test-clocks": ["tests/programs/clocks.c"],
     "test-stress": ["tests/programs/stress.c"],
+    "test-tasks": ["tests/programs/tasks.c"],
     "net-check": ["tests/programs/net_check.c"],
     "name": ["servers/name/name.c", "servers/name/name_table.c"],
     "runner": ["servers/runner/runner.c"],

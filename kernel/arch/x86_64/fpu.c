@@ -99,6 +99,7 @@ static void area_init(void *area)
 	memset(area, 0, cpu_features.xsave_bytes);
 	f->fcw = FCW_INITIAL;
 	f->mxcsr = MXCSR_INITIAL;
+	f->mxcsr_mask = MXCSR_DEFAULT_MASK;
 }
 
 void fpu_init(void)
@@ -252,6 +253,7 @@ kern_return_t fpu_get_state(struct thread *t, x86_float_state64_t *state)
 	if (t->machine.fpu == NULL) {
 		state->fpu_fcw = FCW_INITIAL;
 		state->fpu_mxcsr = MXCSR_INITIAL;
+		state->fpu_mxcsrmask = MXCSR_DEFAULT_MASK;
 		return KERN_SUCCESS;
 	}
 	bring_to_area(t, false);

@@ -130,10 +130,13 @@ __attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
 __attribute__((section(".text.hot"))) bool syscall_dispatch(struct trap_frame *frame)
 {
 	time_to_kernel();
-	if ((int64_t)frame->rax < 0)
+	if ((int64_t)frame->rax < 0) {
+		current_thread()->machine.mach_calls++;
 		mach_trap(frame);
-	else
+	} else {
+		current_thread()->machine.linux_calls++;
 		linux_syscall(frame);
+	}
 	trap_leave(frame);
 	/* SYSRET takes RIP from RCX and RFLAGS from R11, and sets both. */
 	return frame->rcx == frame->rip && frame->r11 == frame->rflags &&
@@ -168,6 +171,7 @@ static void user_page_fault(struct trap_frame *frame, uint64_t va)
 	kern_return_t kr;
 
 	current_thread()->machine.fault_address = va;
+	current_thread()->machine.faults++;
 	if (frame->error & FAULT_RESERVED_BIT)
 		panic_trap(frame, "a page table entry for 0x%lx has reserved bits set", va);
 	/*

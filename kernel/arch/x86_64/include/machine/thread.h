@@ -36,6 +36,7 @@ struct machine_thread {
 	bool debugged;               /* debug.control is not 0: loaded at a switch */
 	int32_t bases_cpu;           /* the CPU that loaded fs_base and gs_base last, as they are; -1: none */
 	uint64_t fault_address;      /* of its last page fault */
+	uint32_t faults, mach_calls, linux_calls, switches; /* since it began */
 	struct machine_debug debug;  /* its own, or its debugger's while it is stopped */
 };
 

@@ -1,0 +1,13 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Description: the calls on tasks, threads and the host, and a debugger of another task, on one processor and on two.
+
+Timeout: 300
+"""
+
+from runner import program
+from report import done
+
+for cpus in (1, 2):
+    program("test-tasks", cpus=cpus)
+done()
