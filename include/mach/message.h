@@ -84,6 +84,11 @@ typedef struct {
 #define MACH_MSG_VIRTUAL_COPY 1
 #define MACH_MSG_ALLOCATE 2
 #define MACH_MSG_OVERWRITE 3 /* in a scatter list: to the place that the descriptor names */
+/*
+ * Ours: whole pages change owner. As a message's copy option: the sender's range (page-aligned, anonymous, its own) stays
+ * mapped and reads as zeros. In a scatter list: the pages take the place of the receiver's, which are freed.
+ */
+#define MACH_MSG_PAGE_EXCHANGE 5
 
 #define MACH_MSG_PORT_DESCRIPTOR 0
 #define MACH_MSG_OOL_DESCRIPTOR 1

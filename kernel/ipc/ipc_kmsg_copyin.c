@@ -236,9 +236,12 @@ static mach_msg_return_t memory_copyin(struct vm_map *map, mach_msg_ool_descript
 	struct vm_map_copy *copy = NULL;
 	kern_return_t kr;
 
-	if (d->copy != MACH_MSG_PHYSICAL_COPY && d->copy != MACH_MSG_VIRTUAL_COPY)
+	if (d->copy == MACH_MSG_PAGE_EXCHANGE && !d->deallocate)
+		kr = vm_map_exchange_in(map, (uintptr_t)d->address, d->size, &copy);
+	else if (d->copy == MACH_MSG_PHYSICAL_COPY || d->copy == MACH_MSG_VIRTUAL_COPY)
+		kr = vm_map_copyin(map, (uintptr_t)d->address, d->size, d->deallocate != 0, &copy);
+	else
 		return MACH_SEND_INVALID_TYPE;
-	kr = vm_map_copyin(map, (uintptr_t)d->address, d->size, d->deallocate != 0, &copy);
 	if (kr == KERN_RESOURCE_SHORTAGE)
 		return MACH_SEND_NO_BUFFER;
 	if (kr != KERN_SUCCESS)

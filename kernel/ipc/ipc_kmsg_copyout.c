@@ -165,14 +165,24 @@ static mach_msg_return_t port_copyout(struct ipc_space *space, mach_msg_port_des
 	return mr;
 }
 
+/* To the place that the receiver named: pages change hands if it wants that and they can. */
+static kern_return_t memory_to_place(struct vm_map *map, const struct ipc_scatter_place *place, struct vm_map_copy *copy)
+{
+	kern_return_t kr = KERN_NOT_SUPPORTED;
+
+	if (place->copy == MACH_MSG_PAGE_EXCHANGE)
+		kr = vm_map_exchange_out(map, place->address, copy);
+	return kr == KERN_NOT_SUPPORTED ? vm_map_copy_overwrite(map, place->address, copy) : kr;
+}
+
 /* place: where the receiver wants it, or NULL: anywhere. */
 static mach_msg_return_t memory_copyout(struct vm_map *map, const struct ipc_scatter_place *place,
 					mach_msg_ool_descriptor_t *d)
 {
 	struct vm_map_copy *copy = (struct vm_map_copy *)(uintptr_t)d->kcopy;
-	bool overwrite = place && place->copy == MACH_MSG_OVERWRITE;
+	bool overwrite = place && place->copy != MACH_MSG_ALLOCATE;
 	mach_vm_address_t addr = overwrite ? place->address : 0;
-	kern_return_t kr = overwrite ? vm_map_copy_overwrite(map, addr, copy) : vm_map_copyout(map, &addr, copy);
+	kern_return_t kr = overwrite ? memory_to_place(map, place, copy) : vm_map_copyout(map, &addr, copy);
 
 	if (kr != KERN_SUCCESS) {
 		vm_map_copy_discard(copy);
@@ -181,7 +191,7 @@ static mach_msg_return_t memory_copyout(struct vm_map *map, const struct ipc_sca
 	}
 	d->kcopy = addr;
 	d->deallocate = addr != 0 && !overwrite;
-	d->copy = overwrite ? MACH_MSG_OVERWRITE : d->copy;
+	d->copy = overwrite ? place->copy : d->copy;
 	if (kr == KERN_SUCCESS)
 		return MACH_MSG_SUCCESS;
 	return kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_VM_KERNEL : MACH_MSG_VM_SPACE;

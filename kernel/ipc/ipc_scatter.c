@@ -133,9 +133,10 @@ mach_msg_return_t ipc_scatter_check(struct ipc_scatter *scatter, const struct ip
 		at++;
 		if (p->type != d->type.type && !(is_memory(p->type) && is_memory(d->type.type)))
 			return MACH_RCV_INVALID_TYPE;
-		if (p->copy != MACH_MSG_ALLOCATE && p->copy != MACH_MSG_OVERWRITE)
+		if (p->copy != MACH_MSG_ALLOCATE && p->copy != MACH_MSG_OVERWRITE &&
+		    !(p->copy == MACH_MSG_PAGE_EXCHANGE && is_memory(p->type)))
 			return MACH_RCV_INVALID_TYPE;
-		if (p->copy == MACH_MSG_OVERWRITE && place_of(d).size > p->size) {
+		if (p->copy != MACH_MSG_ALLOCATE && place_of(d).size > p->size) {
 			say_needed(scatter, kmsg);
 			return MACH_RCV_SCATTER_SMALL;
 		}

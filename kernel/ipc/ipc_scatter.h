@@ -4,7 +4,8 @@
  *
  * The receive buffer of mach_msg_overwrite() holds a complex message of rcv_limit bytes. Its descriptors, port descriptors
  * left out on both sides, are matched in order with the message's: MACH_MSG_ALLOCATE takes a new region of any size,
- * MACH_MSG_OVERWRITE the region that the descriptor names, which must be large enough. Spare ones of either
+ * MACH_MSG_OVERWRITE the region that the descriptor names, which must be large enough; MACH_MSG_PAGE_EXCHANGE the same,
+ * and whole pages that came as such change hands instead of being copied. Spare ones of either
  * side are ignored, or get new regions.
  *
  * References: the list is the receiving thread's; a sender that claimed it may read it, and write the sizes
@@ -22,7 +23,7 @@ struct ipc_scatter_place {
 	uint64_t address;
 	uint64_t size;    /* bytes; of an array of ports: their number */
 	uint8_t type;     /* MACH_MSG_OOL_DESCRIPTOR, MACH_MSG_OOL_VOLATILE_DESCRIPTOR or MACH_MSG_OOL_PORTS_DESCRIPTOR */
-	uint8_t copy;     /* MACH_MSG_ALLOCATE, MACH_MSG_OVERWRITE; checked when matched */
+	uint8_t copy;     /* MACH_MSG_ALLOCATE, _OVERWRITE, _PAGE_EXCHANGE; checked when matched */
 };
 
 struct ipc_scatter {

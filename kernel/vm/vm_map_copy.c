@@ -17,19 +17,12 @@
 #include <base/string.h>
 #include <kern/kalloc.h>
 
-#include "vm_map_internal.h"
+#include "vm_map_copy_internal.h"
 #include "vm_object_internal.h"
 
 #define PHYSICAL_MAX (4 * PAGE_SIZE)
 #define PREFAULT_PAGES 16U
 #define REPLACE_MIN (8 * PAGE_SIZE) /* from so many bytes on, an overwrite exchanges pages */
-
-struct vm_map_copy {
-	mach_vm_size_t size;  /* bytes, not 0 */
-	uint64_t first;       /* offset of the first byte in the first page */
-	struct list entries;  /* C1 */
-	uint64_t *wired;      /* C2; NULL: none */
-};
 
 static struct zone *copy_zone;
 
@@ -43,7 +36,7 @@ static uint64_t span(const struct vm_map_copy *c)
 	return (c->first + c->size + PAGE_MASK) & ~PAGE_MASK;
 }
 
-static struct vm_map_copy *copy_new(uint64_t address, mach_vm_size_t size)
+struct vm_map_copy *vm_map_copy_new(uint64_t address, mach_vm_size_t size)
 {
 	struct vm_map_copy *c = zone_alloc_zeroed(copy_zone);
 
@@ -89,8 +82,7 @@ void vm_map_copy_discard(struct vm_map_copy *copy)
 
 /* ---- physical copies ---- */
 
-/* A fresh entry for [start, end) with an object of its own; the caller fills the object. */
-static struct vm_map_entry *entry_new(uint64_t start, uint64_t end)
+struct vm_map_entry *vm_map_copy_entry_new(uint64_t start, uint64_t end)
 {
 	struct vm_map_entry *e = vm_map_entry_alloc();
 
@@ -137,7 +129,7 @@ static kern_return_t fill_page(const struct vm_map_copy *c, const struct source 
 static kern_return_t append_physical(struct vm_map_copy *c, const struct source *s, uint64_t start,
 				     uint64_t end)
 {
-	struct vm_map_entry *e = entry_new(start, end);
+	struct vm_map_entry *e = vm_map_copy_entry_new(start, end);
 
 	if (e == NULL)
 		return KERN_RESOURCE_SHORTAGE;
@@ -171,7 +163,7 @@ struct vm_map_copy *vm_map_copy_from_kernel(const void *bytes, mach_vm_size_t si
 	struct vm_map_copy *c;
 
 	VERIFY(size != 0);
-	c = copy_new(0, size);
+	c = vm_map_copy_new(0, size);
 	if (c != NULL && append_physical(c, &s, 0, span(c)) != KERN_SUCCESS) {
 		vm_map_copy_discard(c);
 		return NULL;
@@ -187,11 +179,11 @@ struct vm_map_copy *vm_map_copy_from_pages(struct vm_page **pages, uint32_t coun
 	uint64_t bytes = (uint64_t)count << PAGE_SHIFT, tail;
 
 	VERIFY(count != 0 && size != 0 && size <= bytes && offset_in_first_page < PAGE_SIZE);
-	c = copy_new(offset_in_first_page, size);
+	c = vm_map_copy_new(offset_in_first_page, size);
 	if (c == NULL)
 		return NULL;
 	VERIFY(span(c) == bytes);
-	e = entry_new(0, bytes);
+	e = vm_map_copy_entry_new(0, bytes);
 	if (e == NULL) {
 		vm_map_copy_discard(c);
 		return NULL;
@@ -356,7 +348,7 @@ kern_return_t vm_map_copyin(struct vm_map *map, mach_vm_address_t addr, mach_vm_
 	kr = vm_map_range(map, addr, size, &in.start, &in.end);
 	if (kr != KERN_SUCCESS || size == 0)
 		return kr;
-	in.copy = copy_new(addr, size);
+	in.copy = vm_map_copy_new(addr, size);
 	if (in.copy == NULL)
 		return KERN_RESOURCE_SHORTAGE;
 	if (size <= PHYSICAL_MAX) {

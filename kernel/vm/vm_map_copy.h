@@ -26,6 +26,18 @@ kern_return_t vm_map_copyin(struct vm_map *map, mach_vm_address_t addr, mach_vm_
 kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct vm_map_copy *copy);
 /* Overwrite existing memory [addr, addr+size of copy) of map. Consumes copy on success. */
 kern_return_t vm_map_copy_overwrite(struct vm_map *map, mach_vm_address_t addr, struct vm_map_copy *copy);
+/*
+ * The page exchange (vm_map_exchange.c): whole pages change owner and nothing is copied. addr and size are whole pages, of
+ * anonymous memory that only this map has, readable and writable, not wired.
+ * _in: the pages of [addr, addr+size) leave the map's objects for the copy; the range stays mapped and reads as zeros.
+ * _out: the copy's pages take the place of those of [addr, ...), which are freed; what the copy has not reads as
+ *   zeros. Consumes copy on success. KERN_NOT_SUPPORTED: copy is not of whole pages that are only its own: overwrite.
+ * Errors, nothing done: KERN_INVALID_ARGUMENT (not whole pages), KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE (not such
+ *   memory), KERN_RESOURCE_SHORTAGE, KERN_MEMORY_ERROR, KERN_ABORTED.
+ */
+kern_return_t vm_map_exchange_in(struct vm_map *map, mach_vm_address_t addr, mach_vm_size_t size,
+				 struct vm_map_copy **out);
+kern_return_t vm_map_exchange_out(struct vm_map *map, mach_vm_address_t addr, struct vm_map_copy *copy);
 void vm_map_copy_discard(struct vm_map_copy *copy);
 mach_vm_size_t vm_map_copy_size(const struct vm_map_copy *copy);
 /* Where in its page the first byte lies. */

@@ -152,6 +152,7 @@ SOURCES: list[str] = [
     "kernel/vm/vm_map_access.c",
     "kernel/vm/vm_map_advise.c",
     "kernel/vm/vm_map_copy.c",
+    "kernel/vm/vm_map_exchange.c",
     "kernel/vm/vm_map_fork.c",
     "kernel/vm/vm_map_lookup.c",
     "kernel/vm/vm_map_region.c",

@@ -69,6 +69,7 @@ VM: list[str] = [
     "kernel/vm/vm_map_access.c",
     "kernel/vm/vm_map_advise.c",
     "kernel/vm/vm_map_copy.c",
+    "kernel/vm/vm_map_exchange.c",
     "kernel/vm/vm_map_fork.c",
     "kernel/vm/vm_map_lookup.c",
     "kernel/vm/vm_map_region.c",
@@ -156,6 +157,7 @@ UNIT: dict[str, list[str]] = {
     "rwlock": ["kernel/sched/rwlock.c", "tests/unit/sched/rwlock_test.c", *HOST],
     "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
+    "vm_exchange": ["tests/unit/vm/vm_exchange_test.c", *VM, *VM_HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],
     "vm_smp": ["tests/unit/vm/vm_smp_test.c", *VM, *VM_HOST],
@@ -170,6 +172,7 @@ FUZZ: dict[str, list[str]] = {
 
 # More for the linker of some of them.
 LINK: dict[str, str] = {
+    "vm_exchange": VM_WRAP,
     "vm_map": VM_WRAP,
     "vm_model": VM_WRAP,
     "vm_smp": VM_WRAP,

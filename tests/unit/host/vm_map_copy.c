@@ -135,6 +135,22 @@ kern_return_t vm_map_copy_overwrite(struct vm_map *map, mach_vm_address_t addr, 
 	return kr;
 }
 
+/* No pages here: bytes that leave nothing but zeros behind. */
+kern_return_t vm_map_exchange_in(struct vm_map *map, mach_vm_address_t addr, mach_vm_size_t size,
+				 struct vm_map_copy **out)
+{
+	kern_return_t kr = (addr | size) & 4095 ? KERN_INVALID_ARGUMENT : vm_map_copyin(map, addr, size, false, out);
+
+	if (kr == KERN_SUCCESS)
+		memset((void *)(uintptr_t)addr, 0, size);
+	return kr;
+}
+
+kern_return_t vm_map_exchange_out(struct vm_map *map, mach_vm_address_t addr, struct vm_map_copy *copy)
+{
+	return copy && (addr | copy->size) & 4095 ? KERN_NOT_SUPPORTED : vm_map_copy_overwrite(map, addr, copy);
+}
+
 mach_vm_size_t vm_map_copy_size(const struct vm_map_copy *copy)
 {
 	return copy ? copy->size : 0;
