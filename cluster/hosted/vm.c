@@ -86,6 +86,25 @@ kern_return_t vm_map_copyin(struct vm_map *map, mach_vm_address_t addr, mach_vm_
 	return KERN_SUCCESS;
 }
 
+/* A Linux process has no pages to give away: bytes that leave zeros behind. */
+kern_return_t vm_map_exchange_in(struct vm_map *map, mach_vm_address_t addr, mach_vm_size_t size,
+				 struct vm_map_copy **out)
+{
+	kern_return_t kr = KERN_INVALID_ARGUMENT;
+
+	*out = NULL;
+	if (((addr | size) & (PAGE_SIZE - 1)) == 0)
+		kr = vm_map_copyin(map, addr, size, false, out);
+	if (kr == KERN_SUCCESS && size != 0)
+		memset((void *)(uintptr_t)addr, 0, size);
+	return kr;
+}
+
+kern_return_t vm_map_exchange_out(struct vm_map *map, mach_vm_address_t addr, struct vm_map_copy *copy)
+{
+	return KERN_NOT_SUPPORTED; /* the caller overwrites */
+}
+
 kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct vm_map_copy *copy)
 {
 	*addr = 0;

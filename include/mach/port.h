@@ -127,7 +127,8 @@ typedef integer_t *mach_port_info_t;
 typedef struct mach_port_qos {
 	unsigned int name : 1;     /* the caller chose the name */
 	unsigned int prealloc : 1; /* keep memory for one message of the kernel's, of up to len bytes */
-	unsigned int pad1 : 30;
+	unsigned int rt : 1;       /* OSF's: messages are received by their senders' priority, not by age */
+	unsigned int pad1 : 29;
 	natural_t len;
 } mach_port_qos_t;
 

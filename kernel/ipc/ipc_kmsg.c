@@ -35,6 +35,7 @@ void ipc_kmsg_init_zones(void)
 static inline void kmsg_init(struct ipc_kmsg *kmsg, uint32_t capacity)
 {
 	kmsg->ikm_remote_port = kmsg->ikm_local_port = IP_NULL;
+	kmsg->ikm_ticket.thread = NULL;
 	kmsg->ikm_capacity = capacity;
 	kmsg->ikm_from_net = kmsg->ikm_for_kernel = kmsg->ikm_arrived = false;
 	kmsg->ikm_net_flags = 0;

@@ -33,6 +33,7 @@ struct ipc_kmsg {
 	struct ipc_port *ikm_remote_port;
 	struct ipc_port *ikm_local_port;
 	struct ipc_tokens ikm_tokens;    /* of the sending task, or the kernel's */
+	struct donate_ticket ikm_ticket; /* of a caller that waits for the answer, and lends its priority */
 	uint32_t ikm_capacity;           /* bytes at ikm_header, trailer included */
 	bool ikm_from_net;               /* the glue wants to hear when it leaves the queue */
 	bool ikm_for_kernel;             /* in a thread's deferred list: deliver, do not destroy */

@@ -9,11 +9,13 @@
  */
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_net.h>
+#include <ipc/ipc_order.h>
 #include <ipc/ipc_right.h>
 #include <ipc/ipc_scatter.h>
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
 #include <kern/thread.h>
+#include <sched/donate.h>
 
 /* Can the receiver ith take kmsg? MACH_MSG_SUCCESS, MACH_RCV_{TOO_LARGE,SCATTER_SMALL,INVALID_TYPE}. */
 static mach_msg_return_t suits(const struct ipc_thread *ith, mach_msg_option_t option, mach_msg_size_t max_size,
@@ -53,6 +55,7 @@ static struct thread *claim_receiver(struct waitq *wq, struct ipc_port *port, st
 		ith->kmsg = kmsg;
 		ith->seqno = port->ip_seqno++;
 		ith->context = port->ip_context;
+		port->ip_server = (struct thread_ref){ t, t->tid };
 		return t;
 	}
 	return NULL;
@@ -90,10 +93,24 @@ static struct thread *put_locked(struct ipc_port *port, struct ipc_kmsg *kmsg)
 		if (t)
 			return t;
 	}
-	list_add_tail(&port->ip_messages, &kmsg->ikm_link);
+	if (port->ip_order)
+		ipc_order_insert(port->ip_order, &port->ip_messages, kmsg);
+	else
+		list_add_tail(&port->ip_messages, &kmsg->ikm_link);
 	port->ip_msgcount++;
 	port->ip_net_queued += kmsg->ikm_from_net;
 	return NULL;
+}
+
+/* The calling thread's request is with t, or in the port's queue (NULL): lend on what this thread is worth. Port locked. */
+static void lend(struct ipc_port *port, const struct ipc_kmsg *kmsg, struct thread *t)
+{
+	if (kmsg->ikm_ticket.thread != current_thread())
+		return; /* it does not wait for an answer */
+	if (t)
+		donate_rpc_begin(t);
+	else
+		donate_rpc_begin_ref(port->ip_server);
 }
 
 static bool limit_applies(const struct ipc_kmsg *kmsg, mach_msg_option_t option)
@@ -114,6 +131,7 @@ static __attribute__((noinline)) mach_msg_return_t wait_for_slot(struct ipc_port
 	}
 	ith->kmsg = kmsg;
 	ip_reference(port);
+	lend(port, kmsg, NULL);
 	result = waitq_block(&port->ip_senders, &port->ip_object.io_lock, WAIT_ABORTABLE, deadline_ns);
 	ip_release(port);
 	if (result != WAIT_WOKEN) {
@@ -144,6 +162,7 @@ mach_msg_return_t ipc_mqueue_send(struct ipc_kmsg *kmsg, mach_msg_option_t optio
 	if (port->ip_msgcount >= port->ip_qlimit && limit_applies(kmsg, option))
 		return wait_for_slot(port, kmsg, deadline_ns);
 	t = put_locked(port, kmsg);
+	lend(port, kmsg, t);
 	ip_unlock(port);
 	if (t && receiver)
 		*receiver = t;
@@ -181,10 +200,24 @@ mach_msg_return_t ipc_mqueue_deliver(struct ipc_kmsg *kmsg)
 	return MACH_MSG_SUCCESS;
 }
 
+/* The next blocked sender, claimed: the first, or of those with the best message if that is the order. Port locked. */
+static struct thread *claim_sender(struct ipc_port *port)
+{
+	struct thread *best = waitq_first_borrow(&port->ip_senders);
+
+	if (!best || !port->ip_order)
+		return waitq_claim(&port->ip_senders);
+	for (struct thread *t = waitq_next_borrow(&port->ip_senders, best); t; t = waitq_next_borrow(&port->ip_senders, t))
+		if (t->ipc.kmsg->ikm_priority > best->ipc.kmsg->ikm_priority)
+			best = t;
+	/* One that a timeout or an abort had before us is about to unlink itself. */
+	return waitq_claim_thread(&port->ip_senders, best) ? best : waitq_claim(&port->ip_senders);
+}
+
 /* Enqueue the first blocked sender's message, and let it go. Port locked. */
 static __attribute__((noinline)) bool serve_one_sender(struct ipc_port *port)
 {
-	struct thread *sender = waitq_claim(&port->ip_senders), *receiver;
+	struct thread *sender = claim_sender(port), *receiver;
 	struct ipc_kmsg *kmsg;
 
 	if (!sender)
@@ -232,7 +265,10 @@ static __attribute__((noinline)) mach_msg_return_t take_locked(struct ipc_port *
 	out->port_name = port->ip_receiver_name;
 	if (mr != MACH_MSG_SUCCESS && wants_to_know(option, mr))
 		return mr;
+	if (port->ip_order)
+		ipc_order_remove(port->ip_order, &port->ip_messages, kmsg);
 	list_remove(&kmsg->ikm_link);
+	port->ip_server = donate_self();
 	port->ip_msgcount--;
 	port->ip_net_queued -= kmsg->ikm_from_net;
 	out->kmsg = kmsg;

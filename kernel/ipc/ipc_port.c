@@ -10,6 +10,7 @@
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_net.h>
 #include <ipc/ipc_notify.h>
+#include <ipc/ipc_order.h>
 #include <ipc/ipc_port.h>
 #include <ipc/ipc_pset.h>
 #include <ipc/ipc_space.h>
@@ -126,6 +127,7 @@ static void port_die(struct ipc_port *port)
 	struct list messages, requests, spares;
 	struct ipc_port *nsrequest, *pdrequest;
 	void *timer = port->ip_kotype == IKOT_TIMER ? port->ip_kobject : NULL;
+	struct ipc_order *order;
 	struct ipc_kmsg *premsg;
 	bool exported;
 
@@ -148,8 +150,11 @@ static void port_die(struct ipc_port *port)
 	exported = port->ip_exported;
 	premsg = port->ip_premsg;
 	port->ip_premsg = NULL;
+	order = port->ip_order;
+	port->ip_order = NULL;
 	ipc_mqueue_fail_senders(port);
 	ip_unlock(port);
+	ipc_order_free(order);
 
 	LIST_FOR_EACH_SAFE(l, tmp, &messages) {
 		list_remove(l);

@@ -24,9 +24,11 @@
 #include <mach/kern_return.h>
 #include <mach/message.h>
 #include <mach/port.h>
+#include <sched/thread_sched.h>
 #include <sched/wait.h>
 
 struct ipc_kmsg;
+struct ipc_order;
 struct ipc_space;
 
 struct ipc_port {
@@ -69,6 +71,8 @@ struct ipc_port {
 	struct ipc_port *ip_destination;   /* [c] +1 */
 	uint64_t ip_context;               /* [p] the receiver's word, or its guard */
 	struct ipc_kmsg *ip_premsg;        /* [p] for a notification without memory; NULL: none, or it is out */
+	struct ipc_order *ip_order;        /* [p] messages go by priority (mach_port_qos_t.rt); NULL: by age */
+	struct thread_ref ip_server;       /* [p] who took a message last: a hint of who will serve the next */
 	void *ip_net;                      /* [n] */
 };
 

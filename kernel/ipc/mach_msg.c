@@ -22,6 +22,7 @@
 #include <kern/thread.h>
 #include <machine/copyio.h>
 #include <machine/pmap.h>
+#include <sched/donate.h>
 
 static uint64_t deadline_of(mach_msg_option_t option, mach_msg_option_t timeout_option,
 			    mach_msg_timeout_t timeout)
@@ -98,7 +99,8 @@ struct request {
 /* A message may go as far ahead as its sender itself might be scheduled. */
 static uint8_t priority_allowed(uint32_t wanted)
 {
-	uint32_t most = current_thread()->priority;
+	const struct thread *self = current_thread();
+	uint32_t most = self->priority > self->sched.max_priority ? self->priority : self->sched.max_priority;
 
 	return (uint8_t)(wanted < most ? wanted : most);
 }
@@ -163,6 +165,8 @@ static mach_msg_return_t send(const struct request *r, struct thread **receiver,
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
 	TRACE3(SEND, kmsg->ikm_remote_port, kmsg->ikm_header->msgh_id, kmsg->ikm_header->msgh_size);
+	if (rcv_object && MACH_MSGH_BITS_LOCAL(kmsg->ikm_header->msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE)
+		kmsg->ikm_ticket = donate_ticket(); /* a call: who serves it gets our priority */
 	mr = ipc_kmsg_send(kmsg, option & ~MACH_SEND_ALWAYS,
 			   deadline_of(option, MACH_SEND_TIMEOUT, r->timeout), receiver);
 	if (mr == MACH_MSG_SUCCESS)
@@ -219,6 +223,7 @@ static mach_msg_return_t deliver(const struct request *r, const struct ipc_mqueu
 	if (!kmsg)
 		return mach_msg_fast_deliver(r->rcv_msg, r->rcv_size);
 	TRACE3(RECEIVE, kmsg->ikm_remote_port, kmsg->ikm_header->msgh_id, kmsg->ikm_header->msgh_size);
+	donate_take(kmsg->ikm_ticket);
 	mr = ipc_kmsg_copyout(kmsg, self->ipc.space, self->task,
 			      r->option & MACH_RCV_NOTIFY ? r->notify : MACH_PORT_NULL,
 			      r->option & MACH_RCV_OVERWRITE ? self->ipc.scatter : NULL);
@@ -322,20 +327,18 @@ mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t 
 {
 	const struct request r = { msg, rcv_msg ? rcv_msg : msg, option, send_size, rcv_size, rcv_limit,
 				   rcv_name, notify, timeout };
+	const bool both = (option & (MACH_SEND_MSG | MACH_RCV_MSG)) == (MACH_SEND_MSG | MACH_RCV_MSG);
 	struct ipc_object *object = NULL;
 	struct thread *receiver = NULL;
-	mach_msg_return_t mr;
+	mach_msg_return_t mr = MACH_MSG_SUCCESS;
 
-	if (option & MACH_SEND_MSG) {
-		bool both = (option & MACH_RCV_MSG) != 0;
-
+	if (option & MACH_SEND_MSG)
 		mr = send(&r, both ? &receiver : NULL, both ? &object : NULL);
-		if (mr != MACH_MSG_SUCCESS)
-			return mr;
-	}
-	if (!(option & MACH_RCV_MSG))
-		return MACH_MSG_SUCCESS;
-	return receive(&r, object, receiver);
+	if (mr == MACH_MSG_SUCCESS && (option & MACH_RCV_MSG))
+		mr = receive(&r, object, receiver);
+	if (both)
+		donate_rpc_end();
+	return mr;
 }
 
 mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
@@ -396,8 +399,10 @@ mach_msg_return_t mach_msg_rpc_from_kernel(struct ipc_kmsg *kmsg, uint64_t deadl
 	kmsg->ikm_header->msgh_bits =
 		(kmsg->ikm_header->msgh_bits & ~MACH_MSGH_BITS_LOCAL_MASK) |
 		MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
+	kmsg->ikm_ticket = donate_ticket();
 	mr = ipc_kmsg_send(kmsg, MACH_SEND_ALWAYS, deadline_ns, &receiver);
 	if (mr != MACH_MSG_SUCCESS) {
+		donate_rpc_end();
 		ipc_kmsg_destroy(kmsg);
 		drop_rpc_reply_port();
 		return mr;
@@ -405,6 +410,7 @@ mach_msg_return_t mach_msg_rpc_from_kernel(struct ipc_kmsg *kmsg, uint64_t deadl
 	current_thread()->ipc.fast_ok = false;
 	mr = ipc_mqueue_receive(&port->ip_object, ipc_space_reply, MACH_MSG_OPTION_NONE,
 				UINT32_MAX, deadline_ns, receiver, &got);
+	donate_rpc_end();
 	if (mr != MACH_MSG_SUCCESS) {
 		drop_rpc_reply_port();
 		return mr;

@@ -25,6 +25,7 @@
 #include <kern/assert.h>
 #include <kern/thread.h>
 #include <machine/copyio.h>
+#include <sched/donate.h>
 
 bool mach_msg_fast_off;
 
@@ -87,6 +88,7 @@ static inline void hand_message(struct thread *t, struct ipc_port *port, const u
 	ith->state = MACH_MSG_SUCCESS;
 	port->ip_seqno++;
 	TRACE3(SEND, port, m->h.msgh_id, size);
+	port->ip_server = (struct thread_ref){ t, t->tid };
 }
 
 /*
@@ -125,10 +127,12 @@ static inline struct thread *send_fast(struct ipc_space *space, const union mess
 		hand_message(t, port, m, size, reply);
 		io_reference(rcv->ie_object);
 		*object = rcv->ie_object;
-		if (request)
+		if (request) {
 			(void)ipc_port_make_sonce_locked(reply);
-		else
+			donate_rpc_begin(t);
+		} else {
 			ipc_entry_dealloc(space, m->h.msgh_remote_port, dest);
+		}
 	}
 	ip_unlock(port);
 out:
@@ -228,10 +232,13 @@ __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_opt
 	ith->fast_sends++;
 	mr = wait_fast(object, option, rcv_size, &t);
 	if (mr == MACH_RCV_IN_PROGRESS) {
-		*result = mach_msg_receive_rest(msg, option, rcv_size, object, t);
-		return true;
+		mr = mach_msg_receive_rest(msg, option, rcv_size, object, t);
+	} else {
+		io_release(object);
+		if (mr == MACH_MSG_SUCCESS)
+			mr = mach_msg_fast_deliver(msg, rcv_size);
 	}
-	io_release(object);
-	*result = mr == MACH_MSG_SUCCESS ? mach_msg_fast_deliver(msg, rcv_size) : mr;
+	donate_rpc_end();
+	*result = mr;
 	return true;
 }

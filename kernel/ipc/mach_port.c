@@ -11,6 +11,7 @@
 #include <ipc/ipc_pset.h>
 #include <ipc/ipc_right.h>
 #include <ipc/ipc_space.h>
+#include <ipc/ipc_order.h>
 #include <ipc/mach_port.h>
 #include <kern/assert.h>
 #include <kern/ipc_kobject.h>
@@ -246,9 +247,9 @@ static bool can_be_allocated(mach_port_right_t right)
 	       right == MACH_PORT_RIGHT_DEAD_NAME;
 }
 
-/* name MACH_PORT_NULL: any, returned in *out. kmsg: the new port's own, or NULL. */
+/* name MACH_PORT_NULL: any, returned in *out. kmsg, order: the new port's own, or NULL. */
 static kern_return_t allocate(struct ipc_space *space, mach_port_right_t right, mach_port_name_t name,
-			      struct ipc_kmsg *kmsg, mach_port_name_t *out)
+			      struct ipc_kmsg *kmsg, struct ipc_order *order, mach_port_name_t *out)
 {
 	struct ipc_entry *entry;
 	kern_return_t kr = KERN_INVALID_TASK;
@@ -262,8 +263,10 @@ static kern_return_t allocate(struct ipc_space *space, mach_port_right_t right, 
 			kr = mach_port_entry_fill(space, *out, entry, right);
 			if (kr != KERN_SUCCESS)
 				ipc_entry_dealloc(space, *out, entry);
-			else if (kmsg)
+			if (kr == KERN_SUCCESS && right == MACH_PORT_RIGHT_RECEIVE) {
 				((struct ipc_port *)entry->ie_object)->ip_premsg = kmsg;
+				((struct ipc_port *)entry->ie_object)->ip_order = order;
+			}
 		}
 	}
 	is_unlock(space);
@@ -276,7 +279,7 @@ kern_return_t mach_port_allocate(struct ipc_space *space, mach_port_right_t righ
 		return KERN_INVALID_TASK;
 	if (!can_be_allocated(right))
 		return KERN_INVALID_VALUE;
-	return allocate(space, right, MACH_PORT_NULL, NULL, name);
+	return allocate(space, right, MACH_PORT_NULL, NULL, NULL, name);
 }
 
 kern_return_t mach_port_allocate_name(struct ipc_space *space, mach_port_right_t right,
@@ -288,13 +291,14 @@ kern_return_t mach_port_allocate_name(struct ipc_space *space, mach_port_right_t
 		return KERN_INVALID_TASK;
 	if (!can_be_allocated(right) || !MACH_PORT_VALID(name))
 		return KERN_INVALID_VALUE;
-	return allocate(space, right, name, NULL, &out);
+	return allocate(space, right, name, NULL, NULL, &out);
 }
 
 kern_return_t mach_port_allocate_full(struct ipc_space *space, mach_port_right_t right, mach_port_qos_t *qos,
 				      mach_port_name_t *name)
 {
 	mach_port_name_t wanted = qos->name ? *name : MACH_PORT_NULL;
+	struct ipc_order *order = NULL;
 	struct ipc_kmsg *kmsg = NULL;
 	kern_return_t kr;
 
@@ -302,16 +306,20 @@ kern_return_t mach_port_allocate_full(struct ipc_space *space, mach_port_right_t
 		return KERN_INVALID_TASK;
 	if (!can_be_allocated(right) || (qos->name && !MACH_PORT_VALID(wanted)))
 		return KERN_INVALID_VALUE;
-	if (qos->prealloc) {
-		if (right != MACH_PORT_RIGHT_RECEIVE)
-			return KERN_INVALID_VALUE;
-		kmsg = ipc_kmsg_prealloc(qos->len);
-		if (!kmsg)
-			return KERN_RESOURCE_SHORTAGE;
+	if ((qos->prealloc || qos->rt) && right != MACH_PORT_RIGHT_RECEIVE)
+		return KERN_INVALID_VALUE;
+	kr = KERN_RESOURCE_SHORTAGE;
+	if (qos->prealloc && !(kmsg = ipc_kmsg_prealloc(qos->len)))
+		goto out;
+	if (qos->rt && !(order = ipc_order_create()))
+		goto out;
+	kr = allocate(space, right, wanted, kmsg, order, name);
+out:
+	if (kr != KERN_SUCCESS) {
+		ipc_order_free(order);
+		if (kmsg)
+			ipc_kmsg_prealloc_free(kmsg);
 	}
-	kr = allocate(space, right, wanted, kmsg, name);
-	if (kr != KERN_SUCCESS && kmsg)
-		ipc_kmsg_prealloc_free(kmsg);
 	return kr;
 }
 

@@ -75,6 +75,7 @@ SOURCES: list[str] = [
     "kernel/ipc/ipc_notify.c",
     "kernel/ipc/ipc_object.c",
     "kernel/ipc/ipc_port.c",
+    "kernel/ipc/ipc_order.c",
     "kernel/ipc/ipc_pset.c",
     "kernel/ipc/ipc_right.c",
     "kernel/ipc/ipc_scatter.c",

@@ -8,6 +8,7 @@
  */
 #include <host/host.h>
 #include <pthread.h>
+#include <sched/donate.h>
 #include <time.h>
 
 #include "sleeper.h"
@@ -130,6 +131,8 @@ void thread_go(struct thread *t)
 {
 	struct host_sleeper *s = t->machine.sleeper;
 
+	if (t->donation.to)
+		donate_return(t); /* as the kernel's: who is let go has lost its loan by then */
 	pthread_mutex_lock(&s->lock);
 	VERIFY(!s->go); /* H1 */
 	s->go = true;
