@@ -83,7 +83,7 @@ def guest(name: str, fabric: Fabric, port: int, words: list[str], files: tuple[P
 
 
 def measure(fabric: Fabric, first_port: int, net_count: int, local_count: int) -> list[dict[str, object]]:
-    """UDP and TCP round trips between two guests on the fabric, then pipe and unix socket, and memory and processes, in one alone."""
+    """UDP and TCP round trips between two guests on the fabric, then pipe and unix socket, and memory, processes and threads, in one alone."""
     files = prepare()
     found: list[dict[str, object]] = []
     with guest("linux-server", fabric, first_port, ["serve"], files) as server:
@@ -93,5 +93,7 @@ def measure(fabric: Fabric, first_port: int, net_count: int, local_count: int) -
     with guest("linux-local", fabric, first_port, ["local", str(local_count)], files) as alone:
         found += results(alone.wait("BENCH-DONE", 120))
     with guest("linux-memory", fabric, first_port, ["memory", str(net_count)], files) as alone:
+        found += results(alone.wait("BENCH-DONE", 120))
+    with guest("linux-threads", fabric, first_port, ["threads", str(net_count)], files) as alone:
         found += results(alone.wait("BENCH-DONE", 120))
     return found

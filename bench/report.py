@@ -64,6 +64,8 @@ def targets(f: Findings) -> list[Target]:
                f.p50("rows", "null rpc, few names", "local"), 1.2),
         Target("null rpc among 100,000 names / few", f.p50("rows", "null rpc, 100000 names", "local"),
                f.p50("rows", "null rpc, few names", "local"), 1.2),
+        Target("a task made, mapped, run to its exit, waited for / Linux's", f.p50("rows", "task fork+exit+wait", "local"),
+               f.p50("peers", "linux fork+exit+wait"), 0.5),
         Target("null rpc within a task / GNU Mach's", f.p50("rows", "null rpc same task", "local"),
                f.p50("peers", "gnumach null rpc same task"), 0.8),
     ]

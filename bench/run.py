@@ -43,6 +43,9 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
         if "vm" in parts:
             say("one node: calls on memory, faults ...")
             findings.rows += nodes.memory(fabric, 1, arguments.count)
+        if "task" in parts:
+            say("one node: tasks, threads, exceptions, waiting ...")
+            findings.rows += nodes.tasks(fabric, 1, arguments.count)
         if "ipc" in parts:
             say("a cluster of two nodes: calls from one to the other ...")
             with nodes.Cluster(arguments.fabric, 2, arguments.mtu) as cluster:

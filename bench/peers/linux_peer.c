@@ -6,6 +6,7 @@
  *   linux_peer net ADDRESS N         udp and tcp round trips to a serving guest, then tell it to stop
  *   linux_peer local N               pipe and unix-socket round trips between two processes here
  *   linux_peer memory N              faults, mappings, processes
+ *   linux_peer threads N             a system call, threads, futexes, signals
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +32,8 @@
 #define PORT 7007
 #define BYTES 64
 #define WARM_UP 200
+#define FUTEX_WAIT_PRIVATE 128 /* futex(2) */
+#define FUTEX_WAKE_PRIVATE 129
 #define HELLO 'h'
 #define ECHO 'e'
 #define STOP 's'
@@ -299,6 +304,100 @@ memory(unsigned n)
 	processes(n / 4 + 1);
 }
 
+/* ---- threads ---- */
+
+static void *
+end_at_once(void *unused)
+{
+	return NULL;
+}
+
+static void
+ask_parent(void)
+{
+	(void)syscall(SYS_getppid);
+}
+
+static void
+create_and_join(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, end_at_once, NULL) != 0)
+		die("pthread_create");
+	pthread_join(thread, NULL);
+}
+
+static void
+take_signal(int unused)
+{
+}
+
+static void
+signal_self(void)
+{
+	(void)raise(SIGUSR1);
+}
+
+static volatile uint32_t turn; /* 0: the first thread's */
+
+/* Give the turn to whose it will be, and wait until it is mine. */
+static void
+pass_turn(uint32_t mine, uint32_t whose)
+{
+	__atomic_store_n(&turn, whose, __ATOMIC_SEQ_CST);
+	(void)syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	while (__atomic_load_n(&turn, __ATOMIC_SEQ_CST) != mine)
+		(void)syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, whose, NULL, NULL, 0);
+}
+
+static void *
+pass_back(void *unused)
+{
+	while (__atomic_load_n(&turn, __ATOMIC_SEQ_CST) != 1)
+		(void)syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	for (;;)
+		pass_turn(1, 0);
+	return NULL;
+}
+
+static void
+pass_there_and_back(void)
+{
+	pass_turn(0, 1);
+}
+
+static void
+repeat(const char *name, void (*round)(void), unsigned n)
+{
+	struct measure m;
+
+	for (unsigned i = 0; i < WARM_UP; i++)
+		round();
+	m = measure_begin(n);
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t start = measure_tsc();
+
+		round();
+		measure_add(&m, measure_tsc() - start);
+	}
+	report(name, &m);
+}
+
+static void
+threads(unsigned n)
+{
+	pthread_t other;
+
+	repeat("linux getppid", ask_parent, n);
+	signal(SIGUSR1, take_signal);
+	repeat("linux signal delivery", signal_self, n);
+	repeat("linux thread create+join", create_and_join, n);
+	if (pthread_create(&other, NULL, pass_back, NULL) != 0)
+		die("pthread_create");
+	repeat("linux futex, to a thread and back", pass_there_and_back, n);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -307,6 +406,8 @@ main(int argc, char **argv)
 		serve();
 	else if (argc == 4 && strcmp(argv[1], "net") == 0)
 		net(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
+	else if (argc == 3 && strcmp(argv[1], "threads") == 0)
+		threads((unsigned)strtoul(argv[2], NULL, 10));
 	else if (argc == 3 && strcmp(argv[1], "local") == 0)
 		local((unsigned)strtoul(argv[2], NULL, 10));
 	else if (argc == 3 && strcmp(argv[1], "memory") == 0)

@@ -10,4 +10,5 @@ from report import done
 
 for cpus in (1, 2):
     program("test-tasks", cpus=cpus)
+    program("test-debugger", cpus=cpus)
 done()

@@ -35,6 +35,7 @@ struct waiter {
 	int error;
 	mach_port_t thread;
 	volatile uint32_t word;
+	uint64_t word_address;
 };
 
 static void *body(void *arg)
@@ -290,6 +291,117 @@ static void stdio_wait(void)
 	tap(waited && w.result == -1 && w.error == EINTR, "ABRT0010 an aborted write to a full stdio port ends with EINTR");
 }
 
+/* ---- semaphores, clocks, lock sets, exceptions, pagers ---- */
+
+kern_return_t _kernelrpc_semaphore_wait(semaphore_t semaphore);
+
+static long wait_semaphore(struct waiter *w)
+{
+	return semaphore_wait(w->port);
+}
+
+static long wait_semaphore_message(struct waiter *w)
+{
+	return _kernelrpc_semaphore_wait(w->port);
+}
+
+static long wait_semaphore_time(struct waiter *w)
+{
+	return semaphore_timedwait(w->port, (mach_timespec_t){ LONG_MS / 1000, 0 });
+}
+
+static long wait_clock(struct waiter *w)
+{
+	return clock_sleep_trap(MACH_PORT_NULL, TIME_RELATIVE, LONG_MS / 1000, 0, NULL);
+}
+
+static long wait_time(struct waiter *w)
+{
+	return mach_wait_until(mach_absolute_time() + LONG_MS * 1000000ull);
+}
+
+static long wait_lock(struct waiter *w)
+{
+	return lock_acquire(w->port, 0);
+}
+
+static long wait_for_hand(struct waiter *w)
+{
+	return lock_handoff_accept(w->port, 0);
+}
+
+/* The exception goes to a port that nobody serves; each abort makes the instruction run again until word is set. */
+static long wait_handler(struct waiter *w)
+{
+	mach_port_t self = mach_thread_self();
+
+	(void)thread_set_exception_ports(self, EXC_MASK_BREAKPOINT, w->port, EXCEPTION_DEFAULT, 0);
+	__asm__ volatile("int3");
+	(void)thread_set_exception_ports(self, EXC_MASK_BREAKPOINT, MACH_PORT_NULL, EXCEPTION_DEFAULT, 0);
+	(void)mach_port_deallocate(mach_task_self(), self);
+	return 1;
+}
+
+static void object_wait(const char *id, struct waiter w, const char *what)
+{
+	w.name = what;
+	abort_it(&w);
+	if (w.result != KERN_ABORTED)
+		printf("# %s: %#lx\n", what, w.result);
+	tap(w.result == KERN_ABORTED, "%s an aborted %s says so", id, what);
+}
+
+static void object_waits(void)
+{
+	struct waiter w = { .name = "an exception's answer", .wait = wait_handler, .port = new_port() };
+	mach_port_t semaphore = MACH_PORT_NULL, set = MACH_PORT_NULL;
+
+	(void)semaphore_create(mach_task_self(), &semaphore, SYNC_POLICY_FIFO, 0);
+	(void)lock_set_create(mach_task_self(), &set, 1, SYNC_POLICY_FIFO);
+	object_wait("ABRT0020", (struct waiter){ .wait = wait_semaphore, .port = semaphore }, "semaphore wait");
+	object_wait("ABRT0021", (struct waiter){ .wait = wait_semaphore_message, .port = semaphore }, "semaphore wait by message");
+	object_wait("ABRT0022", (struct waiter){ .wait = wait_semaphore_time, .port = semaphore }, "timed semaphore wait");
+	object_wait("ABRT0023", (struct waiter){ .wait = wait_clock }, "sleep on a clock");
+	object_wait("ABRT0024", (struct waiter){ .wait = wait_time }, "wait for a time");
+	(void)lock_try(set, 0);
+	object_wait("ABRT0025", (struct waiter){ .wait = wait_lock, .port = set }, "wait for a lock");
+	object_wait("ABRT0026", (struct waiter){ .wait = wait_for_hand, .port = set }, "wait to be handed a lock");
+	tap(semaphore_signal(semaphore) == KERN_SUCCESS && semaphore_wait(semaphore) == KERN_SUCCESS && lock_release(set, 0) == KERN_SUCCESS &&
+	    lock_try(set, 0) == KERN_SUCCESS, "ABRT0027 the semaphore and the lock are as before");
+	abort_it(&w); /* int3 is behind the thread then: an abort lets it go on */
+	tap(w.result == 1, "ABRT0028 an aborted wait for a handler's answer goes on at the thread's next instruction");
+	(void)semaphore_destroy(mach_task_self(), semaphore);
+	(void)lock_set_destroy(mach_task_self(), set);
+}
+
+/* A page of a pager that never answers. */
+static long read_page(struct waiter *w)
+{
+	return *(volatile char *)(uintptr_t)w->word_address;
+}
+
+static void pager_wait(void)
+{
+	struct waiter w = { .name = "a page of a silent pager", .wait = read_page, .port = new_port() };
+	mach_vm_address_t at = 0;
+	pthread_t t;
+	kern_return_t kr = mach_vm_map(mach_task_self(), &at, 4096, 0, VM_FLAGS_ANYWHERE, w.port, 0, FALSE, VM_PROT_READ,
+				       VM_PROT_READ, VM_INHERIT_NONE);
+
+	tap_result(kr, KERN_SUCCESS, "ABRT0030 an object of a pager that never answers");
+	w.word_address = at;
+	t = begin(&w);
+	tap_result(thread_abort(w.thread), KERN_SUCCESS, "ABRT0031 an abort");
+	usleep(20000);
+	tap(waits(w.thread), "ABRT0032 makes the thread touch the page again");
+	tap_result(thread_terminate(w.thread), KERN_SUCCESS, "ABRT0033 it can be terminated");
+	for (int i = 0; i < TRIES && tap_refs(w.thread, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
+		usleep(500);
+	tap(tap_refs(w.thread, MACH_PORT_RIGHT_DEAD_NAME) != 0, "ABRT0034 and is gone at once");
+	(void)mach_vm_deallocate(mach_task_self(), at, 4096);
+	(void)t;
+}
+
 static volatile unsigned long spins;
 
 static long spin_then_receive(struct waiter *w)
@@ -348,6 +460,8 @@ int main(void)
 	mach_msg_waits();
 	other_waits();
 	stdio_wait();
+	object_waits();
+	pager_wait();
 	descriptor_waits();
 	suspended();
 	terminated();

@@ -12,6 +12,7 @@ PROGRAMS: list[str] = [
     "exactly_once",
     "peer",
     "remote_calls",
+    "remote_objects",
     "third_party",
 ]
 FLAGS = "-Itests/programs"

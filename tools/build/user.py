@@ -52,6 +52,7 @@ PROGRAMS: dict[str, list[str]] = {
     "test-aborts": ["tests/programs/aborts.c"],
     "test-linux": ["tests/programs/linux_calls.c"],
     "test-clocks": ["tests/programs/clocks.c"],
+    "test-debugger": ["tests/programs/debugger.c"],
     "test-stress": ["tests/programs/stress.c"],
     "test-tasks": ["tests/programs/tasks.c"],
     "net-check": ["tests/programs/net_check.c"],

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * remote_objects.c - semaphores, clocks, timers and lock sets of another node, and a debugger of a task there. Prints TAP.
+ *
+ *   remote_objects SELF OTHER   only on node SELF; OTHER has a peer
+ */
+#include "node.h"
+#include "threads.h"
+
+#include <mach/mach_exc_server.h>
+#include <mach/thread_status.h>
+#include <tests/peer.h>
+
+#define MS 1000000
+#define TRAP_FLAG 0x100
+#define SERVE_MAX 4096
+#define PAGE 4096ull
+
+static mach_port_t peer, task, thread, host;
+
+static void drop(mach_port_t right)
+{
+	(void)mach_port_deallocate(mach_task_self(), right);
+}
+
+/* ---- semaphores ---- */
+
+static kern_return_t act_wait(struct actor *a)
+{
+	return semaphore_wait(a->port);
+}
+
+static kern_return_t act_timedwait_signal(struct actor *a)
+{
+	return semaphore_timedwait_signal(a->port, a->other, (mach_timespec_t){ 60, 0 });
+}
+
+/* Until the wait has arrived there: a signal to a thread that nobody has would count else. */
+static bool remote_waits(struct actor *a)
+{
+	bool waits = actor_blocks(a);
+
+	node_sleep_ms(100);
+	return waits;
+}
+
+static void semaphores(void)
+{
+	semaphore_t s = MACH_PORT_NULL, other = MACH_PORT_NULL;
+	struct actor waiters[40];
+	struct actor a = { .act = act_wait };
+	unsigned blocked = 0, back = 0;
+
+	tap_result(semaphore_create(task, &s, SYNC_POLICY_FIFO, 1), KERN_SUCCESS, "ROBJ0001 a semaphore of another node's task");
+	(void)semaphore_create(task, &other, SYNC_POLICY_FIFO, 0);
+	tap_result(semaphore_wait(s), KERN_SUCCESS, "ROBJ0002 its count is taken from here");
+	tap_result(semaphore_timedwait(s, (mach_timespec_t){ 0, 0 }), KERN_OPERATION_TIMED_OUT, "ROBJ0003 then there is none");
+	tap_result(semaphore_timedwait(s, (mach_timespec_t){ 0, 20 * MS }), KERN_OPERATION_TIMED_OUT, "ROBJ0004 nor after a time");
+	tap_result(semaphore_timedwait(s, (mach_timespec_t){ 0, -1 }), KERN_INVALID_VALUE, "ROBJ0005 which must be one");
+	a.port = s;
+	tap(remote_waits(&a) && semaphore_signal(s) == KERN_SUCCESS && actor_join(&a) == KERN_SUCCESS,
+	    "ROBJ0006 a waiter here goes on by a signal");
+	tap(remote_waits(&a) && semaphore_signal_all(s) == KERN_SUCCESS && actor_join(&a) == KERN_SUCCESS,
+	    "ROBJ0007 and by one to all");
+	a = (struct actor){ .act = act_timedwait_signal, .port = s, .other = other };
+	tap(actor_blocks(&a) && semaphore_wait(other) == KERN_SUCCESS && semaphore_signal(s) == KERN_SUCCESS &&
+	    actor_join(&a) == KERN_SUCCESS, "ROBJ0008 wait and signal at once");
+	/* More than the kernel has workers: none of them waits. */
+	for (unsigned i = 0; i < 40; i++) {
+		waiters[i] = (struct actor){ .act = act_wait, .port = s };
+		blocked += actor_blocks(&waiters[i]);
+	}
+	tap(blocked == 40 && semaphore_timedwait(other, (mach_timespec_t){ 0, 0 }) == KERN_OPERATION_TIMED_OUT,
+	    "ROBJ0009 40 waits leave that node's workers free");
+	tap_result(semaphore_destroy(task, s), KERN_SUCCESS, "ROBJ0010 the semaphore goes");
+	for (unsigned i = 0; i < 40; i++)
+		back += actor_join(&waiters[i]) == KERN_TERMINATED;
+	tap(back == 40, "ROBJ0011 and all are told");
+	(void)semaphore_destroy(task, other);
+	drop(s);
+	drop(other);
+}
+
+/* ---- clocks, timers, lock sets ---- */
+
+static void others(void)
+{
+	clock_serv_t clock = MACH_PORT_NULL;
+	mach_timespec_t a, b;
+	mach_port_name_t name = MACH_PORT_NULL;
+	lock_set_t set = MACH_PORT_NULL;
+	uint64_t when = 0;
+
+	tap_result(host_get_clock_service(host, SYSTEM_CLOCK, &clock), KERN_SUCCESS, "ROBJ0020 the other node's clock");
+	tap(clock_get_time(clock, &a) == KERN_SUCCESS && clock_sleep(clock, TIME_RELATIVE, (mach_timespec_t){ 0, 10 * MS }, &b) ==
+	    KERN_SUCCESS && CMP_MACH_TIMESPEC(&b, &a) > 0, "ROBJ0021 one sleeps on it from here");
+	drop(clock);
+	tap_result(_mk_timer_create(task, &name), KERN_SUCCESS, "ROBJ0022 a timer in another node's task");
+	tap(_mk_timer_arm(task, name, 1ull << 60) == KERN_SUCCESS && _mk_timer_cancel(task, name, &when) == KERN_SUCCESS &&
+	    when == 1ull << 60, "ROBJ0023 armed and cancelled");
+	tap_result(_mk_timer_destroy(task, name), KERN_SUCCESS, "ROBJ0024 and destroyed");
+	tap_result(lock_set_create(task, &set, 1, SYNC_POLICY_FIFO), KERN_SUCCESS, "ROBJ0025 a lock set there");
+	tap_result(lock_acquire(set, 0), KERN_NOT_SUPPORTED, "ROBJ0026 no thread of this node can hold its locks");
+	tap_result(lock_set_destroy(task, set), KERN_SUCCESS, "ROBJ0027 it goes");
+	drop(set);
+}
+
+/* ---- a debugger ---- */
+
+/* nop; int3; inc %rbx; mov %rbx, data(%rip); jmp to the inc: data on the next page. */
+static const uint8_t code[] = { 0x90, 0xcc, 0x48, 0xff, 0xc3, 0x48, 0x89, 0x1d, 0xf4, 0x0f, 0x00, 0x00, 0xeb, 0xf4 };
+#define DATA 0x1000ull
+
+static mach_port_t child, stepped, port;
+static struct {
+	volatile unsigned count;
+	int64_t code, subcode;
+	x86_thread_state64_t state;
+} stopped;
+static volatile bool go_on;
+static x86_thread_state64_t next_state;
+
+static kern_return_t take(mach_port_t at, mach_port_t who, mach_port_t of, exception_type_t type, mach_exception_data_t codes,
+			  mach_msg_type_number_t count, int *flavor, thread_state_t old, mach_msg_type_number_t old_count,
+			  thread_state_t new, mach_msg_type_number_t *new_count)
+{
+	bool ours = who == stepped && of == child;
+
+	drop(who);
+	drop(of);
+	if (!ours || old_count != x86_THREAD_STATE64_COUNT)
+		return KERN_FAILURE;
+	stopped.code = codes[0];
+	stopped.subcode = codes[1];
+	memcpy(&stopped.state, old, sizeof(stopped.state));
+	go_on = false;
+	__atomic_add_fetch(&stopped.count, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&go_on, __ATOMIC_ACQUIRE))
+		node_sleep_ms(1);
+	memcpy(new, &next_state, sizeof(next_state));
+	*new_count = x86_THREAD_STATE64_COUNT;
+	return KERN_SUCCESS;
+}
+
+static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
+{
+	static const struct mach_exc_ops ops = { .mach_exception_raise_state_identity = take };
+
+	return mach_exc_demux(&ops, in, out);
+}
+
+static void *serve(void *unused)
+{
+	(void)mach_msg_server(demux, SERVE_MAX, port, MACH_MSG_OPTION_NONE);
+	return NULL;
+}
+
+static bool stops(unsigned before)
+{
+	for (int i = 0; i < 20000 && __atomic_load_n(&stopped.count, __ATOMIC_ACQUIRE) == before; i++)
+		node_sleep_ms(1);
+	return __atomic_load_n(&stopped.count, __ATOMIC_ACQUIRE) == before + 1;
+}
+
+static void continue_with(x86_thread_state64_t state)
+{
+	next_state = state;
+	__atomic_store_n(&go_on, true, __ATOMIC_RELEASE);
+}
+
+static void debugger(void)
+{
+	mach_vm_address_t text = 0;
+	x86_thread_state64_t state = { .rflags = 0x202 };
+	x86_debug_state64_t debug = { .dr7 = 1 | 1u << 16 | 2u << 18 };
+	pthread_t server;
+
+	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
+	(void)mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND);
+	(void)pthread_create(&server, NULL, serve, NULL);
+	tap_result(task_create(task, NULL, 0, FALSE, &child), KERN_SUCCESS, "ROBJ0040 a task on the other node");
+	tap_result(mach_vm_allocate(child, &text, 2 * PAGE, VM_FLAGS_ANYWHERE), KERN_SUCCESS, "ROBJ0041 is given memory");
+	tap(mach_vm_write(child, text, (vm_offset_t)(uintptr_t)code, sizeof(code)) == KERN_SUCCESS &&
+	    mach_vm_protect(child, text, PAGE, FALSE, VM_PROT_READ | VM_PROT_EXECUTE) == KERN_SUCCESS, "ROBJ0042 and code");
+	tap_result(task_set_exception_ports(child, EXC_MASK_BREAKPOINT, port, EXCEPTION_STATE_IDENTITY | MACH_EXCEPTION_CODES,
+					    x86_THREAD_STATE64), KERN_SUCCESS, "ROBJ0043 its exceptions come here");
+	state.rip = text;
+	tap(thread_create(child, &stepped) == KERN_SUCCESS &&
+	    thread_set_state(stepped, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT) == KERN_SUCCESS &&
+	    thread_resume(stepped) == KERN_SUCCESS, "ROBJ0044 a thread runs it");
+	tap(stops(0) && stopped.code == EXC_I386_BPT && stopped.state.rip == text + 2, "ROBJ0045 up to its breakpoint");
+	state = stopped.state;
+	state.rbx = 40;
+	state.rflags |= TRAP_FLAG;
+	continue_with(state);
+	tap(stops(1) && stopped.code == EXC_I386_SGL && stopped.state.rip == text + 5 && stopped.state.rbx == 41,
+	    "ROBJ0046 one step, with the register that we set");
+	debug.dr0 = text + DATA;
+	tap_result(thread_set_state(stepped, x86_DEBUG_STATE64, (thread_state_t)&debug, x86_DEBUG_STATE64_COUNT), KERN_SUCCESS,
+		   "ROBJ0047 a watchpoint");
+	state = stopped.state;
+	state.rflags &= ~(uint64_t)TRAP_FLAG;
+	continue_with(state);
+	tap(stops(2) && (stopped.subcode & 0xf) == 1 && stopped.state.rbx == 41, "ROBJ0048 is hit by the write");
+	tap_result(task_terminate(child), KERN_SUCCESS, "ROBJ0049 the task is ended");
+	continue_with(stopped.state);
+	for (int i = 0; i < THREADS_TRIES && tap_refs(child, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
+		usleep(500);
+	tap(tap_refs(child, MACH_PORT_RIGHT_DEAD_NAME) != 0, "ROBJ0050 while it waited for us");
+	drop(stepped);
+	drop(child);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3 || node_number() != (unsigned)atoi(argv[1]))
+		return 0;
+	peer = node_find_peer((unsigned)atoi(argv[2]));
+	tap_result(peer_objects(peer, &task, &thread, &host), KERN_SUCCESS, "ROBJ0000 the other node's task, thread and host");
+	semaphores();
+	others();
+	debugger();
+	return tap_done();
+}
