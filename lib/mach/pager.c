@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pager.c - from the kernel's messages to a pager's functions and back.
+ *
+ * Interface: mach/pager.h.
+ * An object serves one kernel at a time: the control port of the latest memory_object_init is the one that is answered; a request of an
+ *   older one is answered at its own control port. The rights to control ports that each message brings are given back.
+ * Invariants: G1 every data_request is answered for all of its range, whatever the function returns, unless it said PAGER_LATER.
+ * Locking: objects of a pager are in a hash by port, under its lock; a function runs with nothing locked.
+ */
+#include <mach/memory_object_server.h>
+#include <mach/pager.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 64u
+#define INLINE_MAX (16u * 1024) /* so much the kernel copies at once; more is given away whole */
+#define MESSAGE_MAX 512
+
+struct pager_object {
+	struct pager_object *next;
+	struct pager *pager;
+	const struct pager_ops *ops;
+	void *context;
+	uint64_t size;
+	struct pager_attributes attributes;
+	mach_port_t port, control;
+};
+
+struct pager {
+	pthread_mutex_t lock;
+	mach_port_t set;
+	struct pager_object *buckets[BUCKETS];
+};
+
+static _Thread_local struct pager *served; /* by this thread */
+
+static struct pager_object **bucket_of(struct pager *p, mach_port_t port)
+{
+	return &p->buckets[port >> 8 & (BUCKETS - 1)];
+}
+
+static struct pager_object *object_of(mach_port_t port)
+{
+	struct pager_object *o;
+
+	pthread_mutex_lock(&served->lock);
+	for (o = *bucket_of(served, port); o != NULL && o->port != port;)
+		o = o->next;
+	pthread_mutex_unlock(&served->lock);
+	return o;
+}
+
+static void drop(mach_port_t right)
+{
+	if (right != MACH_PORT_NULL)
+		(void)mach_port_deallocate(mach_task_self(), right);
+}
+
+/* ---- what a pager tells ---- */
+
+static kern_return_t supply(mach_port_t control, uint64_t offset, const void *bytes, uint32_t length, vm_prot_t lock,
+			    boolean_t dealloc)
+{
+	return memory_object_data_supply(control, offset, (vm_offset_t)(uintptr_t)bytes, length, dealloc, lock, FALSE,
+					 MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+}
+
+kern_return_t pager_supply(struct pager_object *o, uint64_t offset, const void *bytes, uint32_t length, vm_prot_t lock)
+{
+	if (o->control == MACH_PORT_NULL)
+		return KERN_INVALID_ARGUMENT;
+	return supply(o->control, offset, bytes, length, lock, FALSE);
+}
+
+kern_return_t pager_fail(struct pager_object *o, uint64_t offset, uint32_t length)
+{
+	if (o->control == MACH_PORT_NULL)
+		return KERN_INVALID_ARGUMENT;
+	return memory_object_data_error(o->control, offset, length, KERN_FAILURE);
+}
+
+static kern_return_t lock_request(mach_port_t control, uint64_t offset, uint64_t length, memory_object_return_t should_return,
+				  boolean_t flush, vm_prot_t lock)
+{
+	if (control == MACH_PORT_NULL)
+		return KERN_INVALID_ARGUMENT;
+	return memory_object_lock_request(control, offset, length, should_return, flush, lock, MACH_PORT_NULL,
+					  MACH_MSG_TYPE_MAKE_SEND_ONCE);
+}
+
+kern_return_t pager_unlock(struct pager_object *o, uint64_t offset, uint32_t length, vm_prot_t lock)
+{
+	return lock_request(o->control, offset, length, MEMORY_OBJECT_RETURN_NONE, FALSE, lock);
+}
+
+kern_return_t pager_clean(struct pager_object *o, uint64_t offset, uint64_t length, boolean_t flush)
+{
+	return lock_request(o->control, offset, length, MEMORY_OBJECT_RETURN_DIRTY, flush, VM_PROT_NO_CHANGE);
+}
+
+/* ---- what the kernel asks ---- */
+
+static kern_return_t serve_init(memory_object_t port, mach_port_t control, mach_port_t name, memory_object_cluster_size_t page)
+{
+	struct pager_object *o = object_of(port);
+	memory_object_timeout_info_data_t limit;
+	memory_object_attr_info_data_t info;
+	kern_return_t kr;
+
+	drop(name);
+	if (o == NULL)
+		return KERN_INVALID_ARGUMENT;
+	info = (memory_object_attr_info_data_t){ o->attributes.copy_strategy, o->attributes.cluster_size, o->attributes.may_cache,
+						 FALSE };
+	limit = (memory_object_timeout_info_data_t){ o->attributes.timeout_ms };
+	drop(o->control);
+	o->control = control;
+	kr = memory_object_change_attributes(control, MEMORY_OBJECT_TIMEOUT_INFO, (memory_object_info_t)&limit,
+					     MEMORY_OBJECT_TIMEOUT_INFO_COUNT, MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+	if (kr == KERN_SUCCESS)
+		kr = memory_object_change_attributes(control, MEMORY_OBJECT_ATTRIBUTE_INFO, (memory_object_info_t)&info,
+						     MEMORY_OBJECT_ATTR_INFO_COUNT, MACH_PORT_NULL,
+						     MACH_MSG_TYPE_MAKE_SEND_ONCE);
+	return KERN_SUCCESS; /* the rights are ours whatever the kernel said */
+}
+
+static void drop_receive(mach_port_t port)
+{
+	if (port != MACH_PORT_NULL)
+		(void)mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
+}
+
+static kern_return_t serve_terminate(memory_object_t port, mach_port_t control, mach_port_t name)
+{
+	struct pager_object *o = object_of(port);
+
+	if (o != NULL && (o->control == control || control == MACH_PORT_NULL)) {
+		drop(o->control);
+		o->control = MACH_PORT_NULL;
+	}
+	drop_receive(control);
+	drop_receive(name);
+	if (o != NULL && o->ops->idle != NULL && o->control == MACH_PORT_NULL)
+		o->ops->idle(o);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t read_into(struct pager_object *o, uint64_t offset, uint32_t length, void *buffer, vm_prot_t *lock)
+{
+	*lock = VM_PROT_NONE;
+	if (o == NULL || offset >= o->size || length > o->size - offset)
+		return KERN_INVALID_ADDRESS;
+	if (o->ops->write == NULL)
+		*lock = VM_PROT_WRITE;
+	return o->ops->read(o, offset, length, buffer, lock);
+}
+
+/* One run of pages, all inside the object or all outside. */
+static void answer(struct pager_object *o, mach_port_t control, uint64_t offset, uint32_t length)
+{
+	static _Thread_local char page_buffer[INLINE_MAX] __attribute__((aligned(4096)));
+	mach_vm_address_t at = (uintptr_t)page_buffer;
+	vm_prot_t lock;
+	kern_return_t kr = KERN_SUCCESS;
+
+	if (length > INLINE_MAX)
+		kr = mach_vm_allocate(mach_task_self(), &at, length, VM_FLAGS_ANYWHERE);
+	else
+		memset(page_buffer, 0, length);
+	if (kr != KERN_SUCCESS) {
+		(void)memory_object_data_error(control, offset, length, kr);
+		return;
+	}
+	kr = read_into(o, offset, length, (void *)(uintptr_t)at, &lock);
+	if (kr == KERN_SUCCESS) {
+		(void)supply(control, offset, (void *)(uintptr_t)at, length, lock, length > INLINE_MAX);
+		return;
+	}
+	if (length > INLINE_MAX)
+		(void)mach_vm_deallocate(mach_task_self(), at, length);
+	if (kr == PAGER_ZERO)
+		(void)memory_object_data_unavailable(control, offset, length);
+	else if (kr != PAGER_LATER)
+		(void)memory_object_data_error(control, offset, length, kr);
+}
+
+static kern_return_t serve_request(memory_object_t port, mach_port_t control, memory_object_offset_t offset,
+				   memory_object_cluster_size_t length, vm_prot_t access)
+{
+	struct pager_object *o = object_of(port);
+	uint64_t inside = o != NULL && offset < o->size ? o->size - offset : 0;
+	uint32_t whole = inside < length ? (uint32_t)inside : length;
+
+	if (whole != 0)
+		answer(o, control, offset, whole);
+	if (whole < length)
+		(void)memory_object_data_error(control, offset + whole, length - whole, KERN_INVALID_ADDRESS);
+	drop(control);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t serve_unlock(memory_object_t port, mach_port_t control, memory_object_offset_t offset,
+				  memory_object_size_t length, vm_prot_t access)
+{
+	struct pager_object *o = object_of(port);
+	kern_return_t kr = KERN_SUCCESS;
+
+	if (o == NULL || ((access & VM_PROT_WRITE) && o->ops->write == NULL))
+		kr = KERN_PROTECTION_FAILURE;
+	else if (o->ops->unlock != NULL)
+		kr = o->ops->unlock(o, offset, (uint32_t)length, access);
+	if (kr == KERN_SUCCESS)
+		(void)lock_request(control, offset, length, MEMORY_OBJECT_RETURN_NONE, FALSE, VM_PROT_NONE);
+	else if (kr != PAGER_LATER)
+		(void)memory_object_data_error(control, offset, length, kr);
+	drop(control);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t serve_return(memory_object_t port, mach_port_t control, memory_object_offset_t offset, vm_offset_t data,
+				  mach_msg_type_number_t size, boolean_t dirty, boolean_t kernel_copy)
+{
+	struct pager_object *o = object_of(port);
+
+	if (o != NULL && o->ops->write != NULL && offset < o->size)
+		(void)o->ops->write(o, offset, (uint32_t)(size < o->size - offset ? size : o->size - offset),
+				    (const void *)(uintptr_t)data);
+	(void)mach_vm_deallocate(mach_task_self(), data, size);
+	drop(control);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t serve_synchronize(memory_object_t port, mach_port_t control, memory_object_offset_t offset,
+				       memory_object_size_t length, vm_sync_t flags)
+{
+	struct pager_object *o = object_of(port);
+
+	/* What could not be kept is not confirmed: who waits learns it by the time limit. */
+	if (o != NULL && (o->ops->sync == NULL || o->ops->sync(o, offset, length) == KERN_SUCCESS))
+		(void)memory_object_synchronize_completed(control, offset, length);
+	drop(control);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t serve_copy(memory_object_t port, mach_port_t control, memory_object_offset_t offset,
+				memory_object_size_t length, mach_port_t copy)
+{
+	drop_receive(copy); /* objects are not made with MEMORY_OBJECT_COPY_CALL */
+	drop(control);
+	return KERN_SUCCESS;
+}
+
+static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
+{
+	static const struct memory_object_ops ops = {
+		.memory_object_init = serve_init,
+		.memory_object_terminate = serve_terminate,
+		.memory_object_copy = serve_copy,
+		.memory_object_data_request = serve_request,
+		.memory_object_data_unlock = serve_unlock,
+		.memory_object_data_return = serve_return,
+		.memory_object_synchronize = serve_synchronize,
+	};
+
+	return memory_object_demux(&ops, in, out);
+}
+
+/* ---- pagers and objects ---- */
+
+kern_return_t pager_create(struct pager **out)
+{
+	struct pager *p = calloc(1, sizeof(*p));
+	kern_return_t kr = KERN_RESOURCE_SHORTAGE;
+
+	if (p != NULL)
+		kr = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &p->set);
+	if (kr != KERN_SUCCESS) {
+		free(p);
+		return kr;
+	}
+	pthread_mutex_init(&p->lock, NULL);
+	*out = p;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t make_port(struct pager_object *o)
+{
+	kern_return_t kr = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &o->port);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	kr = mach_port_insert_right(mach_task_self(), o->port, o->port, MACH_MSG_TYPE_MAKE_SEND);
+	if (kr != KERN_SUCCESS)
+		(void)mach_port_mod_refs(mach_task_self(), o->port, MACH_PORT_RIGHT_RECEIVE, -1);
+	return kr;
+}
+
+kern_return_t pager_object_create(struct pager *p, const struct pager_ops *ops, uint64_t size, void *context,
+				  const struct pager_attributes *attributes, struct pager_object **out)
+{
+	static const struct pager_attributes plain = { .copy_strategy = MEMORY_OBJECT_COPY_DELAY };
+	struct pager_object *o = calloc(1, sizeof(*o)), **bucket;
+	kern_return_t kr;
+
+	if (o == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	o->pager = p;
+	o->ops = ops;
+	o->context = context;
+	o->size = (size + 4095) & ~4095ull;
+	o->attributes = attributes == NULL ? plain : *attributes;
+	if (o->attributes.cluster_size == 0)
+		o->attributes.cluster_size = 4096;
+	kr = make_port(o);
+	if (kr != KERN_SUCCESS) {
+		free(o);
+		return kr;
+	}
+	pthread_mutex_lock(&p->lock);
+	bucket = bucket_of(p, o->port);
+	o->next = *bucket;
+	*bucket = o;
+	pthread_mutex_unlock(&p->lock);
+	*out = o;
+	return mach_port_move_member(mach_task_self(), o->port, p->set);
+}
+
+void pager_object_destroy(struct pager_object *o)
+{
+	struct pager_object **at;
+
+	pthread_mutex_lock(&o->pager->lock);
+	for (at = bucket_of(o->pager, o->port); *at != o;)
+		at = &(*at)->next;
+	*at = o->next;
+	pthread_mutex_unlock(&o->pager->lock);
+	drop_receive(o->port);
+	drop(o->port);
+	drop(o->control);
+	free(o);
+}
+
+mach_port_t pager_object_port(const struct pager_object *o)
+{
+	return o->port;
+}
+
+void *pager_object_context(const struct pager_object *o)
+{
+	return o->context;
+}
+
+uint64_t pager_object_size(const struct pager_object *o)
+{
+	return o->size;
+}
+
+mach_msg_return_t pager_serve(struct pager *p)
+{
+	served = p;
+	return mach_msg_server(demux, MESSAGE_MAX, p->set, MACH_MSG_OPTION_NONE);
+}
+
+static void *serve_thread(void *pager)
+{
+	(void)pager_serve(pager);
+	return NULL;
+}
+
+kern_return_t pager_start(struct pager *p)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, serve_thread, p) != 0)
+		return KERN_RESOURCE_SHORTAGE;
+	pthread_detach(t);
+	return KERN_SUCCESS;
+}
