@@ -132,6 +132,7 @@ SOURCES: list[str] = [
     "kernel/personality/linux_time.c",
     "kernel/sched/donate.c",
     "kernel/sched/edf.c",
+    "kernel/sched/ktest_sched.c",
     "kernel/sched/latency.c",
     "kernel/sched/mutex.c",
     "kernel/sched/processor.c",

@@ -67,6 +67,7 @@ PROGRAMS: dict[str, list[str]] = {
     "test-pagers": ["tests/programs/pagers.c"],
     "tests/ipc_calls": ["tests/kernel/programs/ipc_calls.c"],
     "tests/ports": ["tests/programs/ports.c"],
+    "tests/sched_calls": ["tests/kernel/programs/sched_calls.c"],
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
     "tests/vm_every": ["tests/programs/vm_calls.c"],
     "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],
