@@ -28,6 +28,7 @@
 #include <machine/boot.h>
 #include <machine/cpu.h>
 #include <personality/linux.h>
+#include <sched/latency.h>
 #include <sched/processor.h>
 #include <sched/processor_set.h>
 #include <sched/donate.h>
@@ -95,6 +96,7 @@ static void startup(void *unused)
 		vm_page_free_count() * PAGE_SIZE >> 20);
 	if (boot_options.test[0] != '\0' && ktest_run != NULL)
 		ktest_run(boot_options.test);
+	latency_reset(); /* of the boot nothing is to be said */
 	ipc_net_start();
 	bootstrap_start();
 }

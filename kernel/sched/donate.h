@@ -44,8 +44,9 @@ void donate_rpc_lend(struct thread *client, uint64_t call, struct thread_ref ser
 /* Is a's lendable priority above b's? A hint: no lock is taken. */
 static inline bool donate_worth_it(const struct thread *a, const struct thread *b)
 {
-	return __atomic_load_n(&a->lend_priority, __ATOMIC_RELAXED) > __atomic_load_n(&b->lend_priority, __ATOMIC_RELAXED) ||
-	       a->lend_priority >= SCHED_PRIORITY_REALTIME;
+	uint32_t lends = __atomic_load_n(&a->lend_priority, __ATOMIC_RELAXED);
+
+	return lends > __atomic_load_n(&b->lend_priority, __ATOMIC_RELAXED) || lends >= SCHED_PRIORITY_REALTIME;
 }
 
 static inline void donate_rpc_begin(struct thread *server)

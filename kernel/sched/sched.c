@@ -557,12 +557,6 @@ void sched_begin(bool interrupts_on)
 	cpu_irq_pop();
 }
 
-/* An instant in which pending interrupts are taken. */
-static void interrupt_window(void)
-{
-	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
-}
-
 /*
  * Nothing is queued here, and the current thread has blocked or is the idle thread: poll the devices for a moment
  * (D7), if they find it worth it. Returns a thread to run, perhaps the caller, or NULL when the moment is over.
@@ -580,7 +574,7 @@ static struct thread *poll_for_work(struct run_queue *rq)
 	do {
 		if (idle_poll())
 			until = clock_now_ns() + sched_poll_ns;
-		interrupt_window();
+		cpu_irq_window();
 		t = queue_pick(rq, 0);
 		/* Claimed by another CPU, which waits for this stack: leave it. */
 		if (t == NULL && atomic_load(&self->claim) == CLAIM_TAKEN)

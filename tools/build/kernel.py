@@ -223,13 +223,20 @@ CFLAGS = (
 VARIANTS: dict[str, str] = {
     "": "-flto=2 --param=max-inline-insns-auto=60 --param=inline-unit-growth=200 --param=max-inline-insns-single=300 "
         "--param=early-inlining-insns=40",
-    "debug/": "-DMESHACH_DEBUG",
+    "debug/": "-DMESHACH_DEBUG -DMESHACH_LATENCY",
+}
+
+# Not built unless asked for: `ninja build/latency/meshach.elf` is the measured kernel that also measures for how long interrupts are
+# off (docs/book/sched.md); that costs two readings of the clock for each critical section.
+VARIANTS_ON_DEMAND: dict[str, str] = {
+    "latency/": VARIANTS[""] + " -DMESHACH_LATENCY",
 }
 
 # Of one of them only.
 ONLY: dict[str, list[str]] = {
     "": ["kernel/kern/lock_stats_none.c"],
     "debug/": ["kernel/kern/lock_order.c"],
+    "latency/": ["kernel/kern/lock_stats_none.c"],
 }
 
 # The compiler makes calls to these itself, after it has seen whole programs.
@@ -274,4 +281,6 @@ def emit(n: Writer, generated: list[str]) -> list[str]:
            "LINK $out")
     n.rule("kernel_symbols", "tools/ksyms.py $in $out", "KSYMS $out")
     n.rule("kernel_elf32", "objcopy -S -O elf32-i386 $in $out", "ELF32 $out")
+    for variant, flags in VARIANTS_ON_DEMAND.items():
+        emit_variant(n, generated, variant, flags)
     return [target for variant, flags in VARIANTS.items() for target in emit_variant(n, generated, variant, flags)]

@@ -25,6 +25,7 @@
 #include <machine/clock.h>
 #include <machine/pmap.h>
 #include <machine/trap.h>
+#include <sched/latency.h>
 #include <sched/sched.h>
 #include <vm/vm_fault.h>
 
@@ -106,6 +107,27 @@ static inline __attribute__((always_inline)) void time_to_user(void)
 	cpu->stamp_ns = now;
 }
 
+#ifdef MESHACH_LATENCY
+/* As long as it is measured, nothing nested begins anew. */
+void irq_off_begin(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->irq_off_ns == 0)
+		cpu->irq_off_ns = machine_now_ns();
+}
+
+__attribute__((noinline)) void irq_off_end(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->irq_off_ns == 0)
+		return;
+	latency_add(LATENCY_INTERRUPTS_OFF, machine_now_ns() - cpu->irq_off_ns, (uint64_t)__builtin_return_address(0));
+	cpu->irq_off_ns = 0;
+}
+#endif
+
 /* --- the way back to user mode ------------------------------------------------------------ */
 
 __attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
@@ -122,6 +144,7 @@ __attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
 			exception(EXC_BAD_ACCESS, EXC_I386_GPFLT, (int64_t)frame->rip);
 		} else {
 			time_to_user();
+			irq_off_end();
 			return;
 		}
 	}
@@ -130,6 +153,7 @@ __attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
 __attribute__((section(".text.hot"))) bool syscall_dispatch(struct trap_frame *frame)
 {
 	time_to_kernel();
+	irq_off_begin();
 	if ((int64_t)frame->rax < 0) {
 		current_thread()->machine.mach_calls++;
 		mach_trap(frame);
@@ -246,6 +270,8 @@ __attribute__((section(".text.warm"))) void trap_dispatch(struct trap_frame *fra
 
 	if (from_user(frame))
 		time_to_kernel();
+	if (frame->rflags & RFLAGS_IF)
+		irq_off_begin();
 	if (frame->vector >= EXCEPTION_VECTORS) {
 		interrupt_dispatch(frame);
 		if (from_user(frame))
@@ -253,6 +279,8 @@ __attribute__((section(".text.warm"))) void trap_dispatch(struct trap_frame *fra
 		else if ((frame->rflags & RFLAGS_IF) != 0 &&
 			 (atomic_load_explicit(&current_thread()->ast, memory_order_relaxed) & AST_PREEMPT) != 0)
 			sched_interrupt_return();
+		if (!from_user(frame) && (frame->rflags & RFLAGS_IF))
+			irq_off_end();
 		return;
 	}
 	va = frame->vector == VECTOR_PAGE_FAULT ? read_cr2() : 0;
@@ -260,6 +288,8 @@ __attribute__((section(".text.warm"))) void trap_dispatch(struct trap_frame *fra
 	if (!from_user(frame)) {
 		kernel_fault(frame, va);
 		cpu_irq_disable();
+		if (frame->rflags & RFLAGS_IF)
+			irq_off_end();
 		return;
 	}
 	if (frame->vector == VECTOR_DEBUG) {

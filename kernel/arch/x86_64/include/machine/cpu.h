@@ -29,6 +29,7 @@ struct cpu {
 	struct thread *previous;     /* who just left this CPU (see sched) */
 	void *sched;                 /* struct run_queue */
 	void *timers;                /* struct timer queue */
+	uint64_t irq_off_ns;         /* since when interrupts are off; 0: not measured */
 	uint64_t stamp_ns;           /* until when user_ns and system_ns are true */
 	uint64_t user_ns, system_ns; /* this CPU's time in user mode, and in the kernel (idle included) */
 	volatile bool tlb_request;   /* another CPU waits for pmap_tlb_service() here */
@@ -56,14 +57,37 @@ static inline bool cpu_irq_enabled(void)
 	return (flags & 0x200) != 0;
 }
 
+/*
+ * A kernel built with MESHACH_LATENCY (the debug kernel is) measures for how long interrupts are off: from irq_off_begin(),
+ * at the instruction that turns them off and at every entry from where they were on, to irq_off_end(), before they
+ * come on again (arch/x86_64/trap.c, sched/latency.h).
+ */
+#ifdef MESHACH_LATENCY
+void irq_off_begin(void);
+void irq_off_end(void);
+#else
+#define irq_off_begin() ((void)0)
+#define irq_off_end() ((void)0)
+#endif
+
 static inline void cpu_irq_enable(void)
 {
+	irq_off_end();
 	__asm__ volatile("sti" : : : "memory");
 }
 
 static inline void cpu_irq_disable(void)
 {
 	__asm__ volatile("cli" : : : "memory");
+	irq_off_begin();
+}
+
+/* An instant in which pending interrupts are taken; they are off before and after. */
+static inline void cpu_irq_window(void)
+{
+	irq_off_end();
+	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
+	irq_off_begin();
 }
 
 /*
@@ -122,7 +146,9 @@ static inline void cpu_relax(void)
 /* Enable interrupts and halt until one comes; returns with interrupts off. */
 static inline void cpu_wait_for_interrupt(void)
 {
+	irq_off_end();
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
+	irq_off_begin();
 }
 
 enum cpu_ipi { CPU_IPI_RESCHED, CPU_IPI_TLB, CPU_IPI_STOP, CPU_IPI_PING };
