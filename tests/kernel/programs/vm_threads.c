@@ -17,7 +17,7 @@
 #define PAGE 4096UL
 #define PAGES 16UL
 #define THREADS 4U
-#define ROUNDS 300U
+#define ROUNDS 100U
 
 static volatile uint64_t (*memory)[PAGE / 8]; /* PAGES pages */
 static _Atomic unsigned lost, changed, refused, unmapped_wrong;
