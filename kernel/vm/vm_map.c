@@ -241,18 +241,26 @@ void vm_map_simplify_locked(struct vm_map *map, uint64_t start, uint64_t end)
 
 void vm_map_remove_locked(struct vm_map *map, uint64_t start, uint64_t end)
 {
-	struct vm_map_entry *e = vm_map_lookup_after(map, start), *next;
+	struct vm_map_entry *e = vm_map_lookup_after(map, start), *before, *next;
+	uint64_t low = end, high = start; /* of what may be mapped: one removal, one round of invalidation */
 
+	before = e == NULL ? NULL : vm_map_prev(map, e);
 	for (; e != NULL && e->start < end; e = next) {
 		KASSERT(e->start >= start && e->end <= end);
 		next = vm_map_next(map, e);
 		if (e->wired_count != 0)
 			vm_map_entry_unwire(e);
-		if (e->object != NULL)
-			vm_map_unmap(map, e->start, e->end);
+		if (e->object != NULL) {
+			low = e->start < low ? e->start : low;
+			high = e->end;
+		}
 		vm_map_tree_remove(map, e);
 		list_add_tail(&map->removed, &e->link);
 	}
+	if (map->pmap == NULL || low >= high)
+		return;
+	pmap_remove(map->pmap, low, high);
+	pmap_collect(map->pmap, before == NULL ? map->min : before->end, e == NULL ? map->max : e->start);
 }
 
 kern_return_t vm_map_check_locked(struct vm_map *map, uint64_t start, uint64_t end,

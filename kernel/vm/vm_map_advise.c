@@ -17,12 +17,6 @@
 
 #include "vm_map_internal.h"
 
-/* Until the pagers are here: there is none to write to. */
-__attribute__((weak)) kern_return_t vm_object_sync(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags)
-{
-	return KERN_SUCCESS;
-}
-
 #define WILLNEED_PAGES 256U /* asked for by one call */
 
 /* One region of a range. */

@@ -44,8 +44,12 @@ static bool any_wired_locked(struct vm_object *o)
 
 static void sink_locked(struct vm_object *o, struct vm_object *below)
 {
+	struct pmap_batch batch;
+
+	pmap_batch_begin(&batch);
 	LIST_FOR_EACH(l, &o->pages)
-		pmap_page_protect(container_of(l, struct vm_page, object_link), VM_PROT_READ);
+		pmap_page_protect_batched(&batch, container_of(l, struct vm_page, object_link), VM_PROT_READ);
+	pmap_batch_end(&batch);
 	vm_object_take_pages_locked(below, o);
 	below->size = o->size;
 	below->shadow = o->shadow;

@@ -178,6 +178,7 @@ static void page_reset(struct vm_page *p)
 	p->hash_next = NULL;
 	p->wire_count = 1;
 	p->pmap_bits = 0;
+	p->in_large = false;
 	p->busy = p->wanted = p->absent = p->error = p->dirty = p->precious = p->laundry = false;
 	p->unlock_refused = false;
 	p->page_lock = p->unlock_request = 0;

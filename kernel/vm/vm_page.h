@@ -59,6 +59,7 @@ struct vm_page {
 	uint32_t wire_count;       /* [o] */
 	uint8_t order;             /* [f] buddy order while free */
 	uint8_t pmap_bits;         /* [p] referenced, modified: said by mappings that are gone */
+	bool in_large;             /* [o] pmap's: it may be mapped as part of a large page */
 	bool free;                 /* [f] a byte of its own: the bits below change under another lock */
 	uint8_t queue;             /* [q] enum vm_page_queue */
 	uint8_t owner;             /* [f] enum vm_page_owner */

@@ -8,6 +8,8 @@ from report import done
 topic("pmap")
 topic("pmap", cpu="qemu64")
 topic("pmap", cpus=2)
+topic("pmap_large")
+topic("pmap_large", cpus=2)
 topic("stacks")
 topic("stacks", cpus=4)
 done()

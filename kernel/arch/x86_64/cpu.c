@@ -82,6 +82,7 @@ void cpu_detect(void)
 	cpu_features.pge = (r.d >> 13) & 1;
 	cpu_features.x2apic = (r.c >> 21) & 1;
 	cpu_features.xsave = (r.c >> 26) & 1;
+	cpu_features.pcid = ((r.c >> 17) & 1) && cpu_features.pge;
 	if (max_leaf >= 7) {
 		r = cpuid(7, 0);
 		cpu_features.fsgsbase = r.b & 1;
@@ -181,6 +182,8 @@ void cpu_load(struct cpu *cpu)
 		cr4 |= CR4_PGE;
 	if (cpu_features.xsave)
 		cr4 |= CR4_OSXSAVE;
+	if (cpu_features.pcid)
+		cr4 |= CR4_PCIDE; /* CR3 has PCID 0 yet, as this asks for */
 	write_cr4(cr4); /* C2 */
 	fpu_init_cpu();
 	syscall_init();

@@ -65,7 +65,7 @@ static inline struct cpu_arch *cpu_arch(struct cpu *cpu)
 /* What the boot CPU has; the others are taken to be alike. */
 struct cpu_features {
 	bool smep, smap, umip, fsgsbase, pages_1g, pge, x2apic, xsave, xsaveopt;
-	bool invariant_tsc, fpu_lazy_safe;
+	bool invariant_tsc, fpu_lazy_safe, pcid;
 	uint32_t xsave_bytes;  /* size of an FPU state area */
 	uint64_t xsave_mask;   /* XCR0 */
 	uint32_t phys_bits;

@@ -184,6 +184,132 @@ KTEST(pmap)
 	vm_page_release(page);
 }
 
+/* --- large pages, batches, tables that are not needed --------------------------------------- */
+
+#define LARGE_VA 0x0000123400000000UL
+#define LARGE_PAGES (1U << PMAP_LARGE_ORDER)
+
+static void test_large(struct pmap *p, struct vm_page *block)
+{
+	struct vm_page *other = vm_page_grab_zeroed();
+	uint64_t dropped;
+	kern_return_t kr = pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT);
+
+	ktest_ok(kr == KERN_SUCCESS && pmap_resident_count(p) == LARGE_PAGES &&
+		 pmap_extract(p, LARGE_VA + 123456) == block->phys + 123456, "ARCH0050 a large page is one entry for 512");
+	touch(p, LARGE_VA + 5 * PAGE_SIZE, true);
+	ktest_ok(pmap_is_modified(&block[5]) && pmap_is_modified(&block[300]) && pmap_is_referenced(&block[300]),
+		 "ARCH0051 whose bits speak for all its pages");
+	pmap_clear_modify(&block[5]);
+	ktest_ok(!pmap_is_modified(&block[5]) && pmap_is_modified(&block[300]) && pmap_extract(p, LARGE_VA) == 0,
+		 "ARCH0052 clearing one's bit drops it, and the others' bits are kept");
+	dropped = pmap_counts.large_dropped;
+	(void)pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT);
+	pmap_page_protect(&block[511], VM_PROT_READ);
+	ktest_ok(pmap_extract(p, LARGE_VA) == 0 && pmap_resident_count(p) == 0 && block->pv == NULL &&
+		 pmap_counts.large_dropped == dropped + 1, "ARCH0053 protecting one of its pages drops it");
+	(void)pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT);
+	pmap_remove(p, LARGE_VA + 7 * PAGE_SIZE, LARGE_VA + 8 * PAGE_SIZE);
+	ktest_ok(pmap_extract(p, LARGE_VA) == 0 && pmap_resident_count(p) == 0, "ARCH0054 so does removing a part");
+	(void)pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT);
+	pmap_protect(p, LARGE_VA, LARGE_VA + PMAP_LARGE_BYTES, VM_PROT_READ);
+	ktest_ok(pmap_extract(p, LARGE_VA) == 0, "ARCH0055 and lowering its rights");
+	(void)pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT);
+	kr = pmap_enter(p, LARGE_VA + PAGE_SIZE, other, VM_PROT_DEFAULT, false);
+	ktest_ok(kr == KERN_SUCCESS && pmap_extract(p, LARGE_VA) == 0 && pmap_extract(p, LARGE_VA + PAGE_SIZE) == other->phys,
+		 "ARCH0056 a page that is entered in its place drops it");
+	ktest_ok(pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT) == KERN_FAILURE, "ARCH0057 and keeps it out");
+	pmap_remove(p, LARGE_VA, LARGE_VA + PMAP_LARGE_BYTES);
+	ktest_ok(pmap_enter_large(p, LARGE_VA, block, VM_PROT_READ) == KERN_SUCCESS &&
+		 pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT) == KERN_SUCCESS &&
+		 pmap_resident_count(p) == LARGE_PAGES, "ARCH0058 until it is gone; then it may be entered, and again with other rights");
+	vm_page_release(other);
+}
+
+static void test_collect(struct pmap *p, struct vm_page *page)
+{
+	uint64_t before = vm_page_free_count(), freed = pmap_counts.tables_freed;
+
+	for (unsigned i = 0; i < 64; i++) {
+		(void)pmap_enter(p, TEST_VA + i * PMAP_LARGE_BYTES, page, VM_PROT_READ, false);
+		pmap_remove(p, TEST_VA + i * PMAP_LARGE_BYTES, TEST_VA + i * PMAP_LARGE_BYTES + PAGE_SIZE);
+	}
+	(void)pmap_enter(p, TEST_VA + 70 * PMAP_LARGE_BYTES, page, VM_PROT_READ, false);
+	ktest_ok(vm_page_free_count() + 64 <= before, "ARCH0060 64 tables were needed");
+	pmap_collect(p, TEST_VA - PAGE_SIZE, TEST_VA + 70 * PMAP_LARGE_BYTES);
+	ktest_ok(pmap_counts.tables_freed >= freed + 63 && pmap_extract(p, TEST_VA + 70 * PMAP_LARGE_BYTES) == page->phys,
+		 "ARCH0061 and are given back when nothing is mapped by them, but for those that are used");
+	ktest_ok(pmap_enter(p, TEST_VA, page, VM_PROT_READ, false) == KERN_SUCCESS && pmap_extract(p, TEST_VA) == page->phys,
+		 "ARCH0062 where a page can be entered again");
+}
+
+/* As if another CPU had p loaded: one round of interrupts for each operation, however many pages it is of. */
+static void test_rounds(struct pmap *p, struct vm_page **pages, unsigned count)
+{
+	uint64_t rounds = pmap_counts.shoot_downs, interrupts = pmap_counts.interrupts;
+	struct pmap_batch batch;
+
+	if (cpu_count < 2)
+		return;
+	atomic_fetch_or(&p->active, 2);
+	for (unsigned i = 0; i < count; i++)
+		(void)pmap_enter(p, LARGE_VA + i * PAGE_SIZE, pages[i], VM_PROT_DEFAULT, false);
+	pmap_protect(p, LARGE_VA, LARGE_VA + count * PAGE_SIZE, VM_PROT_READ);
+	ktest_ok(pmap_counts.shoot_downs == rounds + 1 && pmap_counts.interrupts == interrupts + 1,
+		 "ARCH0065 %u pages are lowered with one interrupt (%lu)", count, pmap_counts.interrupts - interrupts);
+	pmap_batch_begin(&batch);
+	for (unsigned i = 0; i < count; i++)
+		pmap_page_protect_batched(&batch, pages[i], VM_PROT_NONE);
+	pmap_batch_end(&batch);
+	ktest_ok(pmap_counts.interrupts == interrupts + 2, "ARCH0066 and unmapped one by one, in a batch, with one (%lu)",
+		 pmap_counts.interrupts - interrupts - 1);
+	atomic_fetch_and(&p->active, ~2UL);
+}
+
+KTEST(pmap_large)
+{
+	struct vm_page *block, *page = vm_page_grab_zeroed(), *many[1000];
+	uint64_t free_before;
+	struct pmap_batch batch;
+	struct pmap *p;
+	unsigned n;
+
+	p = pmap_create(); /* zones keep a page or two */
+	(void)pmap_enter(p, TEST_VA, page, VM_PROT_READ, false);
+	pmap_destroy(p);
+	free_before = vm_page_free_count();
+	block = vm_page_grab_contiguous(PMAP_LARGE_ORDER);
+	p = pmap_create();
+	test_large(p, block);
+	pmap_destroy(p);
+	for (n = 0; n < LARGE_PAGES; n++)
+		vm_page_release(&block[n]); /* one by one, as objects do */
+	ktest_ok(vm_page_free_count() == free_before, "ARCH0059 nothing is lost (%lu, %lu before)", vm_page_free_count(), free_before);
+	p = pmap_create();
+	test_collect(p, page);
+	for (n = 0; n < 1000; n++) {
+		many[n] = vm_page_grab();
+		(void)pmap_enter(p, LARGE_VA + n * PAGE_SIZE, many[n], VM_PROT_DEFAULT, false);
+	}
+	pmap_batch_begin(&batch);
+	for (n = 0; n < 1000; n++)
+		pmap_page_protect_batched(&batch, many[n], n % 2 == 0 ? VM_PROT_READ : VM_PROT_NONE);
+	pmap_batch_end(&batch);
+	for (n = 0; n < 1000; n++)
+		if (n % 2 == 0 ? !entry_is(p, LARGE_VA + n * PAGE_SIZE, PTE_PRESENT, PTE_WRITE) :
+				 pmap_extract(p, LARGE_VA + n * PAGE_SIZE) != 0)
+			break;
+	ktest_ok(n == 1000, "ARCH0063 a batch lowers and removes");
+	pmap_remove(p, LARGE_VA, LARGE_VA + 1000 * PAGE_SIZE);
+	ktest_ok(pmap_extract(p, LARGE_VA) == 0 && pmap_extract(p, LARGE_VA + 998 * PAGE_SIZE) == 0,
+		 "ARCH0064 a long range is removed in pieces, all of it");
+	test_rounds(p, many, 200);
+	pmap_destroy(p);
+	while (n > 0)
+		vm_page_release(many[--n]);
+	vm_page_release(page);
+}
+
 /* --- kernel stacks ------------------------------------------------------------------------ */
 
 KTEST(stacks)

@@ -26,6 +26,7 @@ typedef _Atomic uint64_t pte_atomic; /* an entry of a page, which the processor 
 #define PTE_WIRED (1UL << 9)    /* ours: never dropped */
 #define PTE_UNMANAGED (1UL << 10) /* ours: no vm_page, no pv entry */
 #define PTE_NX (1UL << 63)
+#define CR3_NO_FLUSH (1UL << 63) /* with PCIDs: keep what is cached for this one */
 #define PTE_ADDRESS 0x000ffffffffff000UL
 
 #define TABLE_ENTRIES 512
@@ -53,6 +54,8 @@ struct pmap {
 	struct spinlock lock;
 	_Atomic uint64_t resident;     /* [a] pages mapped */
 	uint64_t tables;               /* [p] page table frames below the root */
+	uint64_t id;                   /* [I] of no other pmap before or after; kernel_pmap: 0 */
+	_Atomic uint64_t generation;   /* [a] of its translations, where CPUs keep those of pmaps that are not loaded */
 };
 
 /*
@@ -69,6 +72,8 @@ struct pmap_move pmap_move_begin(struct pmap *p, uint64_t root_phys);
 /* Zones of pmaps and pv entries; once, after kalloc is up. */
 void pmap_init(void);
 pte_atomic *pmap_pte(const struct pmap *p, uint64_t va);
+/* As pmap_pte, of the entry that may map all of va's large page. */
+pte_atomic *pmap_large_pte(const struct pmap *p, uint64_t va);
 /* No CPU translates [start, end) of p as it was before, when this returns. Any context. */
 void pmap_invalidate(struct pmap *p, uint64_t start, uint64_t end);
 /* On this CPU only. */

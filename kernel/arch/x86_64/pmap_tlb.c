@@ -8,7 +8,8 @@
  *
  * Invariants: X1 with more CPUs than one, pmap.active has a CPU's bit while its CR3 may hold the pmap's root: set before
  *   the load, cleared after the next (one CPU alone knows by cpu.pmap, and a switch touches no pmap);
- *   X2 an entry is changed before active is read.
+ *   X2 an entry is changed, then the generation raised, before active is read; X3 a CPU sets its active bit before it reads the
+ *   generation: so either it is interrupted, or it sees that what it has cached is old.
  * Reference: SDM vol. 3A 4.10.4, 4.10.5.
  */
 #include "cpu_private.h"
@@ -17,6 +18,48 @@
 #include <kern/assert.h>
 
 #define INVALIDATE_MAX_PAGES 32 /* above: all at once */
+
+/*
+ * PCIDs (SDM vol. 3A 4.10.1), where the processor has them: a CPU keeps the translations of the pmaps that it ran last, each
+ * under a number of its own. A slot is used again without a flush only if it is of that pmap, and of its present
+ * generation, which every invalidation raises; so a CPU that does not run the pmap need not be told of it (X3).
+ */
+#define PCID_SLOTS 6U /* of numbers 1 .. 6; kernel_pmap has 0 */
+
+static struct pcid_cpu {
+	struct {
+		uint64_t id, generation;
+	} slots[PCID_SLOTS];
+	unsigned next; /* to be given up */
+} __attribute__((aligned(64))) pcid_cpus[MAX_CPUS];
+
+/* What to load into CR3 for p on this CPU. After the active bit was set, where there are several CPUs. */
+static __attribute__((noinline)) uint64_t pcid_cr3(struct cpu *cpu, struct pmap *p, uint64_t root_phys)
+{
+	struct pcid_cpu *c = &pcid_cpus[cpu->id];
+	uint64_t generation;
+	unsigned i = 0;
+
+	if (p == kernel_pmap)
+		return root_phys; /* nothing of its lower half is ever cached */
+	generation = atomic_load(&p->generation);
+	while (i < PCID_SLOTS && c->slots[i].id != p->id)
+		i++;
+	if (i < PCID_SLOTS && c->slots[i].generation == generation)
+		return root_phys | (i + 1) | CR3_NO_FLUSH;
+	if (i == PCID_SLOTS) {
+		i = c->next;
+		c->next = (i + 1) % PCID_SLOTS;
+	}
+	c->slots[i].id = p->id;
+	c->slots[i].generation = generation;
+	return root_phys | (i + 1);
+}
+
+static inline uint64_t cr3_of(struct cpu *cpu, struct pmap *p, uint64_t root_phys)
+{
+	return __builtin_expect(cpu_features.pcid, 0) ? pcid_cr3(cpu, p, root_phys) : root_phys;
+}
 
 static struct {
 	struct spinlock lock;
@@ -35,11 +78,11 @@ void pmap_load(struct pmap *p, uint64_t root_phys)
 		return;
 	cpu->pmap = p;
 	if (cpu_count == 1) {
-		write_cr3(root_phys);
+		write_cr3(cr3_of(cpu, p, root_phys));
 		return;
 	}
 	atomic_fetch_or(&p->active, bit); /* X1 */
-	write_cr3(root_phys);
+	write_cr3(cr3_of(cpu, p, root_phys));
 	if (old != kernel_pmap)
 		atomic_fetch_and(&old->active, ~bit);
 }
@@ -53,9 +96,9 @@ struct pmap_move pmap_move_begin(struct pmap *p, uint64_t root_phys)
 	KASSERT(old != p); /* the caller looked */
 	cpu->pmap = p;
 	if (cpu_count == 1)
-		return (struct pmap_move){ root_phys, NULL, 0 };
+		return (struct pmap_move){ cr3_of(cpu, p, root_phys), NULL, 0 };
 	atomic_fetch_or(&p->active, bit); /* X1 */
-	return (struct pmap_move){ root_phys, old == kernel_pmap ? NULL : &old->active, ~bit };
+	return (struct pmap_move){ cr3_of(cpu, p, root_phys), old == kernel_pmap ? NULL : &old->active, ~bit };
 }
 
 void pmap_activate(struct pmap *p)
@@ -104,6 +147,7 @@ void pmap_tlb_service(void)
 
 static void invalidate_elsewhere(struct pmap *p, uint64_t start, uint64_t end, uint64_t cpus_concerned)
 {
+	atomic_fetch_add_explicit(&pmap_counts.shoot_downs, 1, memory_order_relaxed);
 	spin_lock(&shoot_down.lock);
 	shoot_down.pmap = p;
 	shoot_down.start = start;
@@ -113,6 +157,7 @@ static void invalidate_elsewhere(struct pmap *p, uint64_t start, uint64_t end, u
 		if ((cpus_concerned >> i) & 1) {
 			cpu_by_id(i)->tlb_request = true;
 			cpu_send_ipi(i, CPU_IPI_TLB);
+			atomic_fetch_add_explicit(&pmap_counts.interrupts, 1, memory_order_relaxed);
 		}
 	while (atomic_load(&shoot_down.pending) != 0)
 		cpu_relax();
@@ -123,6 +168,8 @@ void pmap_invalidate(struct pmap *p, uint64_t start, uint64_t end)
 {
 	uint64_t active, me;
 
+	if (cpu_features.pcid)
+		atomic_fetch_add(&p->generation, 1);
 	atomic_thread_fence(memory_order_seq_cst); /* X2 */
 	cpu_irq_push();
 	me = 1UL << this_cpu()->id;

@@ -52,10 +52,10 @@ void machine_init(void)
 	apic_init();
 	ioapic_init();
 	clock_calibrate();
-	kprintf("cpu: %s, TSC %lu MHz, %s%s%s%s%s%s\n", cpu_features.vendor, clock_tsc_hz() / 1000000,
+	kprintf("cpu: %s, TSC %lu MHz, %s%s%s%s%s%s%s\n", cpu_features.vendor, clock_tsc_hz() / 1000000,
 		cpu_features.x2apic ? "x2APIC" : "xAPIC", cpu_features.smep ? " SMEP" : "",
 		cpu_features.smap ? " SMAP" : "", cpu_features.umip ? " UMIP" : "",
-		cpu_features.xsave ? " XSAVE" : "", cpu_features.pages_1g ? " 1G-pages" : "");
+		cpu_features.xsave ? " XSAVE" : "", cpu_features.pages_1g ? " 1G-pages" : "", cpu_features.pcid ? " PCID" : "");
 }
 
 /* A CPU begins its life in C here, on its idle stack, with the trampoline's root. */

@@ -34,7 +34,7 @@ static struct spinlock machine = SPINLOCK_INIT("machine");
 
 static struct pmap kernel;
 struct pmap *kernel_pmap = &kernel;
-uint64_t fake_mappings, fake_pmaps, fake_faults;
+uint64_t fake_mappings, fake_pmaps, fake_faults, fake_large;
 
 /* ---- failing allocations ---- */
 
@@ -217,6 +217,49 @@ void pmap_page_protect(struct vm_page *page, vm_prot_t prot)
 	for (struct pv_entry *m = page->pv; m != NULL; m = m->next)
 		m->prot &= ~VM_PROT_WRITE;
 	spin_unlock(&machine);
+}
+
+/* Not batched: the old rights go at once, which nobody may rely on. */
+void pmap_batch_begin(struct pmap_batch *b)
+{
+	b->count = 0;
+}
+
+void pmap_page_protect_batched(struct pmap_batch *b, struct vm_page *page, vm_prot_t prot)
+{
+	VERIFY(b->count == 0);
+	pmap_page_protect(page, prot);
+}
+
+void pmap_batch_end(struct pmap_batch *b)
+{
+	b->count = UINT32_MAX;
+}
+
+void pmap_collect(struct pmap *p, uint64_t start, uint64_t end)
+{
+	spin_lock(&machine);
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct pv_entry *m = p->buckets[i]; m != NULL; m = m->hash_next)
+			VERIFY(m->va < start || m->va >= end);
+	spin_unlock(&machine);
+}
+
+/* All its pages, one by one: what a later call drops of it may be less than the machine's would. */
+kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot)
+{
+	VERIFY(((va | page->phys) & (PMAP_LARGE_BYTES - 1)) == 0);
+	if (fails())
+		return KERN_RESOURCE_SHORTAGE;
+	fake_large++;
+	for (uint64_t i = 0; i < 1UL << PMAP_LARGE_ORDER; i++) {
+		VERIFY(page[i].object == page->object && page[i].object->lock.held && !page[i].busy);
+		page[i].in_large = true;
+		spin_lock(&machine);
+		add(p, va + i * PAGE_SIZE, page[i].phys, &page[i], prot, false);
+		spin_unlock(&machine);
+	}
+	return KERN_SUCCESS;
 }
 
 bool pmap_is_referenced(struct vm_page *page)

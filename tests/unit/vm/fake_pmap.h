@@ -21,7 +21,7 @@ kern_return_t user_write(struct vm_map *map, uint64_t va, const void *src, size_
 /* Forget all mappings that are not wired, as a pmap may. */
 void fake_pmap_forget(struct pmap *p);
 /* Mappings in all pmaps; pmaps that exist; faults taken by user_read and user_write. */
-extern uint64_t fake_mappings, fake_pmaps, fake_faults;
+extern uint64_t fake_mappings, fake_pmaps, fake_faults, fake_large;
 
 /* The n-th allocation from now on fails (1: the next; 0: none). */
 void alloc_fail_at(uint64_t n);

@@ -8,6 +8,7 @@
 
 #include <mach/kern_return.h>
 #include <mach/vm_prot.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,6 +44,38 @@ kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_
 void pmap_remove(struct pmap *p, uint64_t start, uint64_t end);
 void pmap_protect(struct pmap *p, uint64_t start, uint64_t end, vm_prot_t prot);
 void pmap_page_protect(struct vm_page *page, vm_prot_t prot);
+/*
+ * Several pages at once: between the two, pmap_page_protect_batched() may leave old translations in use; when
+ * pmap_batch_end() returns no CPU has them any more. One round of interrupts for all. Spin locks may be held, and
+ * are until the end; no pmap_page_protect() between.
+ */
+#define PMAP_BATCH_RANGES 4
+struct pmap_batch {
+	unsigned count;
+	struct {
+		struct pmap *pmap;
+		uint64_t start, end;
+	} ranges[PMAP_BATCH_RANGES];
+};
+void pmap_batch_begin(struct pmap_batch *b);
+void pmap_page_protect_batched(struct pmap_batch *b, struct vm_page *page, vm_prot_t prot);
+void pmap_batch_end(struct pmap_batch *b);
+/*
+ * Nothing is mapped in [start, end), and will not be during the call: give page tables back that are only for it, if p has
+ * many for what it maps.
+ */
+void pmap_collect(struct pmap *p, uint64_t start, uint64_t end);
+/* Events since the boot. */
+struct pmap_counts {
+	_Atomic uint64_t shoot_downs;   /* rounds of interrupts to other CPUs */
+	_Atomic uint64_t interrupts;    /* in them */
+	_Atomic uint64_t large_entered, large_dropped;
+	_Atomic uint64_t tables_freed;  /* before the end of their pmap */
+};
+extern struct pmap_counts pmap_counts;
+kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot);
+#define PMAP_LARGE_BYTES (2UL << 20)
+#define PMAP_LARGE_ORDER 9U
 uint64_t pmap_extract(struct pmap *p, uint64_t va);
 bool pmap_is_modified(struct vm_page *page);
 void pmap_clear_modify(struct vm_page *page);
