@@ -159,6 +159,15 @@ struct vm_map_copy *vm_map_copy_from_kernel(const void *bytes, mach_vm_size_t si
 	return copy;
 }
 
+struct vm_map_copy *vm_map_copy_from_kernel_blocks(const void *const *blocks, uint64_t block_bytes, mach_vm_size_t size)
+{
+	struct vm_map_copy *copy = copy_new(size);
+
+	for (uint64_t at = 0; copy && at < size; at += block_bytes)
+		memcpy((char *)copy->bytes + at, blocks[at / block_bytes], size - at < block_bytes ? size - at : block_bytes);
+	return copy;
+}
+
 kern_return_t vm_map_copy_to_kernel(struct vm_map_copy *copy, mach_vm_size_t offset, void *dst,
 				    mach_vm_size_t n)
 {

@@ -66,6 +66,7 @@ kern_return_t ipc_pset_add(struct ipc_pset *pset, struct ipc_port *port)
 	}
 	list_add_tail(&port->ip_psets, &link->port_link);
 	list_add_tail(&pset->ips_members, &link->set_link);
+	pset->ips_count++;
 	port->ip_pset_count++;
 	ipc_mqueue_offer_to_set(port, link);
 	ips_unlock(pset);
@@ -78,6 +79,7 @@ static void unlink_locked(struct ipc_pset_link *link)
 	list_remove(&link->port_link);
 	list_remove(&link->set_link);
 	list_remove(&link->ready_link);
+	link->pset->ips_count--;
 	link->port->ip_pset_count--;
 	poll_source_fire(&link->pset->ips_poll);
 	zone_free(ipc_link_zone, link);

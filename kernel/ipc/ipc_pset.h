@@ -26,6 +26,7 @@ struct ipc_pset {
 	mach_port_name_t ips_name;  /* [I] in its space */
 	struct waitq ips_receivers; /* [s] */
 	struct list ips_members;    /* [s] of ipc_pset_link.set_link */
+	uint32_t ips_count;         /* [s] of them */
 	struct list ips_ready;      /* [s] of ipc_pset_link.ready_link */
 	struct poll_source ips_poll; /* [s] fires when a message is queued, a member leaves, the set dies */
 };

@@ -539,6 +539,8 @@ kern_return_t ipc_right_dealloc(struct ipc_space *space, mach_port_name_t name, 
 	struct ipc_port *port;
 
 	spin_assert_held(&space->is_lock);
+	if (has(entry, MACH_PORT_TYPE_PORT_SET)) /* its one reference */
+		return destroy_all(space, name, entry);
 	if (!has(entry, MACH_PORT_TYPE_SEND_RIGHTS | MACH_PORT_TYPE_DEAD_NAME)) {
 		is_unlock(space);
 		return KERN_INVALID_RIGHT;

@@ -58,22 +58,11 @@ kern_return_t mach_port_receive_lock(struct ipc_space *space, mach_port_name_t n
 	return KERN_SUCCESS;
 }
 
-kern_return_t mach_port_array_copy(const void *array, uint32_t count, size_t size, struct vm_map_copy **copy)
-{
-	*copy = count ? vm_map_copy_from_kernel(array, count * size) : NULL;
-	return count && !*copy ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
-}
-
 /* ---- names ---- */
 
-struct name_list {
-	mach_port_name_t *names;
-	mach_port_type_t *types;
-	uint32_t count, capacity;
-};
-
-/* Append the names in one chunk, under one hold of the lock. KERN_NO_SPACE: the list is full. */
-static kern_return_t names_of_chunk(struct ipc_space *space, uint32_t chunk, struct name_list *list)
+/* Append the names in one chunk, under one hold of the lock. KERN_NO_SPACE: the lists are full. */
+static kern_return_t names_of_chunk(struct ipc_space *space, uint32_t chunk, struct mach_port_list *names,
+				    struct mach_port_list *types)
 {
 	kern_return_t kr = KERN_SUCCESS;
 
@@ -82,28 +71,24 @@ static kern_return_t names_of_chunk(struct ipc_space *space, uint32_t chunk, str
 		uint32_t index = (chunk << IE_CHUNK_SHIFT) | i;
 		struct ipc_entry *entry = ipc_entry_at(space, index);
 		mach_port_name_t name;
+		mach_port_type_t type;
 		mach_port_urefs_t urefs;
 
 		if (!entry)
 			break;
 		if (!(entry->ie_bits & IE_BITS_TYPE_MASK))
 			continue;
-		if (list->count == list->capacity) {
-			kr = KERN_NO_SPACE;
-			break;
-		}
 		name = MACH_PORT_MAKE(index, IE_BITS_GEN(entry->ie_bits));
 		(void)ipc_right_lookup(space, name);
-		list->names[list->count] = name;
-		ipc_right_info(space, entry, &list->types[list->count], &urefs);
-		list->count++;
+		ipc_right_info(space, entry, &type, &urefs);
+		if (!mach_port_list_add(names, &name) || !mach_port_list_add(types, &type))
+			kr = KERN_NO_SPACE;
 	}
 	is_unlock(space);
 	return kr;
 }
 
-/* How many names, and the chunks to look through; false: the space is dead. */
-static bool space_extent(struct ipc_space *space, uint32_t *names, uint32_t *chunks)
+bool mach_port_space_extent(struct ipc_space *space, uint32_t *names, uint32_t *chunks)
 {
 	bool active;
 
@@ -115,35 +100,26 @@ static bool space_extent(struct ipc_space *space, uint32_t *names, uint32_t *chu
 	return active;
 }
 
-static void name_list_free(struct name_list *list)
+/* All names, in lists that are the caller's; tries again with longer ones while names are added. */
+static kern_return_t names_collect(struct ipc_space *space, struct mach_port_list *names,
+				   struct mach_port_list *types)
 {
-	if (list->names)
-		kfree(list->names, list->capacity * sizeof *list->names);
-	if (list->types)
-		kfree(list->types, list->capacity * sizeof *list->types);
-}
-
-/* All names; tries again with a longer list while names are added. */
-static kern_return_t names_collect(struct ipc_space *space, struct name_list *list)
-{
-	uint32_t names, chunks;
+	uint32_t count, chunks;
 	kern_return_t kr;
 
 	do {
-		if (!space_extent(space, &names, &chunks))
+		if (!mach_port_space_extent(space, &count, &chunks))
 			return KERN_INVALID_TASK;
-		*list = (struct name_list){ .capacity = names + 16 };
-		list->names = kalloc(list->capacity * sizeof *list->names);
-		list->types = kalloc(list->capacity * sizeof *list->types);
-		if (!list->names || !list->types) {
-			name_list_free(list);
-			return KERN_RESOURCE_SHORTAGE;
-		}
-		kr = KERN_SUCCESS;
-		for (uint32_t c = 0; kr == KERN_SUCCESS && c < chunks; c++)
-			kr = names_of_chunk(space, c, list);
+		kr = mach_port_list_make(names, sizeof(mach_port_name_t), count + 16);
 		if (kr != KERN_SUCCESS)
-			name_list_free(list);
+			return kr;
+		kr = mach_port_list_make(types, sizeof(mach_port_type_t), count + 16);
+		for (uint32_t c = 0; kr == KERN_SUCCESS && c < chunks; c++)
+			kr = names_of_chunk(space, c, names, types);
+		if (kr != KERN_SUCCESS) {
+			mach_port_list_free(names);
+			mach_port_list_free(types);
+		}
 	} while (kr == KERN_NO_SPACE);
 	return kr;
 }
@@ -152,22 +128,23 @@ kern_return_t mach_port_names(struct ipc_space *space, struct vm_map_copy **name
 			      mach_msg_type_number_t *names_count, struct vm_map_copy **types,
 			      mach_msg_type_number_t *types_count)
 {
-	struct name_list list;
+	struct mach_port_list name_list, type_list;
 	kern_return_t kr;
 
 	if (!space)
 		return KERN_INVALID_TASK;
-	kr = names_collect(space, &list);
+	kr = names_collect(space, &name_list, &type_list);
 	if (kr != KERN_SUCCESS)
 		return kr;
-	kr = mach_port_array_copy(list.names, list.count, sizeof *list.names, names);
+	*names_count = *types_count = name_list.count;
+	kr = mach_port_list_copy(&name_list, names);
 	if (kr == KERN_SUCCESS) {
-		kr = mach_port_array_copy(list.types, list.count, sizeof *list.types, types);
+		kr = mach_port_list_copy(&type_list, types);
 		if (kr != KERN_SUCCESS)
 			vm_map_copy_discard(*names);
 	}
-	*names_count = *types_count = list.count;
-	name_list_free(&list);
+	mach_port_list_free(&name_list);
+	mach_port_list_free(&type_list);
 	return kr;
 }
 
@@ -522,13 +499,19 @@ kern_return_t mach_port_extract_member(struct ipc_space *space, mach_port_name_t
 	return kr;
 }
 
-/* Up to max members under name; *count: how many there are. */
-static kern_return_t set_members(struct ipc_space *space, mach_port_name_t name,
-				 mach_port_name_t *members, uint32_t max, uint32_t *count)
+#define MEMBERS_AT_ONCE 256u /* of a larger set the members are found by looking at every name, a chunk at a time */
+
+/*
+ * How many members the set under name has; of few, their names. *large: a set of many, referenced, and no names.
+ * Nothing locked.
+ */
+static kern_return_t few_members(struct ipc_space *space, mach_port_name_t name,
+				 mach_port_name_t members[MEMBERS_AT_ONCE], uint32_t *count, struct ipc_pset **large)
 {
 	struct ipc_entry *entry;
 	kern_return_t kr;
 
+	*large = NULL;
 	if (space && !MACH_PORT_VALID(name))
 		return KERN_INVALID_RIGHT;
 	kr = mach_port_lookup_lock(space, name, &entry);
@@ -538,7 +521,13 @@ static kern_return_t set_members(struct ipc_space *space, mach_port_name_t name,
 		struct ipc_pset *pset = (struct ipc_pset *)entry->ie_object;
 
 		ips_lock(pset);
-		*count = ipc_pset_members(pset, members, max);
+		*count = pset->ips_count;
+		if (*count <= MEMBERS_AT_ONCE) {
+			(void)ipc_pset_members(pset, members, MEMBERS_AT_ONCE);
+		} else {
+			ips_reference(pset);
+			*large = pset;
+		}
 		ips_unlock(pset);
 	} else {
 		kr = KERN_INVALID_RIGHT;
@@ -547,27 +536,78 @@ static kern_return_t set_members(struct ipc_space *space, mach_port_name_t name,
 	return kr;
 }
 
+/* Those of pset among the names of one chunk, under one hold of the lock. KERN_NO_SPACE: the list is full. */
+static kern_return_t members_of_chunk(struct ipc_space *space, uint32_t chunk, struct ipc_pset *pset,
+				      struct mach_port_list *members)
+{
+	kern_return_t kr = KERN_SUCCESS;
+
+	is_lock(space);
+	for (uint32_t i = 0; kr == KERN_SUCCESS && space->is_active && i < IE_CHUNK_ENTRIES; i++) {
+		struct ipc_entry *entry = ipc_entry_at(space, (chunk << IE_CHUNK_SHIFT) | i);
+		struct ipc_port *port;
+
+		if (!entry)
+			break;
+		if (!(entry->ie_bits & MACH_PORT_TYPE_RECEIVE))
+			continue;
+		port = (struct ipc_port *)entry->ie_object;
+		ip_lock(port);
+		if (ipc_pset_find_link(pset, port)) {
+			mach_port_name_t name = port->ip_receiver_name;
+
+			if (!mach_port_list_add(members, &name))
+				kr = KERN_NO_SPACE;
+		}
+		ip_unlock(port);
+	}
+	is_unlock(space);
+	return kr;
+}
+
+/* All members of a set of about count, in a list that is the caller's. */
+static kern_return_t many_members(struct ipc_space *space, struct ipc_pset *pset, uint32_t count,
+				  struct mach_port_list *members)
+{
+	uint32_t names, chunks;
+	kern_return_t kr;
+
+	do { /* again if members were added */
+		if (!mach_port_space_extent(space, &names, &chunks))
+			return KERN_INVALID_TASK;
+		kr = mach_port_list_make(members, sizeof(mach_port_name_t), count + 16);
+		if (kr != KERN_SUCCESS)
+			return kr;
+		for (uint32_t c = 0; kr == KERN_SUCCESS && c < chunks; c++)
+			kr = members_of_chunk(space, c, pset, members);
+		if (kr != KERN_SUCCESS)
+			mach_port_list_free(members);
+		count *= 2;
+	} while (kr == KERN_NO_SPACE);
+	return kr;
+}
+
 kern_return_t mach_port_get_set_status(struct ipc_space *space, mach_port_name_t name,
 				       struct vm_map_copy **members, mach_msg_type_number_t *count)
 {
-	uint32_t capacity = 16, found = 0;
-	mach_port_name_t *names;
-	kern_return_t kr;
+	mach_port_name_t few[MEMBERS_AT_ONCE];
+	struct mach_port_list list;
+	struct ipc_pset *large;
+	kern_return_t kr = few_members(space, name, few, count, &large);
 
-	for (;; capacity = found + 16) {
-		names = kalloc(capacity * sizeof *names);
-		if (!names)
-			return KERN_RESOURCE_SHORTAGE;
-		kr = set_members(space, name, names, capacity, &found);
-		if (kr != KERN_SUCCESS || found <= capacity)
-			break;
-		kfree(names, capacity * sizeof *names);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	if (!large) {
+		*members = *count ? vm_map_copy_from_kernel(few, *count * sizeof *few) : NULL;
+		return *count && !*members ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
 	}
-	if (kr == KERN_SUCCESS) {
-		*count = found;
-		kr = mach_port_array_copy(names, found, sizeof *names, members);
-	}
-	kfree(names, capacity * sizeof *names);
+	kr = many_members(space, large, *count, &list);
+	ips_release(large);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	*count = list.count;
+	kr = mach_port_list_copy(&list, members);
+	mach_port_list_free(&list);
 	return kr;
 }
 

@@ -10,7 +10,6 @@
 #include <ipc/ipc_pset.h>
 #include <kern/clock.h>
 #include <kern/ipc_kobject.h>
-#include <kern/kalloc.h>
 #include <vm/vm_map_copy.h>
 
 #include "mach_port_private.h"
@@ -59,9 +58,20 @@ kern_return_t mach_port_space_basic_info(struct ipc_space *space, ipc_info_space
 	return kr;
 }
 
+static void entry_info(struct ipc_space *space, uint32_t index, struct ipc_entry *entry, ipc_info_name_t *info)
+{
+	mach_port_name_t name = MACH_PORT_MAKE(index, IE_BITS_GEN(entry->ie_bits));
+
+	(void)ipc_right_lookup(space, name);
+	*info = (ipc_info_name_t){ .iin_name = name, .iin_next = entry->ie_next,
+				   .iin_object = (natural_t)object_id(entry->ie_object) };
+	if ((entry->ie_bits & MACH_PORT_TYPE_SEND_RECEIVE) == MACH_PORT_TYPE_SEND)
+		info->iin_hash = ipc_hash_bucket(space, entry->ie_object);
+	ipc_right_info(space, entry, &info->iin_type, &info->iin_urefs);
+}
+
 /* The names in one chunk, under one hold of the lock. KERN_NO_SPACE: the list is full. */
-static kern_return_t info_of_chunk(struct ipc_space *space, uint32_t chunk, ipc_info_name_t *list,
-				   uint32_t capacity, uint32_t *count)
+static kern_return_t info_of_chunk(struct ipc_space *space, uint32_t chunk, struct mach_port_list *list)
 {
 	kern_return_t kr = KERN_SUCCESS;
 
@@ -69,46 +79,37 @@ static kern_return_t info_of_chunk(struct ipc_space *space, uint32_t chunk, ipc_
 	for (uint32_t i = 0; kr == KERN_SUCCESS && space->is_active && i < IE_CHUNK_ENTRIES; i++) {
 		uint32_t index = (chunk << IE_CHUNK_SHIFT) | i;
 		struct ipc_entry *entry = ipc_entry_at(space, index);
-		ipc_info_name_t *info = &list[*count];
-		mach_port_name_t name;
+		ipc_info_name_t info;
 
 		if (!entry)
 			break;
 		if (!(entry->ie_bits & IE_BITS_TYPE_MASK))
 			continue;
-		if (*count == capacity) {
+		entry_info(space, index, entry, &info);
+		if (!mach_port_list_add(list, &info))
 			kr = KERN_NO_SPACE;
-			break;
-		}
-		name = MACH_PORT_MAKE(index, IE_BITS_GEN(entry->ie_bits));
-		(void)ipc_right_lookup(space, name);
-		*info = (ipc_info_name_t){ .iin_name = name, .iin_next = entry->ie_next,
-					   .iin_object = (natural_t)object_id(entry->ie_object) };
-		if ((entry->ie_bits & MACH_PORT_TYPE_SEND_RECEIVE) == MACH_PORT_TYPE_SEND)
-			info->iin_hash = ipc_hash_bucket(space, entry->ie_object);
-		ipc_right_info(space, entry, &info->iin_type, &info->iin_urefs);
-		++*count;
 	}
 	is_unlock(space);
 	return kr;
 }
 
-static kern_return_t collect(struct ipc_space *space, uint32_t capacity, ipc_info_name_t **list, uint32_t *count)
+/* All names, in a list that is the caller's; tries again with a longer one while names are added. */
+static kern_return_t collect(struct ipc_space *space, struct mach_port_list *list)
 {
-	kern_return_t kr = KERN_SUCCESS;
-	uint32_t chunks;
+	uint32_t names, chunks;
+	kern_return_t kr;
 
-	*list = kalloc(capacity * sizeof **list);
-	if (!*list)
-		return KERN_RESOURCE_SHORTAGE;
-	is_lock(space);
-	chunks = space->is_chunks_size ? space->is_chunks_size : 1;
-	is_unlock(space);
-	*count = 0;
-	for (uint32_t c = 0; kr == KERN_SUCCESS && c < chunks; c++)
-		kr = info_of_chunk(space, c, *list, capacity, count);
-	if (kr != KERN_SUCCESS)
-		kfree(*list, capacity * sizeof **list);
+	do {
+		if (!mach_port_space_extent(space, &names, &chunks))
+			return KERN_INVALID_TASK;
+		kr = mach_port_list_make(list, sizeof(ipc_info_name_t), names + 16);
+		if (kr != KERN_SUCCESS)
+			return kr;
+		for (uint32_t c = 0; kr == KERN_SUCCESS && c < chunks; c++)
+			kr = info_of_chunk(space, c, list);
+		if (kr != KERN_SUCCESS)
+			mach_port_list_free(list);
+	} while (kr == KERN_NO_SPACE);
 	return kr;
 }
 
@@ -117,26 +118,22 @@ kern_return_t mach_port_space_info(struct ipc_space *space, ipc_info_space_t *in
 				   mach_msg_type_number_t *tree_count)
 {
 	ipc_info_space_basic_t basic;
-	ipc_info_name_t *list = NULL;
-	uint32_t capacity;
-	kern_return_t kr;
+	struct mach_port_list list;
+	kern_return_t kr = mach_port_space_basic_info(space, &basic);
 
 	memset(info, 0, sizeof *info);
 	*tree = NULL;
 	*tree_count = 0;
-	do { /* again if names were added */
-		kr = mach_port_space_basic_info(space, &basic);
-		capacity = basic.iisb_table_inuse + 16;
-		if (kr == KERN_SUCCESS)
-			kr = collect(space, capacity, &list, table_count);
-	} while (kr == KERN_NO_SPACE);
+	if (kr == KERN_SUCCESS)
+		kr = collect(space, &list);
 	if (kr != KERN_SUCCESS)
 		return kr;
 	info->iis_genno_mask = basic.iisb_genno_mask;
 	info->iis_table_size = basic.iisb_table_size;
 	info->iis_table_next = basic.iisb_table_next;
-	kr = mach_port_array_copy(list, *table_count, sizeof *list, table);
-	kfree(list, capacity * sizeof *list);
+	*table_count = list.count;
+	kr = mach_port_list_copy(&list, table);
+	mach_port_list_free(&list);
 	return kr;
 }
 
@@ -214,6 +211,13 @@ static const char *const kinds[IKOT_COUNT] = {
 	[IKOT_DEVICE] = "device",
 	[IKOT_MASTER_DEVICE] = "devices",
 	[IKOT_BOOT_ARCHIVE] = "boot archive",
+	[IKOT_CLOCK_CTRL] = "clock, privileged",
+	[IKOT_SEMAPHORE] = "semaphore",
+	[IKOT_LOCK_SET] = "lock set",
+	[IKOT_TIMER] = "timer",
+	[IKOT_TASK_NAME] = "task, by name",
+	[IKOT_HOST_SECURITY] = "host, security",
+	[IKOT_NAMED_ENTRY] = "memory entry",
 };
 
 kern_return_t mach_port_kobject_description(struct ipc_space *space, mach_port_name_t name, natural_t *type,

@@ -168,7 +168,7 @@ static kern_return_t call(const struct ipc_kobject_subsystem *s, struct ipc_kmsg
 bool ipc_kobject_frees_memory(mach_msg_id_t id)
 {
 	static const char *const names[] = {
-		"mach_port_deallocate", "mach_port_destroy", "mach_vm_deallocate", "task_terminate", "thread_terminate",
+		"mach_port_deallocate", "mach_port_destroy", "mach_port_destruct", "mach_port_mod_refs", "mach_vm_deallocate", "task_terminate", "thread_terminate",
 	};
 	const char *name = ipc_kobject_routine_name(id);
 

@@ -102,13 +102,18 @@ struct vm_map_entry *vm_map_copy_entry_new(uint64_t start, uint64_t end)
 struct source {
 	struct vm_map *map; /* NULL: kernel memory */
 	uint64_t address;   /* of the copy's first byte */
+	const void *const *blocks; /* instead of address: kernel memory in blocks of whole pages */
+	uint64_t block_bytes;
 };
 
 static kern_return_t source_read(const struct source *s, uint64_t offset, void *dst, size_t n)
 {
 	if (s->map != NULL)
 		return vm_map_read_kernel(s->map, s->address + offset, dst, n);
-	memcpy(dst, (const char *)(uintptr_t)s->address + offset, n);
+	if (s->blocks != NULL) /* a page lies in one block */
+		memcpy(dst, (const char *)s->blocks[offset / s->block_bytes] + offset % s->block_bytes, n);
+	else
+		memcpy(dst, (const char *)(uintptr_t)s->address + offset, n);
 	return KERN_SUCCESS;
 }
 
@@ -157,18 +162,28 @@ static kern_return_t append_physical(struct vm_map_copy *c, const struct source 
 	return KERN_SUCCESS;
 }
 
-struct vm_map_copy *vm_map_copy_from_kernel(const void *bytes, mach_vm_size_t size)
+static struct vm_map_copy *copy_of_kernel(const struct source *s, mach_vm_size_t size)
 {
-	struct source s = { NULL, (uintptr_t)bytes };
 	struct vm_map_copy *c;
 
 	VERIFY(size != 0);
 	c = vm_map_copy_new(0, size);
-	if (c != NULL && append_physical(c, &s, 0, span(c)) != KERN_SUCCESS) {
+	if (c != NULL && append_physical(c, s, 0, span(c)) != KERN_SUCCESS) {
 		vm_map_copy_discard(c);
 		return NULL;
 	}
 	return c;
+}
+
+struct vm_map_copy *vm_map_copy_from_kernel(const void *bytes, mach_vm_size_t size)
+{
+	return copy_of_kernel(&(struct source){ .address = (uintptr_t)bytes }, size);
+}
+
+struct vm_map_copy *vm_map_copy_from_kernel_blocks(const void *const *blocks, uint64_t block_bytes, mach_vm_size_t size)
+{
+	VERIFY(block_bytes % PAGE_SIZE == 0);
+	return copy_of_kernel(&(struct source){ .blocks = blocks, .block_bytes = block_bytes }, size);
 }
 
 struct vm_map_copy *vm_map_copy_from_pages(struct vm_page **pages, uint32_t count,
@@ -341,7 +356,7 @@ kern_return_t vm_map_copyin(struct vm_map *map, mach_vm_address_t addr, mach_vm_
 			    struct vm_map_copy **out)
 {
 	struct copyin in = { .map = map, .destroy = src_destroy };
-	struct source s = { map, addr };
+	struct source s = { .map = map, .address = addr };
 	kern_return_t kr;
 
 	*out = NULL;

@@ -45,6 +45,8 @@ uint32_t vm_map_copy_first_offset(const struct vm_map_copy *copy);
 
 /* A copy made of bytes of kernel memory (they are copied). NULL: no memory. */
 struct vm_map_copy *vm_map_copy_from_kernel(const void *bytes, mach_vm_size_t size);
+/* The same of bytes that lie in blocks of block_bytes each, a multiple of the page size. */
+struct vm_map_copy *vm_map_copy_from_kernel_blocks(const void *const *blocks, uint64_t block_bytes, mach_vm_size_t size);
 /* Copy out bytes [offset, offset+n) to kernel memory; the copy stays. KERN_MEMORY_ERROR if a page cannot be had. May sleep for a pager. */
 kern_return_t vm_map_copy_to_kernel(struct vm_map_copy *copy, mach_vm_size_t offset, void *dst,
 				    mach_vm_size_t n);

@@ -331,6 +331,25 @@ static void ring_by_reply(mach_port_t other)
 
 /* ---- many names ---- */
 
+/* All names of a large space come out, by both calls that list them. */
+static void listed(mach_port_t task, unsigned expected)
+{
+	mach_port_name_array_t names = NULL;
+	mach_port_type_array_t types = NULL;
+	ipc_info_name_array_t table = NULL;
+	ipc_info_tree_name_array_t tree = NULL;
+	ipc_info_space_t space;
+	mach_msg_type_number_t n = 0, m = 0, all = 0, none = 0;
+	kern_return_t kr = mach_port_names(task, &names, &n, &types, &m);
+
+	tap(kr == KERN_SUCCESS && n == expected && m == n, "PORT0344 all of them are listed: %u", n);
+	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)names, n * sizeof(*names));
+	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)types, m * sizeof(*types));
+	kr = mach_port_space_info(task, &space, &table, &all, &tree, &none);
+	tap(kr == KERN_SUCCESS && all == expected, "PORT0345 and shown: %u", all);
+	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)table, all * sizeof(*table));
+}
+
 static void many_names(void)
 {
 	struct port_place there = { .where = "another task's" };
@@ -353,6 +372,7 @@ static void many_names(void)
 	tap(mach_port_insert_right(there.task, FAR_NAME, mine, MACH_MSG_TYPE_MAKE_SEND) == KERN_SUCCESS &&
 		    mach_port_insert_right(there.task, FAR_NAME + 0x100, mine, MACH_MSG_TYPE_MAKE_SEND) == KERN_RIGHT_EXISTS,
 	    "PORT0341 in which a port still has one name");
+	listed(there.task, MANY + 1);
 	ending = there.task;
 	for (unsigned i = 0; i < 100; i++)
 		bad += mach_port_request_notification(mach_task_self(), rights[i], MACH_NOTIFY_DEAD_NAME, 0, tell,

@@ -43,6 +43,7 @@ KERNEL: list[str] = [
     "kernel/ipc/mach_port.c",
     "kernel/ipc/mach_port_attributes.c",
     "kernel/ipc/mach_port_info.c",
+    "kernel/ipc/mach_port_list.c",
     "kernel/ipc/mach_port_trap.c",
     "kernel/kern/host.c",
     "kernel/kern/ipc_kobject.c",

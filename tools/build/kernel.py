@@ -86,6 +86,7 @@ SOURCES: list[str] = [
     "kernel/ipc/mach_port.c",
     "kernel/ipc/mach_port_attributes.c",
     "kernel/ipc/mach_port_info.c",
+    "kernel/ipc/mach_port_list.c",
     "kernel/ipc/mach_port_trap.c",
     "kernel/kern/archive.c",
     "kernel/kern/bootstrap.c",

@@ -41,6 +41,7 @@ IPC: list[str] = [
     "kernel/ipc/mach_port.c",
     "kernel/ipc/mach_port_attributes.c",
     "kernel/ipc/mach_port_info.c",
+    "kernel/ipc/mach_port_list.c",
     "kernel/ipc/mach_port_trap.c",
     "tests/unit/host/task.c",
     "tests/unit/ipc/fixture.c",

@@ -381,7 +381,7 @@ static void IPC0931_a_queued_message_can_be_looked_at_and_stays(void **state)
 
 static void IPC0941_a_space_is_shown_with_every_name(void **state)
 {
-	enum { MORE = 300 };
+	enum { MORE = 3000 }; /* more than one block of a list */
 	mach_port_name_t port = new_port_with_send(), set = new_right(PORT_SET), dead = new_right(DEAD_NAME), there, again;
 	ipc_info_space_t space;
 	ipc_info_space_basic_t basic;
@@ -411,6 +411,9 @@ static void IPC0941_a_space_is_shown_with_every_name(void **state)
 		assert_int_equal(vm_map_copyout(NULL, &at, table), KERN_SUCCESS);
 		names = (ipc_info_name_t *)at;
 		for (uint32_t i = 0; i < n; i++) {
+			assert_int_equal(names[i].iin_collision, 0);
+			assert_int_not_equal(names[i].iin_type & MACH_PORT_TYPE_ALL_RIGHTS, 0);
+			assert_true(i == 0 || MACH_PORT_INDEX(names[i].iin_name) > MACH_PORT_INDEX(names[i - 1].iin_name));
 			if (round && names[i].iin_name == there) {
 				assert_int_equal(names[i].iin_type, MACH_PORT_TYPE_SEND);
 				bobs = names[i].iin_object;
@@ -580,6 +583,47 @@ static void IPC0954_a_kernel_picked_name_does_not_come_back_soon(void **state)
 	free(seen);
 }
 
+static void IPC0944_the_members_of_a_set_are_listed_at_any_number(void **state)
+{
+	static const uint32_t sizes[] = { 0, 1, 256, 257, 3000 };
+	mach_port_name_t set = new_right(PORT_SET), other = new_right(PORT_SET), *members;
+	uint32_t made = 0, good = 0;
+	mach_msg_type_number_t n;
+	struct vm_map_copy *copy;
+	mach_vm_address_t at = 0;
+
+	for (unsigned k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+		for (; made < sizes[k]; made++) {
+			mach_port_name_t port = new_port();
+
+			assert_int_equal(mach_port_insert_member(here(), port, set), KERN_SUCCESS);
+			if (made % 2)
+				assert_int_equal(mach_port_insert_member(here(), port, other), KERN_SUCCESS);
+			(void)new_port(); /* in no set */
+		}
+		assert_int_equal(mach_port_get_set_status(here(), set, &copy, &n), KERN_SUCCESS);
+		assert_int_equal(n, sizes[k]);
+		if (n == 0)
+			continue;
+		assert_int_equal(vm_map_copyout(NULL, &at, copy), KERN_SUCCESS);
+		members = (mach_port_name_t *)at;
+		good = 0;
+		for (uint32_t i = 0; i < n; i++)
+			good += status_of(members[i]).mps_pset >= 1;
+		assert_int_equal(good, n);
+		host_vm_deallocate_all();
+	}
+	assert_int_equal(mach_port_get_set_status(here(), other, &copy, &n), KERN_SUCCESS);
+	assert_int_equal(n, 1500);
+	vm_map_copy_discard(copy);
+	assert_int_equal(mach_port_deallocate(here(), set), KERN_SUCCESS);
+	assert_int_equal(mach_port_get_set_status(here(), set, &copy, &n), KERN_INVALID_NAME);
+	assert_int_equal(mach_port_get_set_status(NULL, set, &copy, &n), KERN_INVALID_TASK);
+	host_alloc_fail_at(1, true);
+	assert_int_equal(mach_port_get_set_status(here(), other, &copy, &n), KERN_RESOURCE_SHORTAGE);
+	host_alloc_fail_at(0, false);
+}
+
 /* ---- traps ---- */
 
 static void IPC0961_the_traps_do_what_the_calls_do(void **state)
@@ -653,6 +697,7 @@ int main(void)
 		ipc_test(IPC0941_a_space_is_shown_with_every_name),
 		ipc_test(IPC0942_what_a_port_stands_for_is_told_without_an_address),
 		ipc_test(IPC0943_requests_are_counted),
+		ipc_test(IPC0944_the_members_of_a_set_are_listed_at_any_number),
 		ipc_test(IPC0951_a_space_with_reserved_names_needs_no_memory_for_them),
 		ipc_test(IPC0952_ports_are_allocated_in_every_way_and_each_error),
 		ipc_test(IPC0953_a_port_with_its_own_message_hears_a_notification_without_memory),

@@ -76,6 +76,8 @@ static void audit_entry(struct ipc_space *space, uint32_t index, struct ipc_entr
 		return;
 	case MACH_PORT_TYPE_PORT_SET:
 		VERIFY(entry->ie_object->io_kind == IOT_PORT_SET && urefs == 0);
+		VERIFY(((struct ipc_pset *)entry->ie_object)->ips_count ==
+		       ipc_pset_members((struct ipc_pset *)entry->ie_object, NULL, 0));
 		return;
 	case MACH_PORT_TYPE_SEND_ONCE:
 		VERIFY(urefs == 1);
