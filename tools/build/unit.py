@@ -158,6 +158,7 @@ UNIT: dict[str, list[str]] = {
     "ipc_wait": ["tests/unit/ipc/wait_test.c", *IPC],
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
     "rwlock": ["kernel/sched/rwlock.c", "tests/unit/sched/rwlock_test.c", *HOST],
+    "sched": ["kernel/sched/edf.c", "kernel/sched/run_queue.c", "kernel/sched/timeshare.c", "tests/unit/sched/sched_test.c", *HOST],
     "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_exchange": ["tests/unit/vm/vm_exchange_test.c", *VM, *VM_HOST],
@@ -187,6 +188,7 @@ TSAN: list[str] = [
     "host",
     *(name for name in UNIT if name.startswith(("ipc_", "vm_"))),
     "rwlock",
+    "sched",
 ]
 
 # Kernel code on the host sees tests/unit/host/include/machine in place of the machine's headers.

@@ -73,13 +73,20 @@ static struct thread *thread_new(struct task *task)
 	return t;
 }
 
+/* Threads' memory stays threads' memory, as in the kernel (zone_keep): ended ones are kept here. */
+static struct thread *_Atomic ended;
+
 static void thread_free(struct thread *t)
 {
+	struct thread *before = atomic_load(&ended);
+
 	donate_end_thread(t);
 	pthread_mutex_destroy(&t->machine.sleeper->lock);
 	pthread_cond_destroy(&t->machine.sleeper->wake);
 	free(t->machine.sleeper);
-	free(t);
+	do
+		t->start_arg = before;
+	while (!atomic_compare_exchange_weak(&ended, &before, t));
 }
 
 /* The first thread's struct is never freed by a join. */
