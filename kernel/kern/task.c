@@ -223,12 +223,6 @@ kern_return_t task_terminate(struct task *t)
 	return KERN_SUCCESS;
 }
 
-static void stop_thread(struct thread *thread)
-{
-	atomic_fetch_or(&thread->ast, AST_STOP);
-	thread_wait_stopped(thread);
-}
-
 kern_return_t task_suspend(struct task *t)
 {
 	if (t == kernel_task)
@@ -240,8 +234,20 @@ kern_return_t task_suspend(struct task *t)
 	}
 	atomic_fetch_add(&t->suspend_count, 1);
 	spin_unlock(&t->lock);
-	task_each_thread(t, stop_thread);
-	return KERN_SUCCESS;
+	for (uint32_t i = 0;; i++) {
+		struct thread *thread = task_nth_thread(t, i);
+		bool stopped;
+
+		if (thread == NULL)
+			return KERN_SUCCESS;
+		atomic_fetch_or(&thread->ast, AST_STOP);
+		stopped = thread_wait_stopped(thread);
+		thread_deallocate(thread);
+		if (!stopped) {
+			(void)task_resume(t);
+			return KERN_ABORTED;
+		}
+	}
 }
 
 kern_return_t task_resume(struct task *t)

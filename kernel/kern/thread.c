@@ -252,8 +252,10 @@ kern_return_t thread_suspend(struct thread *t)
 	t->suspend_count++;
 	atomic_fetch_or(&t->ast, AST_STOP);
 	spin_unlock(&t->lock);
-	thread_wait_stopped(t);
-	return KERN_SUCCESS;
+	if (thread_wait_stopped(t))
+		return KERN_SUCCESS;
+	(void)thread_resume(t);
+	return KERN_ABORTED;
 }
 
 kern_return_t thread_resume(struct thread *t)
@@ -271,12 +273,21 @@ kern_return_t thread_resume(struct thread *t)
 	return KERN_SUCCESS;
 }
 
-void thread_wait_stopped(struct thread *t)
+static bool runs(struct thread *t)
 {
-	while (t != current_thread() && atomic_load(&t->run_state) == THREAD_RUNNING) {
+	uint32_t state = atomic_load(&t->run_state);
+
+	return state == THREAD_RUNNING || state == THREAD_RUNNABLE;
+}
+
+bool thread_wait_stopped(struct thread *t)
+{
+	while (t != current_thread() && runs(t)) {
 		sched_poke(t);
-		thread_sleep_ns(100000);
+		if (!thread_sleep_abortable(50000))
+			return false;
 	}
+	return true;
 }
 
 static enum wait_result sleep_on_nothing(uint64_t ns, enum wait_flags flags)

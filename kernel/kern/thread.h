@@ -125,8 +125,11 @@ void thread_charge(struct thread *old, struct thread *next, uint64_t now_ns);
 void thread_times(struct thread *t, uint64_t *user_ns, uint64_t *system_ns);
 /* A dead thread has left its stack for the last time: drop its own reference. Any context. */
 void thread_reap(struct thread *t);
-/* Wait until t (suspended, not current) is out of user code, so that its registers may be read. */
-void thread_wait_stopped(struct thread *t);
+/*
+ * Wait until t (to be stopped, not current) is at its trap boundary or in a wait, so that its registers are the user's and hold still: an
+ * aborted one has to leave its wait first. False: the caller was aborted.
+ */
+bool thread_wait_stopped(struct thread *t);
 /* Let t run if neither it nor its task is suspended, or if it is to end. */
 void thread_run_if_allowed(struct thread *t);
 /* Block the calling thread for ns; not abortable. */

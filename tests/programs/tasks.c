@@ -45,13 +45,19 @@ static bool dies(mach_port_t right)
 
 /* ---- another task, a copy of this, whose threads count ---- */
 
-static volatile uint64_t counter;
+static volatile uint64_t counter __asm__("counter");
 static _Alignas(16) char child_stack[2][16384];
 
 static void child_counts(void)
 {
 	for (;;)
 		counter++;
+}
+
+/* Tells its rax, which a system call that goes on would have written. */
+__attribute__((naked)) static void child_tells(void)
+{
+	__asm__("movq %rax, counter(%rip); 1: pause; jmp 1b");
 }
 
 static void child_waits(void)
@@ -474,6 +480,30 @@ static void thread_ports(void)
 	drop(thread);
 }
 
+/* A debugger's way: stop it, break its wait, set its registers. */
+static void redirect(void)
+{
+	x86_thread_state64_t state = state_at(child_tells, 1);
+	mach_port_t task, thread;
+	uint64_t value = 0;
+
+	(void)task_create(self_task, NULL, 0, TRUE, &task);
+	thread = run_in(task, child_waits, 0);
+	tap(thread_waits(thread), "TASK0190 a thread waits");
+	state.rax = 0x7777;
+	tap(thread_suspend(thread) == KERN_SUCCESS && thread_abort(thread) == KERN_SUCCESS &&
+	    thread_set_state(thread, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT) == KERN_SUCCESS &&
+	    thread_resume(thread) == KERN_SUCCESS, "TASK0191 it is stopped, aborted and sent elsewhere");
+	for (int i = 0; i < THREADS_TRIES && value == 0; i++) {
+		usleep(500);
+		value = count_of(task);
+	}
+	tap(value == 0x7777, "TASK0192 with just the registers that were set: %#llx", (unsigned long long)value);
+	(void)task_terminate(task);
+	drop(thread);
+	drop(task);
+}
+
 /* ---- the host ---- */
 
 static void host_flavour(const char *id, const char *name, host_flavor_t flavor, mach_msg_type_number_t words)
@@ -617,6 +647,7 @@ int main(void)
 	thread_infos();
 	states();
 	thread_ports();
+	redirect();
 	hosts();
 	tokens();
 	tap(tap_names() <= names + 1, "TASK0300 no name is left over (%u, %u)", names, tap_names());
