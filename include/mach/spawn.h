@@ -10,6 +10,7 @@
 struct mach_spawn {
 	const void *image;      /* a static x86-64 ELF file in memory */
 	uint64_t bytes;
+	mach_port_t memory;      /* a memory object with the same bytes, to map text from; MACH_PORT_NULL: it is copied */
 	const char *const *argv; /* NULL-terminated; argv[0] also names the task */
 	const char *const *envp; /* NULL-terminated, or NULL */
 	mach_port_t parent;      /* whose child it will be; MACH_PORT_NULL: this task */

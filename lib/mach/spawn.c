@@ -3,7 +3,8 @@
  * spawn.c - a loader over messages.
  *
  * Interface: mach_spawn (mach/spawn.h).
- * The new task's memory is made by mach_vm_allocate and filled by mach_vm_write (the file's pages go copy-on-write);
+ * The new task's memory is made by mach_vm_allocate and filled by mach_vm_write (the file's pages go copy-on-write), but for text
+ * and constants where the file is a memory object too: those are mapped from it, privately;
  * its stack is laid out as the System V ABI says (argc, argv, envp, auxiliary vector); one
  * thread starts at the entry point.
  * References: System V ABI AMD64 supplement 3.4.1.
@@ -12,6 +13,7 @@
 #include <mach/mach.h>
 #include <mach/spawn.h>
 #include <mach/thread_status.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -135,15 +137,38 @@ static kern_return_t make_stack(mach_port_t task, const struct mach_spawn *what,
 	return result;
 }
 
-static kern_return_t load_segment(mach_port_t task, const uint8_t *file, const struct elf_segment *s, uint64_t base,
+/* Text and constants can be the file's own pages, brought in when they are touched. */
+static bool may_map(const struct mach_spawn *what, const struct elf_segment *s, uint64_t base, uint64_t mapped_end)
+{
+	return what->memory != MACH_PORT_NULL && (s->flags & ELF_WRITE) == 0 && s->file_size == s->memory_size && s->file_size != 0 &&
+	       (base + s->address) % PAGE == s->file_offset % PAGE && page_down(base + s->address) >= mapped_end;
+}
+
+static kern_return_t map_segment(mach_port_t task, mach_port_t memory, const struct elf_segment *s, uint64_t base,
+				 vm_prot_t protection, uint64_t *mapped_end)
+{
+	mach_vm_address_t start = page_down(base + s->address), end = page_up(base + s->address + s->memory_size);
+	kern_return_t result = mach_vm_map(task, &start, end - start, 0, VM_FLAGS_FIXED, memory, page_down(s->file_offset), TRUE,
+					   protection, VM_PROT_ALL, VM_INHERIT_COPY);
+
+	if (result == KERN_SUCCESS)
+		*mapped_end = end;
+	return result;
+}
+
+static kern_return_t load_segment(mach_port_t task, const struct mach_spawn *what, const struct elf_segment *s, uint64_t base,
 				  uint64_t *mapped_end)
 {
+	const uint8_t *file = what->image;
 	mach_vm_address_t start = page_down(base + s->address), end = page_up(base + s->address + s->memory_size);
 	mach_vm_address_t from = start < *mapped_end ? *mapped_end : start;
 	vm_prot_t protection = (s->flags & ELF_READ ? VM_PROT_READ : 0) | (s->flags & ELF_WRITE ? VM_PROT_WRITE : 0) |
 			       (s->flags & ELF_EXECUTE ? VM_PROT_EXECUTE : 0);
 	kern_return_t result = KERN_SUCCESS;
 
+	if (may_map(what, s, base, *mapped_end) &&
+	    map_segment(task, what->memory, s, base, protection, mapped_end) == KERN_SUCCESS)
+		return KERN_SUCCESS;
 	if (from < end) /* a page shared with the segment before is there already */
 		result = mach_vm_allocate(task, &from, end - from, VM_FLAGS_FIXED);
 	if (result == KERN_SUCCESS && start < *mapped_end)
@@ -202,7 +227,7 @@ static kern_return_t fill_task(mach_port_t task, const struct mach_spawn *what, 
 	kern_return_t result = KERN_SUCCESS;
 
 	for (uint32_t i = 0; i < image->segment_count && result == KERN_SUCCESS; i++)
-		result = load_segment(task, what->image, &image->segments[i], base, &mapped_end);
+		result = load_segment(task, what, &image->segments[i], base, &mapped_end);
 	if (result == KERN_SUCCESS)
 		result = make_stack(task, what, image, base, &sp);
 	if (result == KERN_SUCCESS)

@@ -5,9 +5,11 @@
  *
  * It alone holds the host control port. When a server registers the local name "name" or "runner", its port becomes
  * the node's special port of that kind, so that every task finds it.
- * Structure: one thread, one port set: the bootstrap port, the exit port of the programs, notifications.
+ * Structure: one thread, one port set: the bootstrap port, the exit port of the programs, notifications. Another thread
+ *   pages the files of the archive (pager/file), so that programs' text comes in as it is touched.
  */
 #include "start_list.h"
+#include "../../pager/file/file_pager.h"
 
 #include <kern/archive.h>
 #include <mach/host_priv.h>
@@ -143,10 +145,21 @@ static kern_return_t do_file(mach_port_t bootstrap, char *path, uint8_t **data, 
 	return KERN_SUCCESS;
 }
 
+static kern_return_t do_file_object(mach_port_t bootstrap, char *path, mach_port_t *object, uint64_t *size)
+{
+	struct archive_entry entry;
+
+	if (archive_find(self.archive, self.archive_bytes, path, &entry) != ARCHIVE_OK || entry.size == 0)
+		return KERN_INVALID_NAME;
+	*size = entry.size;
+	return file_pager_object(entry.data, entry.size, object);
+}
+
 static const struct bootstrap_ops bootstrap_calls = {
 	.bootstrap_register_local = do_register,
 	.bootstrap_look_up_local = do_look_up,
 	.bootstrap_file = do_file,
+	.bootstrap_file_object = do_file_object,
 };
 
 static kern_return_t do_dead_name(mach_port_t notify, mach_port_name_t port)
@@ -201,6 +214,7 @@ static void start_program(struct program *p)
 	}
 	what.image = entry.data;
 	what.bytes = entry.size;
+	(void)file_pager_object(entry.data, entry.size, &what.memory); /* without it the text is copied */
 	result = mach_spawn(&what, NULL, &wrong);
 	if (result != KERN_SUCCESS)
 		printf("bootstrap: cannot start '%s': %s\n", p->line.argv[0],

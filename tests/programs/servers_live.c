@@ -257,6 +257,36 @@ static void hostility(void)
 	drop_receive(full);
 }
 
+/* This program's own file, as a memory object. */
+static void file_object(void)
+{
+	mach_vm_address_t at = 0, other = 0;
+	mach_port_t object = MACH_PORT_NULL, none;
+	mach_msg_type_number_t count = 0;
+	uint64_t size = 0, word = 1;
+	uint8_t *data = NULL;
+
+	tap_result(bootstrap_file_object(bootstrap_port, "no/such/file", &none, &size), KERN_INVALID_NAME,
+		   "FILE0001 a file that is not there has no memory object");
+	tap_result(bootstrap_file_object(bootstrap_port, "bin/test", &object, &size), KERN_SUCCESS, "FILE0002 a file of the archive has one");
+	if (bootstrap_file(bootstrap_port, "bin/test", &data, &count) != KERN_SUCCESS ||
+	    mach_vm_map(mach_task_self(), &at, size, 0, VM_FLAGS_ANYWHERE, object, 0, FALSE, VM_PROT_DEFAULT, VM_PROT_DEFAULT,
+			VM_INHERIT_NONE) != KERN_SUCCESS)
+		exit(1);
+	tap(count == size && memcmp(data, (const void *)(uintptr_t)at, size) == 0, "FILE0003 mapped, it has the file's bytes");
+	tap(size % 4096 == 0 || *(const char *)(uintptr_t)(at + size) == 0, "FILE0004 and zeros behind its end");
+	tap_result(mach_vm_write(mach_task_self(), at, (vm_offset_t)(uintptr_t)&word, 8), KERN_MEMORY_ERROR,
+		   "FILE0005 it cannot be written");
+	tap(mach_vm_map(mach_task_self(), &other, size, 0, VM_FLAGS_ANYWHERE, object, 0, TRUE, VM_PROT_DEFAULT, VM_PROT_DEFAULT,
+			VM_INHERIT_NONE) == KERN_SUCCESS && (*(volatile char *)(uintptr_t)other = 9) == 9 &&
+		    *(const char *)(uintptr_t)at == 0x7f,
+	    "FILE0006 a private mapping can, and the file stays");
+	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)data, count);
+	(void)mach_vm_deallocate(mach_task_self(), at, size);
+	(void)mach_vm_deallocate(mach_task_self(), other, size);
+	(void)mach_port_deallocate(mach_task_self(), object);
+}
+
 int main(int argc, char **argv)
 {
 	mach_port_t runner = MACH_PORT_NULL, host = mach_host_self();
@@ -284,5 +314,6 @@ int main(int argc, char **argv)
 	tap(task_info(mach_task_self(), TASK_NAME_INFO, (task_info_t)&name, &count) == KERN_SUCCESS &&
 	    strcmp(name.name, "bin/test") == 0, "LIVE0042 the task has its program's name: '%s'", name.name);
 	tap(host_reboot(host, 0) == KERN_INVALID_HOST, "LIVE0041 a program does not hold the host control port");
+	file_object();
 	return tap_done();
 }

@@ -48,7 +48,7 @@ SHORTCUTS: dict[str, list[str]] = {
 
 # Program -> its source files.
 PROGRAMS: dict[str, list[str]] = {
-    "bootstrap": ["kernel/kern/archive.c", "servers/bootstrap/bootstrap.c", "servers/bootstrap/start_list.c"],
+    "bootstrap": ["kernel/kern/archive.c", "pager/file/file_pager.c", "servers/bootstrap/bootstrap.c", "servers/bootstrap/start_list.c"],
     "hello": ["examples/hello/hello.c"],
     "test-aborts": ["tests/programs/aborts.c"],
     "test-linux": ["tests/programs/linux_calls.c"],
