@@ -41,7 +41,7 @@ kern_return_t pager_create(struct pager **out);
 /* A new object of size bytes (rounded up to pages). attributes NULL: DELAY, a page at a time, not cached. */
 kern_return_t pager_object_create(struct pager *pager, const struct pager_ops *ops, uint64_t size, void *context,
 				  const struct pager_attributes *attributes, struct pager_object **out);
-/* Its port: mappings fail from now on. Not while one of its functions runs in another thread. */
+/* Its port dies: what is mapped fails from now on. A function of it that runs in another thread runs to its end. */
 void pager_object_destroy(struct pager_object *object);
 /* The memory object: a send right stays with the caller's task. */
 mach_port_t pager_object_port(const struct pager_object *object);

@@ -6,11 +6,14 @@
  * An object serves one kernel at a time: the control port of the latest memory_object_init is the one that is answered; a request of an
  *   older one is answered at its own control port. The rights to control ports that each message brings are given back.
  * Invariants: G1 every data_request is answered for all of its range, whatever the function returns, unless it said PAGER_LATER.
- * Locking: objects of a pager are in a hash by port, under its lock; a function runs with nothing locked.
+ *   G2 an object lives until it was destroyed and no thread serves it: each that does holds a reference.
+ * Locking: objects of a pager are in a hash by port, under its lock, and so are their references and control ports; a
+ *   function runs with nothing locked. Who uses a control port has a reference of its own on the right.
  */
 #include <mach/memory_object_server.h>
 #include <mach/pager.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +29,7 @@ struct pager_object {
 	uint64_t size;
 	struct pager_attributes attributes;
 	mach_port_t port, control;
+	unsigned references;
 };
 
 struct pager {
@@ -41,21 +45,69 @@ static struct pager_object **bucket_of(struct pager *p, mach_port_t port)
 	return &p->buckets[port >> 8 & (BUCKETS - 1)];
 }
 
-static struct pager_object *object_of(mach_port_t port)
+static void drop(mach_port_t right)
+{
+	if (right != MACH_PORT_NULL)
+		(void)mach_port_deallocate(mach_task_self(), right);
+}
+
+/* The object of a port that this thread serves, referenced; NULL: it was destroyed. */
+static struct pager_object *object_get(mach_port_t port)
 {
 	struct pager_object *o;
 
 	pthread_mutex_lock(&served->lock);
 	for (o = *bucket_of(served, port); o != NULL && o->port != port;)
 		o = o->next;
+	if (o != NULL)
+		o->references++;
 	pthread_mutex_unlock(&served->lock);
 	return o;
 }
 
-static void drop(mach_port_t right)
+static void object_put(struct pager_object *o)
 {
-	if (right != MACH_PORT_NULL)
-		(void)mach_port_deallocate(mach_task_self(), right);
+	unsigned left;
+
+	if (o == NULL)
+		return;
+	pthread_mutex_lock(&o->pager->lock);
+	left = --o->references;
+	pthread_mutex_unlock(&o->pager->lock);
+	if (left != 0)
+		return;
+	drop(o->control);
+	free(o);
+}
+
+/* The object's control port with a reference more; MACH_PORT_NULL: no kernel maps it. */
+static mach_port_t control_of(struct pager_object *o)
+{
+	mach_port_t control;
+
+	pthread_mutex_lock(&o->pager->lock);
+	control = o->control;
+	if (control != MACH_PORT_NULL && mach_port_mod_refs(mach_task_self(), control, MACH_PORT_RIGHT_SEND, 1) != KERN_SUCCESS)
+		control = MACH_PORT_NULL; /* a dead name by now */
+	pthread_mutex_unlock(&o->pager->lock);
+	return control;
+}
+
+/* Replace the control port, if it is `old` (MACH_PORT_NULL: whatever it is); true if it was. */
+static bool control_set(struct pager_object *o, mach_port_t old, mach_port_t control)
+{
+	mach_port_t was = MACH_PORT_NULL;
+	bool set;
+
+	pthread_mutex_lock(&o->pager->lock);
+	set = old == MACH_PORT_NULL || o->control == old;
+	if (set) {
+		was = o->control;
+		o->control = control;
+	}
+	pthread_mutex_unlock(&o->pager->lock);
+	drop(was);
+	return set;
 }
 
 /* ---- what a pager tells ---- */
@@ -69,16 +121,26 @@ static kern_return_t supply(mach_port_t control, uint64_t offset, const void *by
 
 kern_return_t pager_supply(struct pager_object *o, uint64_t offset, const void *bytes, uint32_t length, vm_prot_t lock)
 {
-	if (o->control == MACH_PORT_NULL)
+	mach_port_t control = control_of(o);
+	kern_return_t kr;
+
+	if (control == MACH_PORT_NULL)
 		return KERN_INVALID_ARGUMENT;
-	return supply(o->control, offset, bytes, length, lock, FALSE);
+	kr = supply(control, offset, bytes, length, lock, FALSE);
+	drop(control);
+	return kr;
 }
 
 kern_return_t pager_fail(struct pager_object *o, uint64_t offset, uint32_t length)
 {
-	if (o->control == MACH_PORT_NULL)
+	mach_port_t control = control_of(o);
+	kern_return_t kr;
+
+	if (control == MACH_PORT_NULL)
 		return KERN_INVALID_ARGUMENT;
-	return memory_object_data_error(o->control, offset, length, KERN_FAILURE);
+	kr = memory_object_data_error(control, offset, length, KERN_FAILURE);
+	drop(control);
+	return kr;
 }
 
 static kern_return_t lock_request(mach_port_t control, uint64_t offset, uint64_t length, memory_object_return_t should_return,
@@ -92,19 +154,27 @@ static kern_return_t lock_request(mach_port_t control, uint64_t offset, uint64_t
 
 kern_return_t pager_unlock(struct pager_object *o, uint64_t offset, uint32_t length, vm_prot_t lock)
 {
-	return lock_request(o->control, offset, length, MEMORY_OBJECT_RETURN_NONE, FALSE, lock);
+	mach_port_t control = control_of(o);
+	kern_return_t kr = lock_request(control, offset, length, MEMORY_OBJECT_RETURN_NONE, FALSE, lock);
+
+	drop(control);
+	return kr;
 }
 
 kern_return_t pager_clean(struct pager_object *o, uint64_t offset, uint64_t length, boolean_t flush)
 {
-	return lock_request(o->control, offset, length, MEMORY_OBJECT_RETURN_DIRTY, flush, VM_PROT_NO_CHANGE);
+	mach_port_t control = control_of(o);
+	kern_return_t kr = lock_request(control, offset, length, MEMORY_OBJECT_RETURN_DIRTY, flush, VM_PROT_NO_CHANGE);
+
+	drop(control);
+	return kr;
 }
 
 /* ---- what the kernel asks ---- */
 
 static kern_return_t serve_init(memory_object_t port, mach_port_t control, mach_port_t name, memory_object_cluster_size_t page)
 {
-	struct pager_object *o = object_of(port);
+	struct pager_object *o = object_get(port);
 	memory_object_timeout_info_data_t limit;
 	memory_object_attr_info_data_t info;
 	kern_return_t kr;
@@ -115,14 +185,17 @@ static kern_return_t serve_init(memory_object_t port, mach_port_t control, mach_
 	info = (memory_object_attr_info_data_t){ o->attributes.copy_strategy, o->attributes.cluster_size, o->attributes.may_cache,
 						 FALSE };
 	limit = (memory_object_timeout_info_data_t){ o->attributes.timeout_ms };
-	drop(o->control);
-	o->control = control;
+	/* Used once more below, when another message may have taken its place. */
+	(void)mach_port_mod_refs(mach_task_self(), control, MACH_PORT_RIGHT_SEND, 1);
+	(void)control_set(o, MACH_PORT_NULL, control);
 	kr = memory_object_change_attributes(control, MEMORY_OBJECT_TIMEOUT_INFO, (memory_object_info_t)&limit,
 					     MEMORY_OBJECT_TIMEOUT_INFO_COUNT, MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE);
 	if (kr == KERN_SUCCESS)
 		kr = memory_object_change_attributes(control, MEMORY_OBJECT_ATTRIBUTE_INFO, (memory_object_info_t)&info,
 						     MEMORY_OBJECT_ATTR_INFO_COUNT, MACH_PORT_NULL,
 						     MACH_MSG_TYPE_MAKE_SEND_ONCE);
+	drop(control);
+	object_put(o);
 	return KERN_SUCCESS; /* the rights are ours whatever the kernel said */
 }
 
@@ -134,16 +207,14 @@ static void drop_receive(mach_port_t port)
 
 static kern_return_t serve_terminate(memory_object_t port, mach_port_t control, mach_port_t name)
 {
-	struct pager_object *o = object_of(port);
+	struct pager_object *o = object_get(port);
+	bool idle = o != NULL && control_set(o, control, MACH_PORT_NULL);
 
-	if (o != NULL && (o->control == control || control == MACH_PORT_NULL)) {
-		drop(o->control);
-		o->control = MACH_PORT_NULL;
-	}
 	drop_receive(control);
 	drop_receive(name);
-	if (o != NULL && o->ops->idle != NULL && o->control == MACH_PORT_NULL)
+	if (idle && o->ops->idle != NULL)
 		o->ops->idle(o);
+	object_put(o);
 	return KERN_SUCCESS;
 }
 
@@ -189,7 +260,7 @@ static void answer(struct pager_object *o, mach_port_t control, uint64_t offset,
 static kern_return_t serve_request(memory_object_t port, mach_port_t control, memory_object_offset_t offset,
 				   memory_object_cluster_size_t length, vm_prot_t access)
 {
-	struct pager_object *o = object_of(port);
+	struct pager_object *o = object_get(port);
 	uint64_t inside = o != NULL && offset < o->size ? o->size - offset : 0;
 	uint32_t whole = inside < length ? (uint32_t)inside : length;
 
@@ -197,6 +268,7 @@ static kern_return_t serve_request(memory_object_t port, mach_port_t control, me
 		answer(o, control, offset, whole);
 	if (whole < length)
 		(void)memory_object_data_error(control, offset + whole, length - whole, KERN_INVALID_ADDRESS);
+	object_put(o);
 	drop(control);
 	return KERN_SUCCESS;
 }
@@ -204,7 +276,7 @@ static kern_return_t serve_request(memory_object_t port, mach_port_t control, me
 static kern_return_t serve_unlock(memory_object_t port, mach_port_t control, memory_object_offset_t offset,
 				  memory_object_size_t length, vm_prot_t access)
 {
-	struct pager_object *o = object_of(port);
+	struct pager_object *o = object_get(port);
 	kern_return_t kr = KERN_SUCCESS;
 
 	if (o == NULL || ((access & VM_PROT_WRITE) && o->ops->write == NULL))
@@ -215,6 +287,7 @@ static kern_return_t serve_unlock(memory_object_t port, mach_port_t control, mem
 		(void)lock_request(control, offset, length, MEMORY_OBJECT_RETURN_NONE, FALSE, VM_PROT_NONE);
 	else if (kr != PAGER_LATER)
 		(void)memory_object_data_error(control, offset, length, kr);
+	object_put(o);
 	drop(control);
 	return KERN_SUCCESS;
 }
@@ -222,12 +295,13 @@ static kern_return_t serve_unlock(memory_object_t port, mach_port_t control, mem
 static kern_return_t serve_return(memory_object_t port, mach_port_t control, memory_object_offset_t offset, vm_offset_t data,
 				  mach_msg_type_number_t size, boolean_t dirty, boolean_t kernel_copy)
 {
-	struct pager_object *o = object_of(port);
+	struct pager_object *o = object_get(port);
 
 	if (o != NULL && o->ops->write != NULL && offset < o->size)
 		(void)o->ops->write(o, offset, (uint32_t)(size < o->size - offset ? size : o->size - offset),
 				    (const void *)(uintptr_t)data);
 	(void)mach_vm_deallocate(mach_task_self(), data, size);
+	object_put(o);
 	drop(control);
 	return KERN_SUCCESS;
 }
@@ -235,11 +309,12 @@ static kern_return_t serve_return(memory_object_t port, mach_port_t control, mem
 static kern_return_t serve_synchronize(memory_object_t port, mach_port_t control, memory_object_offset_t offset,
 				       memory_object_size_t length, vm_sync_t flags)
 {
-	struct pager_object *o = object_of(port);
+	struct pager_object *o = object_get(port);
 
 	/* What could not be kept is not confirmed: who waits learns it by the time limit. */
 	if (o != NULL && (o->ops->sync == NULL || o->ops->sync(o, offset, length) == KERN_SUCCESS))
 		(void)memory_object_synchronize_completed(control, offset, length);
+	object_put(o);
 	drop(control);
 	return KERN_SUCCESS;
 }
@@ -307,6 +382,7 @@ kern_return_t pager_object_create(struct pager *p, const struct pager_ops *ops, 
 	if (o == NULL)
 		return KERN_RESOURCE_SHORTAGE;
 	o->pager = p;
+	o->references = 1;
 	o->ops = ops;
 	o->context = context;
 	o->size = (size + 4095) & ~4095ull;
@@ -338,8 +414,7 @@ void pager_object_destroy(struct pager_object *o)
 	pthread_mutex_unlock(&o->pager->lock);
 	drop_receive(o->port);
 	drop(o->port);
-	drop(o->control);
-	free(o);
+	object_put(o);
 }
 
 mach_port_t pager_object_port(const struct pager_object *o)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define RESIDUE_ZONES_MAX 128
-#define RESIDUE_PAGES_SLACK 16 /* slabs and page tables that stay for the next use */
+#define RESIDUE_PAGES_SLACK 48 /* slabs and page tables that stay for the next use */
 
 struct residue {
 	uint32_t zones;

@@ -2,16 +2,20 @@
 /*
  * stress.c - everything at once on all CPUs: calls between many threads, ports and rights made and destroyed, memory
  * mapped, shared, copied and unmapped, threads and tasks born and ended, forks that call and are killed in the middle of it, waits
- * aborted. Prints TAP; then the task has the names and the kernel the objects and pages that it had before.
+ * aborted, memory of pagers that serve and of pagers that die. Prints TAP; then the task has the names and the kernel the objects and pages that it had before.
  *
  *   test-stress [SECONDS [SEED]]
  */
+#define _GNU_SOURCE
 #include <mach/mach.h>
 #include <mach/mach_traps.h>
+#include <mach/pager.h>
 #include <mach/thread_status.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,7 +49,9 @@ struct reply {
 static mach_port_t service;
 static atomic_bool over;
 static atomic_uint wrong;
-static _Atomic uint64_t calls, tasks, threads, ports, maps, forks;
+static _Atomic uint64_t calls, tasks, threads, ports, maps, forks, paged, dead_pagers;
+static struct pager *pager;
+static int scratch; /* a file of memory: the kernel reads what is written to it */
 
 static uint64_t draw(uint64_t *state)
 {
@@ -265,7 +271,8 @@ static void maps_and_copies(uint64_t *state)
 	if (memcmp((void *)at, (void *)(at + 8 * PAGE), 4 * PAGE) != 0)
 		fault("mach_vm_copy", KERN_MEMORY_FAILURE);
 	(void)mach_vm_deallocate(self, at, bytes);
-	(void)mach_vm_deallocate(self, shared, bytes);
+	(void)mach_vm_deallocate(self, shared, hole * PAGE); /* the hole may be somebody else's by now */
+	(void)mach_vm_deallocate(self, shared + (hole + 1) * PAGE, bytes - (hole + 1) * PAGE);
 	(void)mach_vm_deallocate(self, copy, bytes);
 	atomic_fetch_add(&maps, 1);
 }
@@ -344,6 +351,94 @@ static void fork_and_kill(uint64_t *state)
 	(void)mach_vm_deallocate(mach_task_self(), region, VICTIM_STACK + REGION_PAGES * PAGE);
 }
 
+/* ---- pagers ---- */
+
+static uint64_t paged_word(uint64_t tag, uint64_t offset)
+{
+	return tag * 1000003 + offset;
+}
+
+static kern_return_t page_in(struct pager_object *object, uint64_t offset, uint32_t length, void *buffer, vm_prot_t *lock)
+{
+	uint64_t tag = (uint64_t)(uintptr_t)pager_object_context(object);
+
+	for (uint32_t i = 0; i < length; i += PAGE)
+		*(uint64_t *)((char *)buffer + i) = paged_word(tag, offset + i);
+	return KERN_SUCCESS;
+}
+
+/* Memory of a pager that serves: each page has its own word; a copy of it keeps it. */
+static void paged_memory(uint64_t *state)
+{
+	static const struct pager_ops ops = { .read = page_in };
+	uint64_t tag = draw(state) % 1000000, bytes = REGION_PAGES * PAGE;
+	mach_port_t self = mach_task_self();
+	mach_vm_address_t at = 0, copy = 0;
+	struct pager_object *object;
+	vm_prot_t cur, max;
+	kern_return_t kr = pager_object_create(pager, &ops, bytes, (void *)(uintptr_t)tag, NULL, &object);
+
+	if (kr != KERN_SUCCESS) {
+		fault("pager_object_create", kr);
+		return;
+	}
+	kr = mach_vm_map(self, &at, bytes, 0, VM_FLAGS_ANYWHERE, pager_object_port(object), 0, FALSE, VM_PROT_READ, VM_PROT_READ,
+			 VM_INHERIT_COPY);
+	if (kr == KERN_SUCCESS) {
+		for (unsigned i = 0; i < 6; i++) {
+			uint64_t page = draw(state) % REGION_PAGES * PAGE;
+
+			if (*(volatile uint64_t *)(at + page) != paged_word(tag, page))
+				fault("a pager's page is wrong", KERN_MEMORY_FAILURE);
+		}
+		kr = mach_vm_remap(self, &copy, bytes, 0, VM_FLAGS_ANYWHERE, self, at, TRUE, &cur, &max, VM_INHERIT_COPY);
+		(void)mach_vm_deallocate(self, at, bytes);
+	}
+	if (kr == KERN_SUCCESS) {
+		uint64_t page = draw(state) % REGION_PAGES * PAGE;
+
+		if (*(volatile uint64_t *)(copy + page) != paged_word(tag, page))
+			fault("a copy of a pager's page is wrong", KERN_MEMORY_FAILURE);
+		(void)mach_vm_deallocate(self, copy, bytes);
+	} else {
+		fault("mapping a pager's memory", kr);
+	}
+	pager_object_destroy(object);
+	atomic_fetch_add(&paged, 1);
+}
+
+/* The kernel reads memory whose pager never answers and then dies: an error, in the kernel's copy of our bytes. */
+static void *read_of_the_dead(void *at)
+{
+	return (void *)(intptr_t)(pwrite(scratch, at, PAGE, 0) == -1 && errno == EFAULT);
+}
+
+static void dying_pager(uint64_t *state)
+{
+	mach_port_t self = mach_task_self(), object;
+	mach_vm_address_t at = 0;
+	pthread_t reader;
+	void *refused = NULL;
+	kern_return_t kr = mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &object);
+
+	if (kr == KERN_SUCCESS)
+		kr = mach_port_insert_right(self, object, object, MACH_MSG_TYPE_MAKE_SEND);
+	if (kr == KERN_SUCCESS)
+		kr = mach_vm_map(self, &at, REGION_PAGES * PAGE, 0, VM_FLAGS_ANYWHERE, object, 0, FALSE, VM_PROT_READ, VM_PROT_READ,
+				 VM_INHERIT_NONE);
+	if (kr != KERN_SUCCESS || pthread_create(&reader, NULL, read_of_the_dead, (void *)(at + PAGE)) != 0) {
+		fault("a pager that will die", kr);
+		return;
+	}
+	usleep((useconds_t)(draw(state) % 8000));
+	(void)mach_port_destroy(self, object);
+	pthread_join(reader, &refused);
+	if (refused == NULL)
+		fault("memory without a pager was read", KERN_FAILURE);
+	(void)mach_vm_deallocate(self, at, REGION_PAGES * PAGE);
+	atomic_fetch_add(&dead_pagers, 1);
+}
+
 static void *worker(void *seed)
 {
 	uint64_t state = (uint64_t)(uintptr_t)seed;
@@ -366,6 +461,13 @@ static void *worker(void *seed)
 			break;
 		case 5:
 			fork_and_kill(&state);
+			break;
+		case 6:
+			paged_memory(&state);
+			break;
+		case 7:
+			if (draw(&state) % 2 == 0)
+				dying_pager(&state);
 			break;
 		default:
 			call(&state, memory);
@@ -404,7 +506,7 @@ static bool settled(struct residue *before, struct residue *after, unsigned name
 	for (int i = 0; i < SETTLE_TRIES; i++) {
 		usleep(50000);
 		residue_take(after);
-		if (residue_none(before, after, i == SETTLE_TRIES - 1) && tap_names() <= names)
+		if (residue_none(before, after, i == SETTLE_TRIES - 1) && tap_names() <= names + 1 /* the second pager thread's reply port */)
 			return true;
 	}
 	printf("# names %u %u\n", names, tap_names());
@@ -418,14 +520,19 @@ int main(int argc, char **argv)
 	static struct residue before, after;
 	unsigned names;
 
+	scratch = memfd_create("stress", MFD_CLOEXEC);
+	if (scratch < 0 || pager_create(&pager) != KERN_SUCCESS || pager_start(pager) != KERN_SUCCESS || pager_start(pager) != KERN_SUCCESS)
+		return 1;
 	run(2, seed); /* fills the caches */
 	usleep(500000);
 	residue_take(&before);
 	names = tap_names();
 	run(seconds, seed + 1);
-	printf("# %lu calls, %lu tasks, %lu forks, %lu threads, %lu ports, %lu maps; seed %lu\n", (unsigned long)calls, (unsigned long)tasks,
-	       (unsigned long)forks, (unsigned long)threads, (unsigned long)ports, (unsigned long)maps, (unsigned long)seed);
-	tap(calls > 0 && tasks > 0 && forks > 0 && threads > 0 && ports > 0 && maps > 0 && wrong == 0,
+	printf("# %lu calls, %lu tasks, %lu forks, %lu threads, %lu ports, %lu maps, %lu paged, %lu dead pagers; seed %lu\n", (unsigned long)calls, (unsigned long)tasks,
+	       (unsigned long)forks, (unsigned long)threads, (unsigned long)ports, (unsigned long)maps, (unsigned long)paged,
+	       (unsigned long)dead_pagers, (unsigned long)seed);
+	tap(calls > 0 && tasks > 0 && forks > 0 && threads > 0 && ports > 0 && maps > 0 && paged > 0 && dead_pagers > 0 &&
+		    wrong == 0,
 	    "STRS0001 every call was answered with its own number and memory, and every byte was right");
 	tap(settled(&before, &after, names), "STRS0002 nothing was left behind");
 	return tap_done();
