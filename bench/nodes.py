@@ -132,6 +132,11 @@ def tasks(fabric: Fabric, port: int, count: int) -> list[dict[str, object]]:
     return results(alone(fabric, port, str(count), SECONDS, "task_perf"))
 
 
+def scheduler(fabric: Fabric, port: int, count: int) -> list[dict[str, object]]:
+    """Rows of switches and wake-ups, of one node, and what its kernel says of its latencies."""
+    return results(alone(fabric, port, str(count), SECONDS, "sched_perf"))
+
+
 def remote(cluster: Cluster, count: int) -> list[dict[str, object]]:
     cluster.start(2, "serve", "bench.remote")
     return cluster.run(1, "remote", "bench.remote", str(count))

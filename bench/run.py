@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 from bench import gnumach, linux, nodes, report  # noqa: E402
 from bench.fabric import Fabric, Failed, cpu_name  # noqa: E402
 
-PARTS = ["floors", "ipc", "port", "vm", "peers"]
+PARTS = ["floors", "ipc", "port", "vm", "task", "sched", "peers"]
 
 
 def say(text: str) -> None:
@@ -46,6 +46,9 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
         if "task" in parts:
             say("one node: tasks, threads, exceptions, waiting ...")
             findings.rows += nodes.tasks(fabric, 1, arguments.count)
+        if "sched" in parts:
+            say("one node: switches and wake-ups ...")
+            findings.rows += nodes.scheduler(fabric, 1, arguments.count)
         if "ipc" in parts:
             say("a cluster of two nodes: calls from one to the other ...")
             with nodes.Cluster(arguments.fabric, 2, arguments.mtu) as cluster:

@@ -25,12 +25,14 @@ PORT_ROWS = [f"mach_port_{call}" for call in (
     "allocate (receive)", "allocate (port set)", "allocate (dead name)", "allocate_name", "destroy", "deallocate", "insert_right", "extract_right",
     "get_refs", "mod_refs", "type", "rename", "names", "get_attributes", "set_attributes", "set_mscount", "move_member", "get_set_status",
     "request_notification")]
+SCHED_ROWS = ["thread switch, there and back (swtch)", "thread switch, hand-off to the named thread and back",
+              "wakeup to dispatch, fixed priority", "wakeup to dispatch, real time", "thread_policy"]
 FLOORS = ["trap", "thread switch", "address-space switch", "ipi", "ipi to a halted cpu", "frame echo sleeping", "frame echo",
           "frame echo polling", "frame echo 4 KiB"]
 
 with tempfile.TemporaryDirectory(prefix="meshach-b-") as folder:
     found = f"{folder}/found.json"
-    run = subprocess.run([sys.executable, "bench/run.py", "floors", "ipc", "port", "vm", "--count", "100", "--json", found, "--svg",
+    run = subprocess.run([sys.executable, "bench/run.py", "floors", "ipc", "port", "vm", "sched", "--count", "100", "--json", found, "--svg",
                           f"{folder}/found.svg"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, text=True, timeout=280)
     check(run.returncode == 0, "BENCH0001 it runs to its end", run.stdout[-2000:])
@@ -40,6 +42,7 @@ with tempfile.TemporaryDirectory(prefix="meshach-b-") as folder:
         wanted = {(name, placement) for name in ROWS for placement in ("local", "remote")} | {("null rpc same task", "local")}
         wanted |= {(name, "local") for name in NAMES_ROWS + VM_ROWS}
         wanted |= {(name, "local") for name in PORT_ROWS}
+        wanted |= {(name, "local") for name in SCHED_ROWS} | {("real-time dispatch, by the kernel (mean, longest)", "kernel")}
         check(rows == wanted, "BENCH0002 every row is there, local and remote", f"{rows ^ wanted}")
         check([row["name"] for row in result["floors"]] == FLOORS, "BENCH0003 every floor is there", f"{result['floors']}")
         check(all(0 < row["p50_us"] <= row["p99_us"] for row in result["rows"]) and all(row["n"] > 0 for row in result["rows"]),

@@ -10,6 +10,7 @@ from .ninja import Writer
 PROGRAMS: dict[str, str] = {
     "ipc_perf": "bench/programs/ipc_perf.c",
     "port_perf": "bench/programs/port_perf.c",
+    "sched_perf": "bench/programs/sched_perf.c",
     "soak": "tests/programs/soak.c",
     "task_perf": "bench/programs/task_perf.c",
     "vm_perf": "bench/programs/vm_perf.c",
