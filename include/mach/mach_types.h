@@ -65,5 +65,6 @@ typedef mach_port_t host_security_t;
 
 typedef uint64_t mach_memory_offset_t;
 typedef vm_offset_t pointer_t;
+typedef vm_offset_t *emulation_vector_t;
 typedef char kernel_version_t[512];
 typedef int vm_region_flavor_t;

@@ -22,6 +22,7 @@
 #include <kernel/clock_priv_server.h>
 #include <kernel/clock_reply.h>
 #include <kernel/clock_server.h>
+#include <kernel/host_notify_reply.h>
 #include <machine/clock.h>
 #include <sched/wait.h>
 
@@ -50,6 +51,13 @@ struct alarm {
 };
 
 static struct clock clocks[CLOCKS];
+
+/* Who wants to know when the calendar is set. */
+struct calendar_request {
+	struct list link;      /* the calendar's lock */
+	struct ipc_port *port; /* send-once right */
+};
+static struct list calendar_requests = LIST_INIT(calendar_requests);
 
 static uint64_t shown_ns(const struct clock *c)
 {
@@ -233,6 +241,40 @@ static void flush_alarms(struct clock *c)
 	}
 }
 
+/* ---- who wants to know that the calendar was set ---- */
+
+kern_return_t clock_calendar_notify(struct ipc_port *port)
+{
+	struct calendar_request *r = kalloc_zeroed(sizeof(*r));
+	struct clock *c = &clocks[CALENDAR_CLOCK];
+
+	if (r == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	r->port = port;
+	spin_lock(&c->lock);
+	list_add_tail(&calendar_requests, &r->link);
+	spin_unlock(&c->lock);
+	return KERN_SUCCESS;
+}
+
+static void tell_calendar_changed(void)
+{
+	struct clock *c = &clocks[CALENDAR_CLOCK];
+	struct list requests;
+
+	list_init(&requests);
+	spin_lock(&c->lock);
+	list_splice_tail(&requests, &calendar_requests);
+	spin_unlock(&c->lock);
+	LIST_FOR_EACH_SAFE(pos, tmp, &requests) {
+		struct calendar_request *r = container_of(pos, struct calendar_request, link);
+		kern_return_t kr = host_calendar_changed(r->port, MACH_SEND_ALWAYS, WAIT_FOREVER);
+
+		(void)kr; /* nobody is there to be told */
+		kfree(r, sizeof(*r));
+	}
+}
+
 /* ---- the rest ---- */
 
 kern_return_t clock_service_sleep(struct clock *c, sleep_type_t type, mach_timespec_t *time)
@@ -293,6 +335,7 @@ static kern_return_t call_set_time(struct clock *c, mach_timespec_t time)
 		return KERN_INVALID_VALUE;
 	atomic_store(&c->offset_ns, ns_of(&time) - clock_now_ns());
 	flush_alarms(c);
+	tell_calendar_changed();
 	return KERN_SUCCESS;
 }
 

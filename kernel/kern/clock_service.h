@@ -23,6 +23,8 @@ struct ipc_port *clock_service_port(clock_id_t id);
 struct ipc_port *clock_control_port(clock_id_t id);
 /* SYSTEM_CLOCK or CALENDAR_CLOCK. */
 struct clock *clock_of_id(clock_id_t id);
+/* Tell port, a send-once right (consumed on success), when the calendar is set next. KERN_RESOURCE_SHORTAGE. */
+kern_return_t clock_calendar_notify(struct ipc_port *port);
 /* Nanoseconds since 1970. Any context. */
 uint64_t clock_calendar_ns(void);
 /*

@@ -335,6 +335,13 @@ static kern_return_t call_get_io_master(struct host *host, mach_port_t *port)
 	return KERN_SUCCESS;
 }
 
+static kern_return_t call_request_notification(struct host *host, host_flavor_t type, mach_port_t port)
+{
+	if (host == NULL || type != HOST_NOTIFY_CALENDAR_CHANGE)
+		return KERN_INVALID_ARGUMENT;
+	return IP_VALID(port) ? clock_calendar_notify(port) : KERN_INVALID_CAPABILITY;
+}
+
 static kern_return_t call_get_boot_info(struct host *host, char *boot_info_out)
 {
 	if (host == NULL)
@@ -439,6 +446,7 @@ const struct mach_host_ops mach_host_calls = {
 	.host_get_clock_service = call_get_clock_service,
 	.host_statistics = call_statistics,
 	.host_get_io_master = call_get_io_master,
+	.host_request_notification = call_request_notification,
 	.host_statistics64 = vm_host_statistics64,
 	.host_name_server = call_name_server,
 	.host_processor_info = sched_call_host_processor_info,

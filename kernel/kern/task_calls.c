@@ -458,7 +458,39 @@ static kern_return_t call_lock_set_destroy(struct task *task, struct lock_set *s
 	return task == NULL ? KERN_INVALID_TASK : lock_set_destroy(task, set);
 }
 
+/* ---- what this kernel has not: task.defs says why ---- */
+
+static kern_return_t no_sample(struct task *task, mach_port_t reply)
+{
+	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
+}
+
+static kern_return_t no_set_emulation(struct task *task, vm_address_t entry, int number)
+{
+	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
+}
+
+static kern_return_t no_get_emulation_vector(struct task *task, int *start, struct vm_map_copy **vector, mach_msg_type_number_t *count)
+{
+	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
+}
+
+static kern_return_t no_set_emulation_vector(struct task *task, int start, struct vm_map_copy *vector, mach_msg_type_number_t count)
+{
+	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
+}
+
+static kern_return_t no_ras_pc(struct task *task, vm_address_t base, vm_address_t bounds)
+{
+	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
+}
+
 const struct task_ops task_calls = {
+	.task_sample = no_sample,
+	.task_set_emulation = no_set_emulation,
+	.task_get_emulation_vector = no_get_emulation_vector,
+	.task_set_emulation_vector = no_set_emulation_vector,
+	.task_set_ras_pc = no_ras_pc,
 	.task_set_exception_ports = call_set_exception_ports,
 	._task_get_exception_ports = call_get_exception_ports,
 	._task_swap_exception_ports = call_swap_exception_ports,

@@ -235,7 +235,14 @@ static kern_return_t call_swap_exception_ports(struct thread *t, exception_mask_
 							      behavior_count, flavors, flavor_count);
 }
 
+/* There is none: task.defs says why. */
+static kern_return_t no_sample(struct thread *t, mach_port_t reply)
+{
+	return t == NULL ? KERN_INVALID_ARGUMENT : KERN_NOT_SUPPORTED;
+}
+
 const struct thread_act_ops thread_act_calls = {
+	.thread_sample = no_sample,
 	.thread_set_exception_ports = call_set_exception_ports,
 	._thread_get_exception_ports = call_get_exception_ports,
 	._thread_swap_exception_ports = call_swap_exception_ports,

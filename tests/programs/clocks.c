@@ -541,7 +541,8 @@ static void set_calendar(clock_serv_t calendar, clock_serv_t system)
 	mach_timespec_t then = { 2000000000u, 0 }, now, before;
 	struct actor a = { .act = act_sleep, .port = calendar };
 	struct timespec real;
-	mach_port_t port;
+	mach_port_t port, told, refused;
+	mach_msg_empty_rcv_t changed;
 	int attribute = 1;
 
 	if (host_get_clock_control(mach_host_self(), CALENDAR_CLOCK, &control) != KERN_SUCCESS) {
@@ -557,11 +558,21 @@ static void set_calendar(clock_serv_t calendar, clock_serv_t system)
 	tap_result(clock_set_attributes(control, CLOCK_ALARM_CURRES, &attribute, 1), KERN_FAILURE, "CLK0356 no attribute can be set");
 	tap_result(clock_set_attributes(calendar, CLOCK_ALARM_CURRES, &attribute, 1), KERN_INVALID_ARGUMENT, "CLK0357 by whoever");
 	(void)mach_port_allocate(self_task, MACH_PORT_RIGHT_RECEIVE, &port);
+	(void)mach_port_allocate(self_task, MACH_PORT_RIGHT_RECEIVE, &told);
+	(void)mach_port_allocate(self_task, MACH_PORT_RIGHT_RECEIVE, &refused);
 	(void)clock_get_time(calendar, &now);
 	now.tv_sec += LONG_S;
 	tap(clock_alarm(calendar, TIME_ABSOLUTE, now, port) == KERN_SUCCESS && actor_blocks(&a), "CLK0358 an alarm and a sleeper");
 	(void)clock_get_time(system, &before);
+	tap_result(host_request_notification(mach_host_self(), 5, refused), KERN_INVALID_ARGUMENT, "CLK0365 a node tells of one thing only");
+	tap_result(host_request_notification(mach_task_self(), HOST_NOTIFY_CALENDAR_CHANGE, refused), KERN_INVALID_ARGUMENT, "CLK0366 a node");
+	tap_result(host_request_notification(mach_host_self(), HOST_NOTIFY_CALENDAR_CHANGE, MACH_PORT_NULL), KERN_INVALID_CAPABILITY,
+		   "CLK0367 and somebody");
+	tap_result(host_request_notification(mach_host_self(), HOST_NOTIFY_CALENDAR_CHANGE, told), KERN_SUCCESS,
+		   "CLK0368 it is asked to tell of a change of the calendar");
 	tap_result(clock_set_time(control, then), KERN_SUCCESS, "CLK0359 the calendar is set");
+	tap(mach_msg(&changed.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(changed), told, 60000, MACH_PORT_NULL) ==
+	    MACH_MSG_SUCCESS && changed.header.msgh_id == 950, "CLK0369 and does");
 	tap(alarm_comes(port, 60000) && alarm_code == KERN_ABORTED, "CLK0360 the alarm is told");
 	tap(actor_join(&a) == KERN_SUCCESS, "CLK0361 the sleeper wakes");
 	(void)clock_get_time(calendar, &now);
@@ -571,6 +582,8 @@ static void set_calendar(clock_serv_t calendar, clock_serv_t system)
 	(void)clock_get_time(system, &now);
 	tap(now.tv_sec - before.tv_sec < LONG_S, "CLK0364 and the time since the boot goes on");
 	(void)mach_port_mod_refs(self_task, port, MACH_PORT_RIGHT_RECEIVE, -1);
+	(void)mach_port_mod_refs(self_task, told, MACH_PORT_RIGHT_RECEIVE, -1);
+	(void)mach_port_mod_refs(self_task, refused, MACH_PORT_RIGHT_RECEIVE, -1);
 	drop(control);
 	drop(system_control);
 }

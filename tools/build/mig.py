@@ -20,6 +20,7 @@ INTERFACES: list[str] = [
     "mach/clock_priv.defs",
     "mach/clock_reply.defs",
     "mach/exc.defs",
+    "mach/host_notify_reply.defs",
     "mach/host_priv.defs",
     "mach/host_security.defs",
     "mach/lock_set.defs",
@@ -70,6 +71,7 @@ KERNEL: list[str] = [
 KERNEL_CALLS: list[str] = [
     "mach/clock_reply.defs",
     "mach/exc.defs",
+    "mach/host_notify_reply.defs",
     "mach/mach_exc.defs",
     "mach/memory_object.defs",
     "mach/memory_object_default.defs",

@@ -160,6 +160,7 @@ UNIT: dict[str, list[str]] = {
     "rwlock": ["kernel/sched/rwlock.c", "tests/unit/sched/rwlock_test.c", *HOST],
     "sched": ["kernel/sched/edf.c", "kernel/sched/run_queue.c", "kernel/sched/timeshare.c", "tests/unit/sched/sched_test.c", *HOST],
     "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],
+    "sync": ["kernel/kern/lock_set.c", "kernel/kern/semaphore.c", "tests/unit/kern/sync_test.c", *IPC],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_exchange": ["tests/unit/vm/vm_exchange_test.c", *VM, *VM_HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
@@ -189,6 +190,7 @@ TSAN: list[str] = [
     *(name for name in UNIT if name.startswith(("ipc_", "vm_"))),
     "rwlock",
     "sched",
+    "sync",
 ]
 
 # Kernel code on the host sees tests/unit/host/include/machine in place of the machine's headers.
