@@ -6,6 +6,7 @@
 #include <ipc/ipc_net.h>
 #include <ipc/ipc_net_impl.h>
 #include <ipc/ipc_notify.h>
+#include <ipc/ipc_right.h>
 #include <kern/assert.h>
 #include <kern/host.h>
 #include <kern/kalloc.h>
@@ -85,7 +86,38 @@ static void slot_freed(struct ipc_port *port)
 	net_drain(false);
 }
 
+static void want_room(struct ipc_port *port)
+{
+	bool full = ipc_mqueue_full(port); /* then slot_freed() comes */
+
+	spin_lock(&net.lock);
+	if (!full && *net_slot(port) != NULL)
+		netipc_room(net.engine, *net_slot(port), clock_now_ns());
+	net_rearm_locked(netipc_deadline(net.engine));
+	spin_unlock(&net.lock);
+}
+
 /* ---- proxies ---- */
+
+/* A sender by np was turned away, and wants to know when it is worth another try. */
+void net_want_room_locked(struct net_proxy *np)
+{
+	if (np == NULL || np->engine == NULL)
+		return;
+	ip_lock(np->port);
+	np->port->ip_net_full = true;
+	ip_unlock(np->port);
+	netipc_want_room(net.engine, np->engine, clock_now_ns());
+}
+
+static void room_there(struct ipc_port *port)
+{
+	ip_lock(port);
+	port->ip_net_full = false;
+	ip_unlock(port);
+	ipc_right_send_possible(port);
+	ip_release(port);
+}
 
 /* A proxy port without rights, referenced once for the glue. NULL: no memory. */
 struct net_proxy *net_proxy_make(void)
@@ -394,6 +426,7 @@ static bool wants_thread(enum netipc_upcall_kind kind, bool pulls)
 	case NETIPC_UP_ONCE_LOST:
 	case NETIPC_UP_PROXY_DEAD:
 	case NETIPC_UP_NAME_SERVER:
+	case NETIPC_UP_PROXY_ROOM:
 		return true;
 	default:
 		return pulls;
@@ -429,6 +462,12 @@ static void upcall(const struct netipc_upcall *u)
 	case NETIPC_UP_ONCE_LOST:
 		ip_reference(port); /* G4 */
 		ipc_notify_send_once(port);
+		break;
+	case NETIPC_UP_WANT_ROOM:
+		want_room(port);
+		break;
+	case NETIPC_UP_PROXY_ROOM:
+		room_there(port);
 		break;
 	case NETIPC_UP_EXPORT_GONE:
 		export_gone(port);
@@ -481,6 +520,10 @@ void net_drain(bool in_thread)
 			break;
 		if (u.kind == NETIPC_UP_PROXY_DEAD) /* before anybody else can */
 			u.cookie = proxy_detach_locked(u.cookie);
+		if (u.kind == NETIPC_UP_PROXY_ROOM) {
+			u.cookie = ((struct net_proxy *)u.cookie)->port;
+			ip_reference(u.cookie);
+		}
 		spin_unlock(&net.lock);
 		upcall(&u);
 		spin_lock(&net.lock);

@@ -121,6 +121,7 @@ void net_reap_kmsg(struct ipc_kmsg *kmsg);
 void net_reap_out_locked(struct net_out *out);
 void net_proxy_put_locked(struct net_proxy *np);
 void net_idle_expire_locked(void);
+void net_want_room_locked(struct net_proxy *np);
 extern const struct ipc_net_ops net_ops;
 
 /* ipc_net_send.c */

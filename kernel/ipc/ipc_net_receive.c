@@ -449,6 +449,7 @@ void net_deliver(const struct netipc_deliver *d)
 	}
 	in->kmsg->ikm_from_net = true;
 	in->kmsg->ikm_tokens = ipc_tokens_unknown;
+	in->kmsg->ikm_priority = d->priority;
 	if (accept(d, in) != NETIPC_OK)
 		goto drop;
 	if (d->pull_size > 0)

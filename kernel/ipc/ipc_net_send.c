@@ -506,6 +506,7 @@ mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint
 	list_init(&out->link);
 	waitq_init(&out->wait);
 	out->send.cookie = out;
+	out->send.priority = kmsg->ikm_priority;
 	out->send.flags = (waited ? NETIPC_SEND_WAITING : 0u) | (once ? NETIPC_SEND_ONCE : 0u);
 	mr = out_fill(out);
 	if (mr != MACH_MSG_SUCCESS) {
@@ -520,9 +521,16 @@ mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint
 		mr = MACH_MSG_SUCCESS;
 	} else if (mr == MACH_MSG_SUCCESS && waited) {
 		mr = wait_verdict_unlock(out, deadline_ns);
+		if (mr == MACH_SEND_TIMED_OUT && (option & MACH_SEND_NOTIFY)) {
+			spin_lock(&net.lock);
+			net_want_room_locked(kmsg->ikm_remote_port->ip_net);
+			spin_unlock(&net.lock);
+		}
 		net_drain(true);
 		return mr;
 	}
+	if (mr == MACH_SEND_TIMED_OUT && (option & MACH_SEND_NOTIFY))
+		net_want_room_locked(kmsg->ikm_remote_port->ip_net);
 	net_rearm_locked(netipc_deadline(net.engine));
 	spin_unlock(&net.lock);
 	net_drain(true);

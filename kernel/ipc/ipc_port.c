@@ -449,6 +449,7 @@ kern_return_t ipc_port_request_grow(struct ipc_port *port, uint32_t size)
 
 bool ipc_port_full_locked(const struct ipc_port *port)
 {
-	return port->ip_receiver != ipc_space_kernel && !port->ip_remote &&
-	       port->ip_msgcount >= port->ip_qlimit;
+	if (port->ip_remote)
+		return port->ip_net_full;
+	return port->ip_receiver != ipc_space_kernel && port->ip_msgcount >= port->ip_qlimit;
 }

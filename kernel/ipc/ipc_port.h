@@ -37,6 +37,7 @@ struct ipc_port {
 	_Atomic bool ip_remote;            /* [pa] a proxy */
 	bool ip_exported;                  /* [p] other nodes hold rights */
 	bool ip_net_waiting;               /* [p] the network was refused a slot; the glue clears it */
+	bool ip_net_full;                  /* [p] of a proxy: a sender was told that there is no room, and asked to hear of it */
 	bool ip_net_turn;                  /* [p] the next free slot is the network's */
 	bool ip_guarded;                   /* [p] ip_context is a guard: mach_port_guard() */
 	bool ip_strict_guard;              /* [p] and is neither shown nor changed without it */

@@ -407,6 +407,7 @@ static void fill_deliver(struct netipc_delivery *d, struct netipc_deliver *out)
 		.once = d->m.once_id != 0,
 		.granted = d->granted != NULL && !d->granted->tentative,
 		.paging = (d->m.flags & NW_MSG_PAGING) != 0,
+		.priority = d->m.priority < NW_PRIORITY_MAX ? d->m.priority : NW_PRIORITY_MAX,
 		.body_size = d->m.body_size,
 		.right_count = d->m.rights,
 		.ool_count = d->m.ool,
@@ -511,6 +512,12 @@ bool netipc_next_upcall(struct netipc *e, struct netipc_upcall *out)
 		break;
 	case NETIPC_UP_ONCE_LOST:
 		fetch_export(e, container_of(u, struct netipc_export, once_lost), u->kind, out);
+		break;
+	case NETIPC_UP_WANT_ROOM:
+		fetch_export(e, container_of(u, struct netipc_export, want_room), u->kind, out);
+		break;
+	case NETIPC_UP_PROXY_ROOM:
+		out->cookie = container_of(u, struct netipc_proxy, room_up)->cookie;
 		break;
 	case NETIPC_UP_EXPORT_GONE:
 		fetch_export(e, container_of(u, struct netipc_export, gone_up), u->kind, out);

@@ -168,6 +168,7 @@ struct holder { /* home side: peer holds send rights of x */
 	struct peer *peer;
 	uint64_t granted;
 	uint64_t release_at; /* 0: no UNREGISTER waits */
+	bool wants_room;     /* WANT_ROOM is not answered yet */
 };
 
 struct once { /* home side: a send-once right of x that is at peer */
@@ -204,7 +205,8 @@ struct netipc_export {
 	uint32_t deliveries;         /* that point at it */
 	uint32_t spare;              /* slots freed while nobody was free to have them */
 	uint32_t lost;               /* ONCE_LOST upcalls owed */
-	struct upcall no_senders, once_lost, gone_up;
+	uint32_t rooms_wanted;       /* of holders */
+	struct upcall no_senders, once_lost, want_room, gone_up;
 };
 
 enum once_ref_state {
@@ -256,8 +258,9 @@ struct netipc_proxy {
 	bool unregistering;  /* an UNREGISTER is not answered yet */
 	uint64_t stale_at;   /* the answer was that more is on its way; 0: none */
 	struct list onces, pendings;
-	struct list deferred; /* engine.deferred_proxies: no record for its UNREGISTER or ONCE_DESTROY */
-	struct upcall dead_up;
+	struct list deferred; /* engine.deferred_proxies: no record for its UNREGISTER, ONCE_DESTROY, WANT_ROOM */
+	enum { ROOM_NOT_WANTED, ROOM_WANTED, ROOM_ASKED } room; /* wanted: no record yet to ask with */
+	struct upcall dead_up, room_up;
 };
 
 enum peer_state {

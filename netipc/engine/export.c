@@ -88,7 +88,8 @@ static void export_unhash(struct netipc *e, struct netipc_export *x)
 static bool export_needed(const struct netipc_export *x)
 {
 	return !list_empty(&x->holders) || !list_empty(&x->onces) || !list_empty(&x->waiting) ||
-	       x->deliveries > 0 || x->name_server || x->no_senders.queued || x->once_lost.queued;
+	       x->deliveries > 0 || x->name_server || x->no_senders.queued || x->once_lost.queued ||
+	       x->want_room.queued;
 }
 
 /* Nothing needs it; the struct goes when EXPORT_GONE is fetched. */
@@ -155,7 +156,7 @@ bool netipc_export_has_senders(const struct netipc_export *x)
 
 bool netipc_export_has_waiting(const struct netipc_export *x)
 {
-	return !list_empty(&x->waiting);
+	return !list_empty(&x->waiting) || x->rooms_wanted > 0;
 }
 
 /* One more right of x is p's. False: no memory. */
@@ -184,6 +185,7 @@ void holder_remove(struct netipc *e, struct holder *h)
 
 	list_remove(&h->link);
 	list_remove(&h->peer_link);
+	x->rooms_wanted -= h->wants_room;
 	pool_put(&e->holder_pool, h);
 	if (x->dead)
 		return;
@@ -284,11 +286,44 @@ static bool may_grant(const struct netipc_export *x, const struct waiting *w)
 	return false;
 }
 
+static bool room_tell(struct netipc *e, struct peer *p, const struct nw_uid *uid)
+{
+	return stream_ref(e, p, NW_ROOM, uid, 0, 0, 0, NW_OK, 0);
+}
+
+/* Nobody waits for a slot that is free: who asked may try. Whom no record can tell is told with the next. */
+static void rooms_tell(struct netipc *e, struct netipc_export *x)
+{
+	struct nw_uid uid;
+
+	if (x->rooms_wanted == 0 || x->dead)
+		return;
+	export_uid(e, x, &uid);
+	LIST_FOR_EACH(l, &x->holders) {
+		struct holder *h = container_of(l, struct holder, link);
+
+		if (!h->wants_room || (!peer_gone(h->peer) && !room_tell(e, h->peer, &uid)))
+			continue;
+		h->wants_room = false;
+		x->rooms_wanted--;
+	}
+}
+
+void netipc_room(struct netipc *e, struct netipc_export *x, uint64_t now_ns)
+{
+	e->now = now_ns;
+	if (list_empty(&x->waiting))
+		rooms_tell(e, x);
+	engine_flush(e);
+}
+
 /* A slot is free: the first that waits, and may, gets it. */
 void waiting_grant(struct netipc *e, struct netipc_export *x)
 {
-	if (list_empty(&x->waiting))
+	if (list_empty(&x->waiting)) {
+		rooms_tell(e, x);
 		return;
+	}
 	LIST_FOR_EACH(l, &x->waiting) {
 		struct waiting *w = container_of(l, struct waiting, link);
 
@@ -335,6 +370,8 @@ void waiting_end(struct netipc *e, struct waiting *w, bool pass_slot)
 		waiting_grant(e, x);
 	if (!peer_gone(peer))
 		waiting_follow(e, x, peer);
+	if (list_empty(&x->waiting))
+		rooms_tell(e, x); /* its slot may be free */
 	export_try_drop(e, x);
 }
 
@@ -388,6 +425,7 @@ void netipc_export_destroyed(struct netipc *e, struct netipc_export *x, uint64_t
 	x->slot = NULL;
 	upcall_cancel(&x->no_senders);
 	upcall_cancel(&x->once_lost);
+	upcall_cancel(&x->want_room);
 	/* An open delivery keeps its entry's peer in mind; forget the entry. */
 	for (uint32_t i = 0; x->deliveries > 0 && i < e->peer_total; i++) {
 		struct peer *p = &e->peer_array[i];
@@ -470,6 +508,21 @@ static void once_register_in(struct netipc *e, struct peer *p, const struct nw_r
 	(void)stream_ref(e, p, NW_ONCE_REGISTERED, &ref->uid, 0, ref->once_id, 0, code, 0);
 }
 
+/* The glue looks whether there is room now; who holds nothing need not wait to learn that. */
+static void want_room_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
+{
+	struct netipc_export *x = export_find(e, &ref->uid);
+	struct holder *h = x ? holder_find(x, p) : NULL;
+
+	if (h == NULL) {
+		(void)room_tell(e, p, &ref->uid);
+		return;
+	}
+	x->rooms_wanted += !h->wants_room;
+	h->wants_room = true;
+	upcall_add(e, &x->want_room, NETIPC_UP_WANT_ROOM);
+}
+
 void export_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct nw_ref *ref)
 {
 	struct once *o;
@@ -483,6 +536,9 @@ void export_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct 
 		break;
 	case NW_ONCE_REGISTER:
 		once_register_in(e, p, ref);
+		break;
+	case NW_WANT_ROOM:
+		want_room_in(e, p, ref);
 		break;
 	case NW_ONCE_DESTROY:
 		o = once_find(e, ref->once_id);

@@ -60,6 +60,7 @@ static void proxy_free(struct netipc *e, struct netipc_proxy *p)
 	if (*at == p) /* else proxy_fence() took it out */
 		*at = p->hash_next;
 	upcall_cancel(&p->dead_up);
+	upcall_cancel(&p->room_up);
 	list_remove(&p->link);
 	list_remove(&p->deferred);
 	pool_put(&e->proxy_pool, p);
@@ -107,12 +108,22 @@ static bool tell_doomed(struct netipc *e, struct netipc_proxy *p)
 	return true;
 }
 
+static bool ask_room(struct netipc *e, struct netipc_proxy *p)
+{
+	if (!stream_room_own(e) || !stream_ref(e, p->home, NW_WANT_ROOM, &p->uid, p->check, 0, 0, NW_OK, 0))
+		return false;
+	p->room = ROOM_ASKED;
+	return true;
+}
+
 /* After any change: does p's home have to be told, can p go? */
 void proxy_settle(struct netipc *e, struct netipc_proxy *p)
 {
 	if (p->dead)
 		drop_held(e, p);
 	else if (p->doomed > 0 && !tell_doomed(e, p))
+		defer(e, p);
+	if (!p->dead && p->room == ROOM_WANTED && !ask_room(e, p))
 		defer(e, p);
 	if (p->pins > 0)
 		return;
@@ -350,6 +361,13 @@ void proxy_fence(struct netipc *e)
 
 /* ---- records from the home ---- */
 
+static void room_told(struct netipc *e, struct netipc_proxy *p)
+{
+	p->room = ROOM_NOT_WANTED;
+	if (p->cookie != NULL)
+		upcall_add(e, &p->room_up, NETIPC_UP_PROXY_ROOM);
+}
+
 void proxy_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struct nw_ref *ref)
 {
 	struct netipc_proxy *p = proxy_find(e, &ref->uid);
@@ -377,9 +395,14 @@ void proxy_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struc
 			p->unregistering = false;
 		p->stale_at = 0;
 		p->received -= ref->count < p->received ? ref->count : p->received;
+		if (p->room == ROOM_ASKED) /* it went with the holder's entry */
+			room_told(e, p);
 		break;
 	case NW_ONCE_REGISTERED:
 		pending_done(e, p, 0, ref->once_id);
+		break;
+	case NW_ROOM:
+		room_told(e, p);
 		break;
 	case NW_PORT_DEAD:
 		proxy_die(e, p);
@@ -406,6 +429,16 @@ void netipc_proxy_attach(struct netipc *e, struct netipc_proxy *p, void *cookie)
 		upcall_add(e, &p->dead_up, NETIPC_UP_PROXY_DEAD);
 }
 
+void netipc_want_room(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns)
+{
+	e->now = now_ns;
+	if (p->dead || p->room != ROOM_NOT_WANTED)
+		return;
+	p->room = ROOM_WANTED;
+	proxy_settle(e, p);
+	engine_flush(e);
+}
+
 bool netipc_proxy_idle(const struct netipc_proxy *p)
 {
 	return !p->dead && !p->offered && p->pins == 0 && p->received == 0 && p->registers == p->registered &&
@@ -426,6 +459,7 @@ void netipc_proxy_detach(struct netipc *e, struct netipc_proxy *p, uint64_t now_
 	p->cookie = NULL;
 	p->sends = false;
 	upcall_cancel(&p->dead_up);
+	upcall_cancel(&p->room_up);
 	if (p->offered) {
 		p->offered = false;
 		p->pins--;

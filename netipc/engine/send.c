@@ -303,6 +303,7 @@ static void message_fill(struct netipc_message *m, const struct netipc_send *s, 
 			      ((s->flags & NETIPC_SEND_PAGING) ? NW_MSG_PAGING : 0) |
 			      (z->body_inline ? 0 : NW_MSG_BODY_PULLED) |
 			      (z->ool_inline ? 0 : NW_MSG_DATA_PULLED));
+	w->priority = s->priority;
 	w->rights = (uint16_t)s->right_count;
 	w->ool = (uint16_t)s->ool_count;
 	w->body_size = (uint32_t)z->body;

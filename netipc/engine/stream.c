@@ -482,6 +482,7 @@ static void ordered(struct netipc *e, struct peer *p, struct inbound *in)
 	case NW_UNREGISTER:
 	case NW_ONCE_REGISTER:
 	case NW_ONCE_DESTROY:
+	case NW_WANT_ROOM:
 		memcpy(&ref, in->data, sizeof(ref));
 		export_ref_in(e, p, in->type, &ref);
 		return;
@@ -489,6 +490,7 @@ static void ordered(struct netipc *e, struct peer *p, struct inbound *in)
 	case NW_UNREGISTERED:
 	case NW_ONCE_REGISTERED:
 	case NW_PORT_DEAD:
+	case NW_ROOM:
 		memcpy(&ref, in->data, sizeof(ref));
 		proxy_ref_in(e, p, in->type, &ref);
 		return;

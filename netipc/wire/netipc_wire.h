@@ -45,7 +45,9 @@
 	X(FLUSHED, 20)     /* nw_flush: answer */                                                      \
 	X(MOVED, 21)       /* reserved: the port's home is another node now (design N5) */             \
 	X(MOVE, 22)        /* reserved: a receive right with its queue, requests and holder list */    \
-	X(MOVE_DONE, 23)   /* reserved */
+	X(MOVE_DONE, 23)   /* reserved */                                                              \
+	X(WANT_ROOM, 24)   /* nw_ref: tell me when that port's queue has room */                       \
+	X(ROOM, 25)        /* nw_ref: answer: it has, or had just now */
 
 enum nw_record_type {
 #define NW_ENUM(name, value) NW_##name = value,
@@ -132,13 +134,15 @@ struct nw_message {
 	uint16_t flags;     /* enum nw_message_flags */
 	uint16_t rights;    /* at most NW_RIGHTS_MAX */
 	uint16_t ool;       /* at most NW_OOL_MAX */
-	uint16_t zero;
+	uint8_t priority;   /* for ports whose queue goes by it; 0..NW_PRIORITY_MAX */
+	uint8_t zero;
 	uint32_t body_size; /* bytes, at most NW_BODY_MAX */
 	uint32_t rkey;      /* of the first chunk of the pulled bytes */
 	uint64_t pull_size; /* bytes to be pulled, in all */
 	uint64_t chunk;     /* bytes that rkey exposes, from the first on */
 };
 
+#define NW_PRIORITY_MAX 127
 #define NW_RIGHTS_MAX 192
 #define NW_OOL_MAX 128
 #define NW_BODY_MAX (64u * 1024)

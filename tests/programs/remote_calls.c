@@ -382,6 +382,65 @@ static void flow(void)
 	(void)mach_port_destroy(mach_task_self(), queue); /* each message that came back brought a reference */
 }
 
+/* ---- send-possible ---- */
+
+static mach_port_t told;
+
+/* A notification within ms: its id; 0: none. *name: of what. */
+static mach_msg_id_t told_of(unsigned ms, mach_port_name_t *name)
+{
+	mach_dead_name_notification_t n;
+	mach_msg_return_t mr = mach_msg(&n.not_header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(n), told, ms, MACH_PORT_NULL);
+
+	*name = mr == MACH_MSG_SUCCESS ? n.not_port : MACH_PORT_NULL;
+	return mr == MACH_MSG_SUCCESS ? n.not_header.msgh_id : 0;
+}
+
+static kern_return_t want_room(void)
+{
+	mach_port_t previous = MACH_PORT_NULL;
+
+	return mach_port_request_notification(mach_task_self(), queue, MACH_NOTIFY_SEND_POSSIBLE, 0, told,
+					      MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+}
+
+static mach_msg_return_t try_send(mach_msg_id_t id)
+{
+	mach_msg_header_t head = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0), .msgh_size = sizeof(head),
+				   .msgh_remote_port = queue, .msgh_id = id };
+
+	return mach_msg(&head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_NOTIFY, sizeof(head), 0, MACH_PORT_NULL, 0,
+			MACH_PORT_NULL);
+}
+
+static void send_possible(void)
+{
+	mach_msg_type_name_t type;
+	mach_port_name_t name;
+	mach_msg_id_t id;
+
+	told = new_port();
+	node_must(peer_make(peer, &queue_name), "peer_make");
+	node_must(mach_port_extract_right(task, queue_name, MACH_MSG_TYPE_MAKE_SEND, &queue, &type), "extracting a right");
+	node_must(fill(1) ? KERN_SUCCESS : KERN_FAILURE, "filling the queue");
+	tap_result(want_room(), KERN_SUCCESS, "REMOTE0200 a send-possible request on another node's port");
+	tap(told_of(300, &name) == 0, "REMOTE0201 nothing is told before a send found it full");
+	tap(try_send(6) == MACH_SEND_TIMED_OUT, "REMOTE0202 a send with MACH_SEND_NOTIFY does");
+	tap(told_of(500, &name) == 0, "REMOTE0203 nothing is told while it stays full");
+	tap(next(2000) == 1, "REMOTE0204 the other node takes a message");
+	id = told_of(5000, &name);
+	tap(id == MACH_NOTIFY_SEND_POSSIBLE && name == queue, "REMOTE0205 that is told");
+	tap(try_send(7) == MACH_MSG_SUCCESS, "REMOTE0206 and a message goes");
+	tap(told_of(200, &name) == 0, "REMOTE0207 it is told once");
+	tap_result(want_room(), KERN_SUCCESS, "REMOTE0210 another request");
+	tap(try_send(8) == MACH_SEND_TIMED_OUT, "REMOTE0211 finds it full again");
+	(void)mach_port_destroy(task, queue_name);
+	id = told_of(5000, &name);
+	tap(id == MACH_NOTIFY_DEAD_NAME && name == queue, "REMOTE0212 the port's death ends the wait as a dead name");
+	(void)mach_port_destroy(mach_task_self(), queue);
+	drop_port(told);
+}
+
 int main(int argc, char **argv)
 {
 	struct port_place there_ports = { .where = "another node's task" };
@@ -407,6 +466,7 @@ int main(int argc, char **argv)
 		thread_calls();
 		spawn();
 		flow();
+		send_possible();
 		node_must(peer_state(peer, 0, &type, &refs, &mscount, &sorights, &there[1]), "peer_state");
 	}
 	tap(there[0] == there[1], "REMOTE0098 no name is left over there: %u before, %u now", there[0], there[1]);

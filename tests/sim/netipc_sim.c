@@ -573,6 +573,8 @@ static void up_sent(struct sim *s, struct node *n, const struct netipc_upcall *u
 			FAIL(s, "message %llu executed and 'not executed'", (unsigned long long)g->id);
 		break;
 	}
+	if (u->sent == NETIPC_SENT_RETRACTED && !g->to->dead && !g->once)
+		netipc_want_room(n->e, g->to->engine, s->now);
 	outgoing_settled(s, n, g, u->rights_moved);
 	g->pulling = u->pulling;
 	if (!u->pulling)
@@ -915,6 +917,14 @@ static void upcalls(struct sim *s, struct node *n)
 			p->once_out--;
 			s->r.once_lost++;
 			break;
+		case NETIPC_UP_WANT_ROOM:
+			p = u.cookie;
+			if (!p->dead && p->slot != NULL && p->queued < p->limit)
+				netipc_room(n->e, p->slot, s->now);
+			break;
+		case NETIPC_UP_PROXY_ROOM:
+			s->r.rooms++;
+			break;
 		case NETIPC_UP_EXPORT_GONE:
 			p = u.cookie;
 			if (p->references-- == 0)
@@ -1175,6 +1185,19 @@ static void dump_holders(struct sim *s, const struct port *p)
 	}
 }
 
+/* Who asked for room has been told where there is some. */
+static void check_rooms(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->o.nodes; i++)
+		LIST_FOR_EACH(l, &s->node[i].proxies) {
+			const struct sim_proxy *p = container_of(l, struct sim_proxy, link);
+
+			if (s->node[i].up && !p->dead && p->engine->room != ROOM_NOT_WANTED &&
+			    s->port[p->port].queued < s->port[p->port].limit)
+				FAIL(s, "node %u asked for room at port %u, and was never told", i, p->port);
+		}
+}
+
 static void check_port(struct sim *s, struct port *p)
 {
 	struct node *home = &s->node[p->home];
@@ -1372,6 +1395,8 @@ const char *sim_run(const struct sim_transport *t, uint64_t seed, const struct s
 		settle(s);
 	if (!s->error)
 		check_messages(s);
+	if (!s->error)
+		check_rooms(s);
 	for (uint32_t i = 0; i < s->ports && !s->error; i++)
 		check_port(s, &s->port[i]);
 	if (!s->error)

@@ -44,7 +44,7 @@ struct sim_options {
 
 struct sim_result {
 	uint64_t sent, accepted, delivered, refused, retracted, transport, full, no_senders, once_made,
-		once_lost, deaths, leaves, fences, replayed, pulls;
+		once_lost, deaths, leaves, rooms, fences, replayed, pulls;
 };
 
 /* Returns NULL if all went well, else what was wrong (a static text; details on stderr). */

@@ -102,6 +102,7 @@ enum netipc_send_flags {
 struct netipc_send {
 	struct netipc_proxy *to;
 	uint32_t flags;
+	uint8_t priority;                     /* told to the receiver, at most 127 */
 	void *cookie;                         /* comes back in NETIPC_UP_SENT */
 	const struct np_sge *body;            /* copied before netipc_send() returns if it fits */
 	uint32_t body_count;
@@ -148,6 +149,7 @@ struct netipc_deliver {
 	bool once;                 /* by a send-once right: ignores the queue limit */
 	bool granted;              /* a slot was kept for it: ignores the queue limit */
 	bool paging;
+	uint8_t priority;
 	const uint8_t *body;       /* NULL: pulled */
 	uint32_t body_size;
 	uint32_t right_count;      /* their kinds are known now, the rights only on accept */
@@ -194,6 +196,8 @@ void *netipc_proxy_cookie(const struct netipc_proxy *p);
 void netipc_proxy_attach(struct netipc *e, struct netipc_proxy *p, void *cookie);
 /* The glue has no send right of it any more (it may have send-once rights). */
 void netipc_proxy_no_sends(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns);
+/* Have NETIPC_UP_PROXY_ROOM when the port's queue may have room again, or the port's death. */
+void netipc_want_room(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns);
 /* Nobody elsewhere counts on it: whoever has no right of it may keep it for the next one. */
 bool netipc_proxy_idle(const struct netipc_proxy *p);
 /* The glue has no right of it any more and forgets it (p is dead for the caller). */
@@ -204,7 +208,9 @@ np_addr_t netipc_proxy_home(const struct netipc_proxy *p);
 
 /* Other nodes hold send rights to it (or are being given some). */
 bool netipc_export_has_senders(const struct netipc_export *x);
-/* Messages of other nodes wait for a slot of it. */
+/* NETIPC_UP_WANT_ROOM, and there is room; without, netipc_slot_freed() tells later. */
+void netipc_room(struct netipc *e, struct netipc_export *x, uint64_t now_ns);
+/* Messages of other nodes wait for a slot of it, or others want to know of one. */
 bool netipc_export_has_waiting(const struct netipc_export *x);
 /* The port has died; its slot is cleared. */
 void netipc_export_destroyed(struct netipc *e, struct netipc_export *x, uint64_t now_ns);
@@ -249,6 +255,8 @@ enum netipc_upcall_kind {
 	NETIPC_UP_ONCE_LOST,   /* port: a send-once right that was abroad died unused */
 	NETIPC_UP_EXPORT_GONE, /* port: its export was dropped; nothing more of that export follows */
 	NETIPC_UP_PROXY_DEAD,  /* the proxy with this cookie is dead: the glue detaches it */
+	NETIPC_UP_WANT_ROOM,   /* port: another node asks whether its queue has room: netipc_room() */
+	NETIPC_UP_PROXY_ROOM,  /* the port of the proxy with this cookie may have room */
 	NETIPC_UP_NODE_UP,     /* node, incarnation */
 	NETIPC_UP_NODE_DOWN,   /* node, incarnation: certified dead, or left */
 	NETIPC_UP_NAME_SERVER, /* the name server became known or changed */
