@@ -25,7 +25,7 @@ bool trace_on;
 
 struct trace_ring trace_rings[MAX_CPUS]; /* tools/gdb reads it */
 
-void trace_record(enum trace_event event, uint64_t a, uint64_t b, uint64_t c)
+__attribute__((noinline, cold)) void trace_record(enum trace_event event, uint64_t a, uint64_t b, uint64_t c)
 {
 	struct trace_ring *ring;
 	struct thread *self;

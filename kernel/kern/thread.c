@@ -66,7 +66,8 @@ void thread_reap(struct thread *t)
 
 void thread_init(void)
 {
-	thread_zone = zone_create("thread", sizeof(struct thread), 64);
+	/* Each within a page: a switch touches most of it, and a page more costs a refill of the translation cache. */
+	thread_zone = zone_create("thread", sizeof(struct thread), 2048);
 	zone_keep(thread_zone); /* sched/donate.h looks at threads that may have ended */
 }
 

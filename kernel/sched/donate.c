@@ -124,7 +124,7 @@ void donate_lend(struct thread *self, struct thread *owner)
 	spin_unlock(&donate_lock);
 }
 
-void donate_return(struct thread *self)
+__attribute__((noinline, cold)) void donate_return(struct thread *self)
 {
 	spin_lock(&donate_lock);
 	edge_cut(self);
@@ -139,7 +139,7 @@ void donate_changed(struct thread *t)
 	spin_unlock(&donate_lock);
 }
 
-void donate_rpc_lend(struct thread *client, uint64_t call, struct thread_ref server)
+__attribute__((noinline, cold)) void donate_rpc_lend(struct thread *client, uint64_t call, struct thread_ref server)
 {
 	spin_lock(&donate_lock);
 	/* The client's wait may have ended meanwhile, and another begun. */
