@@ -98,15 +98,16 @@ def topic(name: str, *, cpus: int = 1, cpu: str = "max", **how: object) -> None:
     judge(name, result, f"{cpu}, {cpus} CPU{'s' if cpus > 1 else ''}")
 
 
-def program(name: str, *, cpus: int = 1, **how: object) -> None:
-    """Run build/programs/NAME as the first and only task; it prints TAP and exits 0 if all is well."""
+def program(name: str, *, cpus: int = 1, options: str = "", **how: object) -> Boot:
+    """Run build/programs/NAME as the first and only task; it prints TAP and exits 0 if all is well. options: of the boot, more."""
     with tempfile.TemporaryDirectory(prefix="meshach-k-") as folder:
         archive = f"{folder}/archive.cpio"
         with open(archive, "wb") as f:
             subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=name.encode(), stdout=f, check=True,
                            cwd="build/programs")
-        result = boot(f"init={name} exit=1", cpus=cpus, archive=archive, **how)  # type: ignore[arg-type]
-    judge(name, result, f"{cpus} CPU{'s' if cpus > 1 else ''}")
+        result = boot(f"init={name} exit=1 {options}", cpus=cpus, archive=archive, **how)  # type: ignore[arg-type]
+    judge(name, result, f"{cpus} CPU{'s' if cpus > 1 else ''}{', ' + options if options else ''}")
+    return result
 
 
 def panics(name: str, sentence: str, *functions: str) -> None:

@@ -66,6 +66,7 @@ PROGRAMS: dict[str, list[str]] = {
     "tests/device_calls": ["tests/kernel/programs/device_calls.c"],
     "pager-example": ["examples/pager/pager.c"],
     "test-pagers": ["tests/programs/pagers.c"],
+    "tests/messages": ["tests/programs/messages.c"],
     "tests/ipc_calls": ["tests/kernel/programs/ipc_calls.c"],
     "tests/ports": ["tests/programs/ports.c"],
     "tests/sched_calls": ["tests/kernel/programs/sched_calls.c"],
