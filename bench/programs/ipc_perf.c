@@ -13,6 +13,7 @@
 #include <bench/ipc_perf.h>
 #include <bench/ipc_perf_server.h>
 #include <mach/mach.h>
+#include <mach/mach_traps.h>
 #include <mach/thread_status.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,7 +26,7 @@
 #include "measure.h"
 
 #define WARM_UP 200
-#define OOL_MAX 8192
+#define OOL_MAX (1u << 20)
 #define REQUEST_MAX (8192 + 512) /* the largest message, with its trailer */
 #define CHILD_PORT 0x2003 /* what another task calls its port */
 
@@ -158,6 +159,7 @@ serve_names(const char *name)
 /* ---- another task ---- */
 
 static void (*child_main)(mach_port_t port);
+static mach_port_t child_thread; /* of the last task started */
 static _Alignas(16) char child_stack[64 * 1024];
 
 /* First instruction of the other task, in its copy of our memory; it has no TLS. */
@@ -184,6 +186,7 @@ start_task(void (*main)(mach_port_t port), mach_port_t *port)
 	check(mach_port_insert_right(task, CHILD_PORT, *port, MACH_MSG_TYPE_MOVE_RECEIVE), "giving a receive right");
 	check(thread_create_running(task, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT, &thread),
 	      "thread_create_running");
+	child_thread = thread;
 	return task;
 }
 
@@ -244,6 +247,17 @@ call_ool(const struct call *c)
 	return ipc_perf_ool(c->server, (vm_offset_t)c->data, c->bytes);
 }
 
+/* The server takes it and answers nothing; a full queue blocks us. */
+static kern_return_t
+call_no_reply(const struct call *c)
+{
+	mach_msg_header_t h = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0), .msgh_remote_port = c->server };
+
+	return mach_msg(&h, MACH_SEND_MSG, sizeof h, 0, MACH_PORT_NULL, MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
+}
+
+static const mach_msg_type_number_t ool_bytes[] = { 1024, 4096, 8192, 65536, OOL_MAX };
+
 static void
 row(const char *name, const char *placement, kern_return_t (*call)(const struct call *), struct call c, unsigned n)
 {
@@ -286,21 +300,114 @@ rows(mach_port_t server, mach_port_t in_set, const char *placement, unsigned n)
 		snprintf(title, sizeof title, "%u bytes inline", c.bytes);
 		row(title, placement, call_inline, c, n);
 	}
-	for (c.bytes = 1024; c.bytes <= OOL_MAX; c.bytes *= c.bytes == 1024 ? 4 : 2) {
+	for (size_t i = 0; i < sizeof ool_bytes / sizeof ool_bytes[0]; i++) {
 		char title[40];
 
+		c.bytes = ool_bytes[i];
 		snprintf(title, sizeof title, "%u bytes ool", c.bytes);
-		row(title, placement, call_ool, c, n);
+		row(title, placement, call_ool, c, c.bytes > 8192 ? n / 10 + 1 : n);
 	}
+	row("1 message without reply", placement, call_no_reply, c, n);
+}
+
+/* ---- the page exchange: a buffer's pages go to the server and come back ---- */
+
+struct exchange {
+	mach_msg_base_t base;
+	mach_msg_ool_descriptor_t pages;
+	mach_msg_max_trailer_t trailer;
+};
+
+static void
+exchange_prepare(struct exchange *e, mach_vm_address_t buffer, mach_msg_type_number_t bytes)
+{
+	e->base.body.msgh_descriptor_count = 1;
+	e->pages = (mach_msg_ool_descriptor_t){ .address = (void *)buffer, .size = bytes, .copy = MACH_MSG_PAGE_EXCHANGE,
+						.type = MACH_MSG_OOL_DESCRIPTOR };
+}
+
+static mach_msg_return_t
+exchange_call(struct exchange *out, mach_msg_option_t option, mach_port_t rcv, struct exchange *in)
+{
+	return mach_msg_overwrite(&out->base.header, option | MACH_RCV_MSG | MACH_RCV_OVERWRITE,
+				  (mach_msg_size_t)offsetof(struct exchange, trailer), sizeof *in, rcv, MACH_MSG_TIMEOUT_NONE,
+				  MACH_PORT_NULL, &in->base.header, (mach_msg_size_t)offsetof(struct exchange, trailer));
+}
+
+/* Gives back what it gets, from a buffer of its own. */
+static void
+child_exchanges(mach_port_t port)
+{
+	mach_vm_address_t buffer = 0;
+	mach_msg_option_t option = 0;
+	struct exchange in, out = { .base.header.msgh_size = 0 };
+
+	if (_kernelrpc_mach_vm_allocate_trap(mach_task_self(), &buffer, OOL_MAX, VM_FLAGS_ANYWHERE) != KERN_SUCCESS)
+		return;
+	for (;;) {
+		exchange_prepare(&in, buffer, OOL_MAX);
+		if (exchange_call(&out, option, port, &in) != MACH_MSG_SUCCESS)
+			return;
+		out = in;
+		out.base.header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0) | MACH_MSGH_BITS_COMPLEX;
+		out.base.header.msgh_local_port = MACH_PORT_NULL;
+		option = MACH_SEND_MSG;
+	}
+}
+
+static kern_return_t
+call_exchange(const struct call *c)
+{
+	struct exchange e;
+
+	exchange_prepare(&e, (mach_vm_address_t)c->data, c->bytes);
+	e.base.header = (mach_msg_header_t){
+		.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE) | MACH_MSGH_BITS_COMPLEX,
+		.msgh_remote_port = c->server,
+		.msgh_local_port = c->right,
+	};
+	return exchange_call(&e, MACH_SEND_MSG, c->right, &e);
+}
+
+static void
+exchanges(unsigned n)
+{
+	struct call c = { .right = new_port(MACH_PORT_RIGHT_RECEIVE) };
+	mach_port_t task = start_task(child_exchanges, &c.server);
+	mach_vm_address_t memory;
+
+	check(mach_vm_allocate(mach_task_self(), &memory, OOL_MAX, VM_FLAGS_ANYWHERE), "mach_vm_allocate");
+	c.data = (uint8_t *)memory;
+	memset(c.data, 0x5a, OOL_MAX);
+	for (size_t i = 1; i < sizeof ool_bytes / sizeof ool_bytes[0]; i++) {
+		char title[40];
+
+		c.bytes = ool_bytes[i];
+		snprintf(title, sizeof title, "%u bytes exchanged", c.bytes);
+		row(title, "local", call_exchange, c, c.bytes > 8192 ? n / 10 + 1 : n);
+		if (c.data[c.bytes - 1] != 0x5a)
+			check(KERN_FAILURE, "the pages came back with other bytes");
+	}
+	check(task_terminate(task), "task_terminate");
 }
 
 /* ---- the floors ---- */
 
 static atomic_bool yielding;
 
+/* Threads that yield to each other must keep their priority: that of a timeshare thread falls. */
+static void
+fix_priority(mach_port_t thread)
+{
+	policy_rr_base_data_t base = { .base_priority = 31 };
+
+	check(thread_policy(thread, POLICY_RR, (policy_base_t)&base, POLICY_RR_BASE_COUNT, FALSE), "thread_policy");
+}
+
 static void *
 yield_thread(void *unused)
 {
+	fix_priority(mach_thread_self());
 	while (atomic_load(&yielding))
 		swtch();
 	return NULL;
@@ -342,6 +449,7 @@ floors(unsigned n)
 	measure_end(&trap, 8);
 	measure_print("trap", NULL, n, trap.p50_us, trap.p99_us);
 
+	fix_priority(mach_thread_self());
 	atomic_store(&yielding, true);
 	start_thread(yield_thread, NULL);
 	threads = measure_yield(n);
@@ -349,6 +457,7 @@ floors(unsigned n)
 	measure_print("thread switch", NULL, n, threads.p50_us - trap.p50_us, threads.p99_us - trap.p99_us);
 
 	other = start_task(child_yields, &unused);
+	fix_priority(child_thread);
 	tasks = measure_yield(n);
 	check(task_terminate(other), "task_terminate");
 	measure_print("address-space switch", NULL, n, tasks.p50_us - threads.p50_us, tasks.p99_us - threads.p99_us);
@@ -395,6 +504,7 @@ local(unsigned n)
 	tasks[1] = start_task(child_in_set, &in_set);
 	rows(there, in_set, "local", n);
 	among_names(there, tasks[0], n);
+	exchanges(n);
 	for (unsigned i = 0; i < 2; i++)
 		check(task_terminate(tasks[i]), "task_terminate");
 	floors(n);

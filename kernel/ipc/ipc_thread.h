@@ -13,7 +13,7 @@ struct ipc_scatter;
 struct ipc_space;
 
 /* A message of at most this many bytes may go the fast way. */
-#define IPC_FAST_BYTES 128u
+#define IPC_FAST_BYTES 256u
 
 #define EXC_TYPES_COUNT 14
 

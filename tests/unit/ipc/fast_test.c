@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define ID_STOP 9999
-#define BYTES_MAX 160u
+#define BYTES_MAX 320u
 #define STEPS 60u
 #define SEEDS 150u
 #define RECORD_BYTES (1u << 18)
@@ -183,7 +183,7 @@ static void step(struct run *run)
 						  MACH_SEND_INTERRUPT | MACH_RCV_INTERRUPT, MACH_RCV_VOUCHER };
 	mach_msg_option_t option = MACH_SEND_MSG | MACH_RCV_MSG | more[roll(run, 6)];
 	mach_msg_type_name_t dest = COPY_SEND, reply = MAKE_ONCE;
-	mach_msg_size_t size = (mach_msg_size_t)sizeof(mach_msg_header_t) + 4 * roll(run, 34), limit = sizeof(union buffer);
+	mach_msg_size_t size = (mach_msg_size_t)sizeof(mach_msg_header_t) + 4 * roll(run, 70), limit = sizeof(union buffer);
 	mach_port_name_t to = run->to;
 	union buffer b;
 	enum action action = roll(run, 3) ? ANSWER : roll(run, ACTIONS);
