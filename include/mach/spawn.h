@@ -6,6 +6,7 @@
 #pragma once
 
 #include <mach/mach_types.h>
+#include <stdbool.h>
 
 struct mach_spawn {
 	const void *image;      /* a static x86-64 ELF file in memory */
@@ -19,6 +20,7 @@ struct mach_spawn {
 	mach_port_t exit;        /* TASK_EXIT_PORT; MACH_PORT_NULL: none */
 	mach_port_t bootstrap;   /* TASK_BOOTSTRAP_PORT */
 	mach_port_t host;        /* TASK_HOST_PORT */
+	bool stopped;            /* suspended before its first instruction: task_resume() lets it begin */
 };
 
 /*

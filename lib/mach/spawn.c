@@ -205,6 +205,8 @@ static kern_return_t set_ports(mach_port_t task, const struct mach_spawn *what)
 		result = task_set_special_port(task, TASK_BOOTSTRAP_PORT, what->bootstrap);
 	if (result == KERN_SUCCESS && what->host != MACH_PORT_NULL)
 		result = task_set_special_port(task, TASK_HOST_PORT, what->host);
+	if (result == KERN_SUCCESS && what->stopped)
+		result = task_suspend(task);
 	return result;
 }
 

@@ -58,6 +58,11 @@ with tempfile.TemporaryDirectory(prefix="meshach-p-") as temporary:
            FAILED, "etc/start:1: WHERE HOW PATH")
     expect("PRG0007 a file that is not there is named", boot("exit=1", archive=archive(
         temporary, "all once bin/none\nall last bin/hello\n")), GOOD, "the boot archive has no file 'bin/none'")
+    debugged = "all last bin/mdb bin/hello break=rip+3 cont regs mem=rip,4 step=2 watch=rsp-8 cont\n"
+    for cpus in (1, 2):
+        expect(f"PRG0008 the debugger stops a program, steps it and lets it run to its end [{cpus} CPU]",
+               boot("exit=1", cpus=cpus, archive=archive(temporary, debugged, "bin/mdb=build/stripped/mdb")), GOOD,
+               "stopped: breakpoint at 0x4", "rflags", "stopped: step, at 0x4", "stopped: watchpoint")
     for cpus in (1, 2):
         program("test-exceptions", temporary, cpus)
         program("test-servers", temporary, cpus)

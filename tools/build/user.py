@@ -50,6 +50,7 @@ SHORTCUTS: dict[str, list[str]] = {
 PROGRAMS: dict[str, list[str]] = {
     "bootstrap": ["kernel/kern/archive.c", "pager/file/file_pager.c", "servers/bootstrap/bootstrap.c", "servers/bootstrap/start_list.c"],
     "hello": ["examples/hello/hello.c"],
+    "mdb": ["examples/debugger/mdb.c"],
     "test-aborts": ["tests/programs/aborts.c"],
     "test-linux": ["tests/programs/linux_calls.c"],
     "test-clocks": ["tests/programs/clocks.c"],
