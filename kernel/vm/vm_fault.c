@@ -79,10 +79,13 @@ static kern_return_t fault_looked_up(struct vm_map *map, uint64_t va, vm_prot_t 
 
 	if (l->object->device)
 		return fault_device(map, l->entry, va);
+	if ((prot & VM_PROT_WRITE) && l->end - l->start >= PMAP_LARGE_BYTES)
+		vm_map_large_fill(l, va);
 	kr = vm_object_resolve(l->object, l->offset, access_of(prot), r);
 	if (kr != KERN_SUCCESS)
 		return kr;
-	kr = vm_map_enter_page_locked(map, l->entry, va, r, l->wired);
+	if (!r->page->in_large || !vm_map_large_enter_locked(map, l, va, r))
+		kr = vm_map_enter_page_locked(map, l->entry, va, r, l->wired);
 	spin_unlock(&r->object->lock); /* O4: not before the mapping is there */
 	return kr;
 }

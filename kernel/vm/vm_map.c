@@ -169,6 +169,7 @@ void vm_map_entry_like(struct vm_map_entry *to, const struct vm_map_entry *e)
 	to->inheritance = e->inheritance;
 	to->behavior = e->behavior;
 	to->tag = e->tag;
+	to->large = e->large;
 }
 
 void vm_map_unmap(struct vm_map *map, uint64_t start, uint64_t end)
@@ -211,7 +212,7 @@ kern_return_t vm_map_clip_range(struct vm_map *map, uint64_t start, uint64_t end
 static bool alike(const struct vm_map_entry *a, const struct vm_map_entry *b)
 {
 	return a->protection == b->protection && a->max_protection == b->max_protection &&
-	       a->inheritance == b->inheritance && a->behavior == b->behavior && a->tag == b->tag &&
+	       a->inheritance == b->inheritance && a->behavior == b->behavior && a->tag == b->tag && a->large == b->large &&
 	       a->wired_count == b->wired_count;
 }
 
@@ -385,6 +386,7 @@ kern_return_t vm_map_enter(struct vm_map *map, mach_vm_address_t *address, mach_
 	e->max_protection = (uint8_t)max_protection;
 	e->inheritance = (uint8_t)inheritance;
 	e->tag = (uint8_t)((unsigned)flags >> 24);
+	e->large = (flags & VM_FLAGS_SUPERPAGE_MASK) != 0;
 	vm_map_lock(map);
 	kr = vm_map_place_locked(map, *address, size, mask, flags, &e->start);
 	if (kr == KERN_SUCCESS) {

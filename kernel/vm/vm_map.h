@@ -34,12 +34,14 @@ struct pmap;
 struct vm_object;
 
 struct vm_map_entry {
+	/* What a search looks at, together: one line of the cache for each entry on its way. */
+	struct vm_map_entry *left, *right;          /* [m] tree */
+	uint64_t start, end;                        /* [m] */
+	struct vm_map_entry *parent;                /* [m] tree */
 	struct list link;                           /* [m] */
-	struct vm_map_entry *left, *right, *parent; /* [m] tree */
 	uint64_t gap, max_gap;                      /* [m] M5 */
 	uint32_t priority;                          /* [m] of the treap */
 	uint32_t wired_count;                       /* [m] */
-	uint64_t start, end;                        /* [m] */
 	struct vm_object *object;                   /* [m] +1; NULL: anonymous, not yet touched */
 	uint64_t offset;                            /* [m] of start in object */
 	uint8_t protection, max_protection;         /* [m] VM_PROT_* */
@@ -47,6 +49,7 @@ struct vm_map_entry {
 	uint8_t behavior;                           /* [m] VM_BEHAVIOR_*: how it is read */
 	uint8_t tag;                                /* [m] the user's */
 	bool needs_copy;                            /* [m] */
+	bool large;                                 /* [m] the user asked for large pages */
 };
 
 struct vm_map {

@@ -71,6 +71,14 @@ kern_return_t vm_map_enter_page_locked(struct vm_map *map, const struct vm_map_e
 /* What a mapping of the page r (locked) through e may allow. */
 vm_prot_t vm_map_entry_pmap_prot(const struct vm_map_entry *e, const struct vm_resolved *r);
 
+/* ---- vm_map_large.c: for a fault, with the map held to read ---- */
+
+/* A write to va, whose page is perhaps missing: fill its large page's range, if that is worth it. */
+void vm_map_large_fill(const struct vm_map_lookup *l, uint64_t va);
+/* Map the large page that r's page (locked, in_large) is part of; false: map the one page. */
+bool vm_map_large_enter_locked(struct vm_map *map, const struct vm_map_lookup *l, uint64_t va,
+			       const struct vm_resolved *r);
+
 /* ---- vm_map_fork.c ---- */
 
 enum vm_entry_copy { VM_ENTRY_SHARE, VM_ENTRY_COPY };

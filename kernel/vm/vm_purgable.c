@@ -12,6 +12,8 @@
 #include <base/string.h>
 #include <mach/vm_purgable.h>
 
+#include <vm/vm_stat.h>
+
 #include "vm_object_internal.h"
 
 #define PAGES_PER_TURN 64U /* dropped under one hold of a lock */
@@ -127,6 +129,7 @@ uint64_t vm_purgable_reclaim(bool *none)
 		return 0;
 	dropped = drop_pages(o);
 	vm_object_deallocate(o);
+	vm_stat_add(VM_STAT_PURGES, dropped);
 	return dropped;
 }
 

@@ -434,6 +434,40 @@ static void siblings(void)
 	task = was;
 }
 
+/* Much memory, filled in order: the kernel uses large pages, which nobody can tell but by the time it takes. */
+static void much_memory(void)
+{
+	const mach_vm_size_t bytes = 12UL << 20;
+	mach_vm_address_t a = 0, at;
+	mach_port_t child = MACH_PORT_NULL;
+	uint64_t seen = 0, wrong = 0;
+	mach_vm_size_t size;
+
+	(void)mach_vm_allocate(self, &a, bytes, VM_FLAGS_ANYWHERE);
+	for (at = a; at < a + bytes; at += 8)
+		*(volatile uint64_t *)at = at;
+	for (at = a; at < a + bytes; at += 8)
+		wrong += *(volatile uint64_t *)at != at;
+	holds(wrong == 0, "12 MiB filled in order have every byte right");
+	GIVES(KERN_SUCCESS, task_create(self, NULL, 0, TRUE, &child), "a child gets a copy");
+	for (at = a; at < a + bytes; at += P)
+		*(volatile uint64_t *)at = 1;
+	for (at = a; at < a + bytes; at += 64 * P) {
+		(void)mach_vm_read_overwrite(child, at, 8, (mach_vm_address_t)(uintptr_t)&seen, &size);
+		wrong += seen != at || *(volatile uint64_t *)at != 1 || *(volatile uint64_t *)(at + 8) != at + 8;
+	}
+	holds(wrong == 0, "which does not change with the parent's");
+	(void)task_terminate(child);
+	(void)mach_port_deallocate(self, child);
+	GIVES(KERN_SUCCESS, mach_vm_protect(self, a + (4UL << 20) + P, P, FALSE, VM_PROT_READ), "one page in it is protected");
+	GIVES(KERN_SUCCESS, mach_vm_deallocate(self, a + (6UL << 20) + 8 * P, P), "another is unmapped");
+	for (at = a; at < a + bytes; at += P)
+		if (at != a + (6UL << 20) + 8 * P)
+			wrong += *(volatile uint64_t *)at != 1 || *(volatile uint64_t *)(at + 8) != at + 8;
+	holds(wrong == 0, "all others are as they were");
+	GIVES(KERN_SUCCESS, mach_vm_deallocate(self, a, bytes), "and it goes");
+}
+
 int main(void)
 {
 	self = mach_task_self();
@@ -448,6 +482,7 @@ int main(void)
 	wiring();
 	older_names();
 	siblings();
+	much_memory();
 	(void)task_terminate(task);
 	GIVES(MACH_SEND_INVALID_DEST, mach_vm_deallocate(task, 0x200000, P), "a task that has ended has no memory");
 	return tap_done();

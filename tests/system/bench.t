@@ -19,7 +19,7 @@ ROWS = ["null rpc separate task", "null rpc to port set", "1 make_send", "1 copy
 NAMES_ROWS = ["null rpc, few names", "null rpc, 1000 names", "null rpc, 100000 names"]
 VM_ROWS = ["vm_allocate", "vm_deallocate", "vm_map", "vm_remap", "vm_protect", "vm_inherit", "vm_region", "vm_machine_attribute",
            "vm_read 4096", "vm_read 65536", "vm_write 4096", "vm_write 65536", "vm_copy 4096", "vm_copy 65536", "zero fill fault",
-           "zero fill fault, 10 entries", "zero fill fault, 10000 entries", "zero fill fault in order", "cow fault",
+           "zero fill fault, 10 entries", "zero fill fault, 10000 entries", "zero fill fault in order", "zero fill fault, large page", "cow fault",
            "fault on a resident page"]
 PORT_ROWS = [f"mach_port_{call}" for call in (
     "allocate (receive)", "allocate (port set)", "allocate (dead name)", "allocate_name", "destroy", "deallocate", "insert_right", "extract_right",

@@ -157,6 +157,7 @@ SOURCES: list[str] = [
     "kernel/vm/vm_map_copy.c",
     "kernel/vm/vm_map_exchange.c",
     "kernel/vm/vm_map_fork.c",
+    "kernel/vm/vm_map_large.c",
     "kernel/vm/vm_map_lookup.c",
     "kernel/vm/vm_map_region.c",
     "kernel/vm/vm_map_pager.c",

@@ -381,6 +381,14 @@ static kern_return_t large_room(struct pmap *p, uint64_t va, pte_atomic *entry)
 	return KERN_SUCCESS;
 }
 
+bool pmap_large_room(struct pmap *p, uint64_t va)
+{
+	pte_atomic *entry = entry_at(p, va, 1);
+	pte_t old = entry == NULL ? 0 : atomic_load_explicit(entry, memory_order_relaxed);
+
+	return (old & PTE_PRESENT) == 0 || (old & PTE_LARGE) != 0;
+}
+
 kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot)
 {
 	pte_t new = page->phys | entry_flags(va, prot) | PTE_LARGE;

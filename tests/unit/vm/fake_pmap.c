@@ -245,6 +245,11 @@ void pmap_collect(struct pmap *p, uint64_t start, uint64_t end)
 	spin_unlock(&machine);
 }
 
+bool pmap_large_room(struct pmap *p, uint64_t va)
+{
+	return true;
+}
+
 /* All its pages, one by one: what a later call drops of it may be less than the machine's would. */
 kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot)
 {

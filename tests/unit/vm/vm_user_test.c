@@ -838,6 +838,57 @@ static void VMUS0026_the_older_names_do_the_same(void **state)
 	finish();
 }
 
+static void VMUS0028_large_pages_where_memory_is_filled_or_they_were_asked_for(void **state)
+{
+	struct vm_map *map = begin(), *child;
+	mach_vm_address_t a = 0, b = 0x40000000;
+	const uint64_t big = PMAP_LARGE_BYTES;
+	uint64_t faults, large = fake_large;
+
+	OK(C->mach_vm_allocate(map, &a, 2 * big, VM_FLAGS_ANYWHERE | VM_FLAGS_SUPERPAGE_SIZE_2MB));
+	put(map, a + 5 * P, 7); /* anywhere in it */
+	assert_int_equal(fake_large, large + 1);
+	faults = fake_faults;
+	for (uint64_t at = a; at < a + big; at += P)
+		assert_int_equal(get(map, at), at == a + 5 * P ? 7 : 0);
+	assert_int_equal(fake_faults, faults);
+	OK(vm_map_fork(map, &child));
+	put(map, a, 8);
+	assert_int_equal(get(child, a), 0);
+	put(child, a + P, 9);
+	assert_int_equal(get(map, a + P), 0);
+	assert_int_equal(get(child, a + 5 * P), 7);
+	vm_map_deallocate(child);
+	put(map, a + big - P, 10);
+	OK(C->mach_vm_deallocate(map, a + P, P));
+	assert_int_equal(get(map, a), 8);
+	assert_int_equal(get(map, a + big - P), 10);
+	OK(C->mach_vm_deallocate(map, a, 2 * big));
+
+	/* Filled in order: the first range page by page, then a large page for each. */
+	OK(C->mach_vm_allocate(map, &b, 3 * big + 5 * P, VM_FLAGS_FIXED));
+	faults = fake_faults;
+	large = fake_large;
+	for (uint64_t at = b; at < b + 3 * big + 5 * P; at += P)
+		put(map, at, at);
+	assert_int_equal(fake_large, large + 2);
+	assert_int_equal(fake_faults, faults + 512 + 2 + 5);
+	for (uint64_t at = b; at < b + 3 * big + 5 * P; at += P)
+		assert_int_equal(get(map, at), at);
+	fake_pmap_forget(vm_map_pmap(map)); /* a read maps it as one again */
+	assert_int_equal(get(map, b + big + 3 * P), b + big + 3 * P);
+	assert_int_equal(fake_large, large + 3);
+	OK(C->mach_vm_deallocate(map, b, 3 * big + 5 * P));
+
+	/* Here and there: single pages. */
+	OK(C->mach_vm_allocate(map, &b, 3 * big, VM_FLAGS_FIXED));
+	put(map, b + big, 1);
+	put(map, b, 1);
+	put(map, b + 2 * big, 1);
+	assert_int_equal(fake_large, large + 3);
+	finish();
+}
+
 /* Each allocation in turn fails: the call says so, and nothing is lost. */
 static void VMUS0027_no_memory_for_an_entry(void **state)
 {
@@ -886,6 +937,7 @@ int main(void)
 		cmocka_unit_test(VMUS0025_a_task_whose_new_memory_is_wired),
 		cmocka_unit_test(VMUS0026_the_older_names_do_the_same),
 		cmocka_unit_test(VMUS0027_no_memory_for_an_entry),
+		cmocka_unit_test(VMUS0028_large_pages_where_memory_is_filled_or_they_were_asked_for),
 	};
 
 	arena_init();

@@ -55,6 +55,8 @@ kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_
  * Conditions: as pmap_enter; nothing smaller is mapped there. KERN_RESOURCE_SHORTAGE; KERN_FAILURE: something is.
  */
 kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot);
+/* Might it succeed there? A guess, and cheap. */
+bool pmap_large_room(struct pmap *p, uint64_t va);
 #define PMAP_LARGE_BYTES (2UL << 20)
 #define PMAP_LARGE_ORDER 9U /* its frames: 2^9 */
 /* Drop / lower the protection of all mappings in [start, end); page aligned. */

@@ -73,6 +73,8 @@ struct pmap_counts {
 	_Atomic uint64_t tables_freed;  /* before the end of their pmap */
 };
 extern struct pmap_counts pmap_counts;
+/* Might it succeed there? A guess, and cheap. */
+bool pmap_large_room(struct pmap *p, uint64_t va);
 kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot);
 #define PMAP_LARGE_BYTES (2UL << 20)
 #define PMAP_LARGE_ORDER 9U
