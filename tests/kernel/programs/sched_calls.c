@@ -931,6 +931,122 @@ static void inversion(bool queued)
 	mach_port_destroy(mach_task_self(), port);
 }
 
+/* Take one request and keep it, spinning, until told to answer. */
+static void serve_slowly(struct worker *w)
+{
+	struct call m;
+
+	if (mach_msg(&m.h, MACH_RCV_MSG, 0, sizeof(m), w->port, 0, MACH_PORT_NULL) != MACH_MSG_SUCCESS)
+		return;
+	w->rounds = 1;
+	while (!w->stop)
+		;
+	m.h.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(m.h.msgh_bits), 0);
+	m.h.msgh_local_port = MACH_PORT_NULL;
+	m.h.msgh_size = sizeof(m.h);
+	(void)mach_msg(&m.h, MACH_SEND_MSG, sizeof(m.h), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+	while (*(volatile unsigned *)&w->ms != 0)
+		;
+}
+
+/* Take one request, and make a call of one's own before it is answered. */
+static void serve_by_another(struct worker *w)
+{
+	struct call m, own = { .h = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE),
+				      .msgh_size = sizeof(own.h), .msgh_remote_port = (mach_port_t)w->ms, .msgh_id = 78 } };
+
+	if (mach_msg(&m.h, MACH_RCV_MSG, 0, sizeof(m), w->port, 0, MACH_PORT_NULL) != MACH_MSG_SUCCESS)
+		return;
+	own.h.msgh_local_port = mach_reply_port();
+	(void)mach_msg(&own.h, MACH_SEND_MSG | MACH_RCV_MSG, sizeof(own.h), sizeof(own), own.h.msgh_local_port, 0, MACH_PORT_NULL);
+	m.h.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(m.h.msgh_bits), 0);
+	m.h.msgh_local_port = MACH_PORT_NULL;
+	m.h.msgh_size = sizeof(m.h);
+	(void)mach_msg(&m.h, MACH_SEND_MSG, sizeof(m.h), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+}
+
+static void call_with_timeout(struct worker *w)
+{
+	mach_port_t reply = mach_reply_port();
+	struct call m = { .h = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE), .msgh_size = sizeof(m.h),
+				 .msgh_remote_port = w->port, .msgh_local_port = reply, .msgh_id = 77 } };
+
+	w->order = mach_msg(&m.h, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_INTERRUPT | (w->ms != 0 ? MACH_RCV_TIMEOUT : 0), sizeof(m.h), sizeof(m),
+			    reply, w->ms, MACH_PORT_NULL) == MACH_MSG_SUCCESS ? 1 : 2;
+	while (!w->stop)
+		thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 1);
+}
+
+static bool comes_to(mach_port_t thread, int low, int high)
+{
+	for (int i = 0; i < TRIES; i++) {
+		int now = timeshare_info(thread).cur_priority;
+
+		if (now >= low && now <= high)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static mach_port_t new_port(void)
+{
+	mach_port_t port;
+
+	if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port) != KERN_SUCCESS ||
+	    mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND) != KERN_SUCCESS)
+		abort();
+	return port;
+}
+
+enum ending { BY_REPLY, BY_TIMEOUT, BY_ABORT, BY_DEATH };
+
+/* A call's priority reaches the server, of a second one too if nested, and is given back however the wait ends. */
+static void lending(enum ending ending, bool nested, const char *what)
+{
+	struct worker last, between, client;
+	mach_port_t inner = new_port(), outer = nested ? new_port() : inner;
+	policy_fifo_base_data_t base = { 60 };
+	bool lent, returned;
+
+	begin(&last, serve_slowly);
+	begin(&between, serve_by_another);
+	begin(&client, call_with_timeout);
+	last.port = inner;
+	last.ms = 1; /* it runs on after its answer */
+	between.port = client.port = outer;
+	between.ms = inner;
+	client.ms = ending == BY_TIMEOUT ? 300 : 0;
+	thread_priority(last.thread, 20, FALSE);
+	thread_priority(between.thread, 25, FALSE);
+	thread_policy(client.thread, POLICY_FIFO, (policy_base_t)&base, 1, FALSE);
+	last.go = 1;
+	between.go = nested;
+	usleep(10000);
+	client.go = 1;
+	lent = comes_to(last.thread, 60, 60);
+	if (ending == BY_ABORT)
+		thread_abort(client.thread);
+	else if (ending == BY_DEATH)
+		thread_terminate(client.thread);
+	else if (ending == BY_REPLY)
+		last.stop = 1;
+	returned = comes_to(last.thread, 0, nested && ending != BY_REPLY ? 25 : 20);
+	tap(lent && returned, "%s", what);
+	last.ms = 0;
+	if (!nested)
+		between.fn = nothing;
+	finish(&last);
+	finish(&between);
+	if (ending == BY_DEATH) /* musl knows nothing of its end: nobody joins it */
+		mach_port_deallocate(mach_task_self(), client.thread);
+	else
+		finish(&client);
+	mach_port_destroy(mach_task_self(), inner);
+	if (nested)
+		mach_port_destroy(mach_task_self(), outer);
+}
+
 int main(void)
 {
 	host = mach_host_self();
@@ -952,5 +1068,12 @@ int main(void)
 	depression();
 	inversion(false);
 	inversion(true);
+	lending(BY_REPLY, false, "SCHD0740 what a call lends is given back by its reply");
+	lending(BY_TIMEOUT, false, "SCHD0741 by its time-out");
+	lending(BY_ABORT, false, "SCHD0742 by an abort");
+	lending(BY_DEATH, false, "SCHD0743 and by the caller's end");
+	lending(BY_REPLY, true, "SCHD0744 a nested call hands it on, and its reply gives it back");
+	lending(BY_ABORT, true, "SCHD0745 or an abort of the first caller");
+	lending(BY_TIMEOUT, true, "SCHD0746 or its time-out");
 	return tap_done();
 }
