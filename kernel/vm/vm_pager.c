@@ -100,6 +100,14 @@ static void give_up_locked(struct vm_object *o, struct vm_page *p)
 	}
 }
 
+/* What the answer was, for who asked or waited: p may be any page by now, or NULL. */
+static kern_return_t outcome_locked(const struct vm_object *o, const struct vm_page *p)
+{
+	if (p == NULL || (!p->error && !p->unlock_refused))
+		return KERN_SUCCESS;
+	return o->alive ? KERN_MEMORY_ERROR : KERN_MEMORY_FAILURE;
+}
+
 /* The page is busy or locked. next: a thread that is owed the CPU, or NULL. */
 static kern_return_t wait_for_page(struct vm_object *o, struct vm_page *p, const struct vm_resolved *r, struct thread *next)
 {
@@ -114,8 +122,8 @@ static kern_return_t wait_for_page(struct vm_object *o, struct vm_page *p, const
 	if (kr == KERN_OPERATION_TIMED_OUT) {
 		give_up_locked(o, p);
 		kr = KERN_MEMORY_ERROR;
-	} else if (p != NULL && (p->error || p->unlock_refused)) {
-		kr = o->alive ? KERN_MEMORY_ERROR : KERN_MEMORY_FAILURE;
+	} else {
+		kr = outcome_locked(o, p);
 	}
 	spin_unlock(&o->lock);
 	return kr;
@@ -157,6 +165,7 @@ static kern_return_t ask_for_pages(struct vm_object *o, struct vm_resolved *r)
 	uint64_t start, end, at;
 	struct thread *next;
 	struct vm_page *p;
+	kern_return_t kr;
 
 	choose_cluster(o, r->offset, &start, &end);
 	if (vm_object_placeholder_locked(o, r->offset) == NULL) {
@@ -175,10 +184,11 @@ static kern_return_t ask_for_pages(struct vm_object *o, struct vm_resolved *r)
 	p = vm_object_page_lookup_locked(o, r->offset);
 	if (p != NULL && p->busy)
 		return wait_for_page(o, p, r, next);
+	kr = outcome_locked(o, p);
 	spin_unlock(&o->lock);
 	if (next != NULL)
 		thread_go(next);
-	return KERN_SUCCESS;
+	return kr;
 }
 
 static kern_return_t ask_to_unlock(struct vm_object *o, struct vm_resolved *r)
@@ -186,6 +196,7 @@ static kern_return_t ask_to_unlock(struct vm_object *o, struct vm_resolved *r)
 	struct vm_page *p = vm_object_page_lookup_locked(o, r->offset);
 	vm_prot_t needs = vm_access_needs(r->access);
 	struct thread *next = NULL;
+	kern_return_t kr;
 
 	if ((p->unlock_request & needs) != needs) {
 		p->unlock_request |= (uint8_t)needs;
@@ -194,12 +205,14 @@ static kern_return_t ask_to_unlock(struct vm_object *o, struct vm_resolved *r)
 		next = vm_pager_send_unlock(o, r->offset, PAGE_SIZE, needs);
 		spin_lock(&o->lock);
 	}
-	if (state_of_locked(o, r) == PAGE_LOCKED)
-		return wait_for_page(o, vm_object_page_lookup_locked(o, r->offset), r, next);
+	p = vm_object_page_lookup_locked(o, r->offset);
+	kr = outcome_locked(o, p);
+	if (kr == KERN_SUCCESS && state_of_locked(o, r) == PAGE_LOCKED)
+		return wait_for_page(o, p, r, next);
 	spin_unlock(&o->lock);
 	if (next != NULL)
 		thread_go(next);
-	return KERN_SUCCESS;
+	return kr;
 }
 
 /* One step towards the page. */

@@ -270,6 +270,13 @@ static bool run_add_locked(struct vm_object *o, struct run *run, struct vm_page 
 	return true;
 }
 
+/* The frame is plain memory now. */
+static void forget_pager(struct vm_page *p)
+{
+	p->page_lock = p->unlock_request = 0;
+	p->unlock_refused = p->precious = false;
+}
+
 /* No memory for the message: what left the object comes back. o is still locked. */
 static void run_undo_locked(struct vm_object *o, struct run *run, bool stays)
 {
@@ -312,10 +319,13 @@ static struct vm_map_copy *run_locked(struct vm_object *o, struct vm_page *p, ui
 	if (run->count == 0)
 		return NULL;
 	copy = vm_map_copy_from_pages(run->pages, run->count, 0, run->count * PAGE_SIZE);
-	if (copy == NULL)
+	if (copy == NULL) {
 		run_undo_locked(o, run, stays);
-	else
-		vm_map_copy_launder(copy);
+		return NULL;
+	}
+	for (unsigned i = 0; i < run->count; i++)
+		forget_pager(run->pages[i]);
+	vm_map_copy_launder(copy);
 	return copy;
 }
 

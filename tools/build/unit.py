@@ -168,6 +168,7 @@ UNIT: dict[str, list[str]] = {
     "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],
     "vm_smp": ["tests/unit/vm/vm_smp_test.c", *VM, *VM_HOST],
     "vm_user": ["kernel/vm/vm_named_entry.c", "kernel/vm/vm_user.c", "tests/unit/vm/fake_port.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
+    "vm_pager": ["tests/unit/vm/vm_pager_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
 }
 
@@ -181,6 +182,7 @@ LINK: dict[str, str] = {
     "vm_exchange": VM_WRAP,
     "vm_map": VM_WRAP,
     "vm_model": VM_WRAP,
+    "vm_pager": VM_WRAP,
     "vm_smp": VM_WRAP,
     "vm_user": VM_WRAP,
 }

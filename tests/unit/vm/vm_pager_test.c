@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Description: objects of pagers and the states of their pages: what is asked, what each answer does, who waits for how long, copies, the
+ * cache, the end; nothing is left when all is torn down.
+ */
+#include <host/host.h>
+#include <host/test.h>
+#include <mach/memory_object_types.h>
+#include <mach/vm_sync.h>
+#include <stdio.h>
+#include <string.h>
+#include <vm/memory_object.h>
+#include <vm/vm_fault.h>
+#include <vm/vm_map.h>
+#include <vm/vm_map_copy.h>
+#include <vm/vm_object.h>
+#include <vm/vm_page.h>
+
+#include "arena.h"
+#include "fake_pager.h"
+#include "fake_pmap.h"
+
+#define PAGES 16U
+#define SIZE (PAGES * PAGE_SIZE)
+#define MS 1000000ULL
+
+static uint64_t free_at_start;
+
+static int setup(void **state)
+{
+	free_at_start = arena_free_pages();
+	vm_pager_timeout_ns = 20000 * MS;
+	return 0;
+}
+
+static int nothing_left(void **state)
+{
+	uint64_t now = arena_free_pages();
+
+	if (now == free_at_start && vm_object_count() == 0 && fake_mappings == 0 && fake_pmaps == 0)
+		return 0;
+	printf("# pages %lu -> %lu, objects %lu, mappings %lu, pmaps %lu\n", free_at_start, now, vm_object_count(), fake_mappings,
+	       fake_pmaps);
+	arena_print_zones();
+	return 1;
+}
+
+static uint64_t map_of(struct vm_map *map, struct ipc_port *pager, bool copy)
+{
+	uint64_t at = 0;
+
+	assert_int_equal(vm_map_enter_pager(map, &at, SIZE, 0, VM_FLAGS_ANYWHERE, pager, 0, copy, VM_PROT_DEFAULT, VM_PROT_ALL,
+					    VM_INHERIT_COPY), KERN_SUCCESS);
+	return at;
+}
+
+static void put(struct vm_map *map, uint64_t va, uint64_t value)
+{
+	assert_int_equal(user_write(map, va, &value, sizeof(value)), KERN_SUCCESS);
+}
+
+static uint64_t get(struct vm_map *map, uint64_t va)
+{
+	uint64_t value = 0xdeadbeef;
+
+	assert_int_equal(user_read(map, va, &value, sizeof(value)), KERN_SUCCESS);
+	return value;
+}
+
+static kern_return_t try(struct vm_map *map, uint64_t va)
+{
+	uint64_t value;
+
+	return user_read(map, va, &value, sizeof(value));
+}
+
+static void VMPA0001_a_page_is_asked_for_once(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(fake_pager_good);
+	struct vm_map *map = vm_map_create(), *other = vm_map_create();
+	uint64_t a = map_of(map, pager, false), b = map_of(other, pager, false);
+
+	assert_int_equal(fake_pager_count(pager, PAGER_INIT), 1);
+	assert_int_equal(get(map, a + 3 * PAGE_SIZE), 1003);
+	assert_int_equal(get(other, b + 3 * PAGE_SIZE), 1003);
+	assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), 1);
+	put(map, a + 3 * PAGE_SIZE, 7);
+	assert_int_equal(get(other, b + 3 * PAGE_SIZE), 7);
+	vm_map_deallocate(map);
+	assert_int_equal(fake_pager_count(pager, PAGER_TERMINATE), 0);
+	vm_map_deallocate(other);
+	assert_int_equal(fake_pager_count(pager, PAGER_TERMINATE), 1);
+	assert_int_equal(fake_pager_last(pager, PAGER_RETURN)->word, 7);
+	assert_int_equal(fake_pager_count(pager, PAGER_RETURN), 1);
+	fake_pager_free(pager);
+}
+
+/* Answers a request by what its page's number says. */
+static void odd_one(struct ipc_port *pager, const struct fake_message *m)
+{
+	uint64_t page = m->offset >> PAGE_SHIFT;
+
+	if (m->kind != PAGER_REQUEST) {
+		fake_pager_good(pager, m);
+		return;
+	}
+	switch (page) {
+	case 1:
+		assert_int_equal(vm_pager_error(pager->control, m->offset, m->length), KERN_SUCCESS);
+		break;
+	case 2:
+		assert_int_equal(vm_pager_unavailable(pager->control, m->offset, m->length), KERN_SUCCESS);
+		break;
+	case 3: /* wrong in every way, then right; then again */
+		assert_int_equal(fake_pager_supply(pager, m->offset + 8, PAGE_SIZE, 0, false), KERN_INVALID_ARGUMENT);
+		assert_int_equal(fake_pager_supply(pager, m->offset, PAGE_SIZE + 8, 0, false), KERN_INVALID_ARGUMENT);
+		assert_int_equal(fake_pager_supply(pager, 1UL << 40, PAGE_SIZE, 0, false), KERN_INVALID_ARGUMENT);
+		assert_int_equal(fake_pager_supply(pager, m->offset, PAGE_SIZE, 0x70, false), KERN_INVALID_ARGUMENT);
+		assert_int_equal(vm_pager_error(pager->control, m->offset + 1, 1), KERN_INVALID_ARGUMENT);
+		assert_int_equal(vm_pager_unavailable(pager->control, UINT64_MAX & ~PAGE_MASK, SIZE), KERN_INVALID_ARGUMENT);
+		assert_int_equal(fake_pager_supply(pager, m->offset, 2 * PAGE_SIZE, 0, false), KERN_SUCCESS);
+		assert_int_equal(fake_pager_supply(pager, m->offset, PAGE_SIZE, 0, false), KERN_MEMORY_PRESENT);
+		break;
+	case 5:
+		break; /* never */
+	case 6:
+		fake_pager_supply(pager, m->offset, m->length, VM_PROT_WRITE, true);
+		break;
+	default:
+		fake_pager_good(pager, m);
+	}
+}
+
+static void VMPA0002_each_answer_does_what_it_says(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(odd_one);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+
+	assert_int_equal(try(map, a + PAGE_SIZE), KERN_MEMORY_ERROR);
+	assert_int_equal(try(map, a + PAGE_SIZE), KERN_MEMORY_ERROR);
+	assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), 2);
+	assert_int_equal(get(map, a + 2 * PAGE_SIZE), 0);
+	put(map, a + 2 * PAGE_SIZE, 5);
+	assert_int_equal(get(map, a + 3 * PAGE_SIZE), 1003);
+	assert_int_equal(get(map, a + 4 * PAGE_SIZE), 1004);
+	assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), 4);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0003_nobody_waits_for_ever(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(odd_one);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+
+	vm_pager_timeout_ns = 20 * MS;
+	assert_int_equal(try(map, a + 5 * PAGE_SIZE), KERN_MEMORY_ERROR);
+	assert_int_equal(try(map, a + 5 * PAGE_SIZE), KERN_MEMORY_ERROR);
+	assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), 2);
+	vm_pager_timeout_ns = 20000 * MS;
+	assert_int_equal(fake_pager_supply(pager, 5 * PAGE_SIZE, PAGE_SIZE, 0, false), KERN_SUCCESS);
+	assert_int_equal(get(map, a + 5 * PAGE_SIZE), 1005);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0004_a_locked_page_is_unlocked_or_refused(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(odd_one);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false), v = 1;
+
+	assert_int_equal(get(map, a + 6 * PAGE_SIZE), 1006);
+	put(map, a + 6 * PAGE_SIZE, 9);
+	assert_int_equal(fake_pager_count(pager, PAGER_UNLOCK), 1);
+	assert_int_equal(vm_pager_lock(pager->control, 6 * PAGE_SIZE, PAGE_SIZE, MEMORY_OBJECT_RETURN_NONE, false, VM_PROT_ALL),
+			 KERN_SUCCESS);
+	pager->hear = NULL; /* silent from now on */
+	vm_pager_timeout_ns = 20 * MS;
+	assert_int_equal(user_write(map, a + 6 * PAGE_SIZE, &v, 8), KERN_MEMORY_ERROR);
+	assert_int_equal(try(map, a + 6 * PAGE_SIZE), KERN_MEMORY_ERROR);
+	assert_int_equal(fake_pager_count(pager, PAGER_UNLOCK), 3);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0005_clusters_take_what_is_missing(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(NULL);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+	const struct fake_message *m;
+
+	fake_pager_ready(pager, MEMORY_OBJECT_COPY_DELAY, 4 * PAGE_SIZE, false);
+	pager->hear = fake_pager_good;
+	assert_int_equal(fake_pager_supply(pager, 5 * PAGE_SIZE, PAGE_SIZE, 0, false), KERN_SUCCESS);
+	assert_int_equal(get(map, a + 7 * PAGE_SIZE), 1007);
+	m = fake_pager_last(pager, PAGER_REQUEST);
+	assert_int_equal(m->offset, 6 * PAGE_SIZE);
+	assert_int_equal(m->length, 2 * PAGE_SIZE);
+	assert_int_equal(get(map, a + 4 * PAGE_SIZE), 1004);
+	m = fake_pager_last(pager, PAGER_REQUEST);
+	assert_int_equal(m->offset, 4 * PAGE_SIZE);
+	assert_int_equal(m->length, PAGE_SIZE);
+	assert_int_equal(get(map, a + 15 * PAGE_SIZE), 1015);
+	m = fake_pager_last(pager, PAGER_REQUEST);
+	assert_int_equal(m->offset, 12 * PAGE_SIZE);
+	assert_int_equal(m->length, 4 * PAGE_SIZE);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0006_pages_come_back_in_runs(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(fake_pager_good);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+	const struct fake_message *m;
+
+	for (uint64_t i = 2; i < 6; i++)
+		put(map, a + i * PAGE_SIZE, 50 + i);
+	put(map, a + 8 * PAGE_SIZE, 58);
+	assert_int_equal(vm_pager_lock(pager->control, 0, SIZE, MEMORY_OBJECT_RETURN_DIRTY, false, VM_PROT_NO_CHANGE), KERN_SUCCESS);
+	assert_int_equal(fake_pager_count(pager, PAGER_RETURN), 2);
+	m = fake_pager_last(pager, PAGER_RETURN);
+	assert_true(m->offset == 8 * PAGE_SIZE && m->length == PAGE_SIZE && m->dirty && m->kernel_copy && m->word == 58);
+	assert_int_equal(vm_pager_lock(pager->control, 0, SIZE, MEMORY_OBJECT_RETURN_DIRTY, false, VM_PROT_NO_CHANGE), KERN_SUCCESS);
+	assert_int_equal(fake_pager_count(pager, PAGER_RETURN), 2);
+	put(map, a + 3 * PAGE_SIZE, 60);
+	assert_int_equal(vm_pager_lock(pager->control, 0, SIZE, MEMORY_OBJECT_RETURN_ALL, true, VM_PROT_NO_CHANGE), KERN_SUCCESS);
+	m = &pager->log[pager->count - 3];
+	assert_int_equal(fake_pager_count(pager, PAGER_RETURN), 2 + 4); /* 2 | 3 | 4, 5 | 8 */
+	assert_true(!fake_pager_last(pager, PAGER_RETURN)->kernel_copy && m->length == PAGE_SIZE && m->dirty);
+	assert_int_equal(get(map, a + 3 * PAGE_SIZE), 1003); /* asked for again */
+	assert_int_equal(vm_pager_lock(pager->control, 0, 1, 0, false, 0), KERN_INVALID_ARGUMENT);
+	assert_int_equal(vm_pager_lock(pager->control, 0, SIZE, 3, false, 0), KERN_INVALID_ARGUMENT);
+	assert_int_equal(vm_pager_lock(pager->control, 0, SIZE, 0, false, 16), KERN_INVALID_ARGUMENT);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0007_copies_see_the_past(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(fake_pager_good);
+	struct vm_map *map = vm_map_create(), *child, *grandchild;
+	uint64_t a = map_of(map, pager, false), b = map_of(map, pager, true);
+
+	put(map, a, 1);
+	assert_int_equal(vm_map_fork(map, &child), KERN_SUCCESS);
+	put(map, a, 2);
+	put(map, a + PAGE_SIZE, 3);
+	assert_int_equal(vm_map_fork(map, &grandchild), KERN_SUCCESS);
+	put(map, a, 4);
+	put(map, a + 2 * PAGE_SIZE, 5);
+	assert_int_equal(get(child, a), 1);
+	assert_int_equal(get(child, a + PAGE_SIZE), 1001);
+	assert_int_equal(get(child, a + 2 * PAGE_SIZE), 1002);
+	assert_int_equal(get(grandchild, a), 2);
+	assert_int_equal(get(grandchild, a + PAGE_SIZE), 3);
+	assert_int_equal(get(grandchild, a + 2 * PAGE_SIZE), 1002);
+	assert_int_equal(get(map, b), 1000); /* a private mapping made before the first write */
+	put(map, b + 3 * PAGE_SIZE, 6);
+	assert_int_equal(get(map, a + 3 * PAGE_SIZE), 1003);
+	put(child, a + 3 * PAGE_SIZE, 7);
+	put(child, a, 8);
+	assert_int_equal(get(map, a), 4);
+	assert_int_equal(get(grandchild, a), 2);
+	vm_map_deallocate(child);
+	assert_int_equal(get(grandchild, a + 3 * PAGE_SIZE), 1003);
+	vm_map_deallocate(map);
+	assert_int_equal(fake_pager_count(pager, PAGER_TERMINATE), 0); /* a copy still looks through to it */
+	assert_int_equal(get(grandchild, a + 9 * PAGE_SIZE), 1009);
+	vm_map_deallocate(grandchild);
+	assert_int_equal(fake_pager_count(pager, PAGER_TERMINATE), 1);
+	fake_pager_free(pager);
+}
+
+static void VMPA0008_a_cached_object_keeps_its_pages(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(NULL);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+	struct vm_object *o = pager->control;
+
+	fake_pager_ready(pager, MEMORY_OBJECT_COPY_DELAY, PAGE_SIZE, true);
+	pager->hear = fake_pager_good;
+	put(map, a, 3);
+	vm_map_deallocate(map);
+	assert_int_equal(vm_object_cached_count(), 1);
+	map = vm_map_create();
+	a = map_of(map, pager, false);
+	assert_ptr_equal(pager->control, o);
+	assert_int_equal(get(map, a), 3);
+	assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), 1);
+	assert_int_equal(vm_object_cached_count(), 0);
+	fake_pager_ready(pager, MEMORY_OBJECT_COPY_DELAY, PAGE_SIZE, false);
+	vm_map_deallocate(map);
+	assert_int_equal(fake_pager_count(pager, PAGER_TERMINATE), 1);
+	fake_pager_free(pager);
+}
+
+struct reader {
+	struct vm_map *map;
+	uint64_t at;
+	kern_return_t kr;
+};
+
+static void read_thread(void *arg)
+{
+	struct reader *r = arg;
+
+	r->kr = try(r->map, r->at);
+}
+
+static void VMPA0009_death_and_abort_end_a_wait(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(NULL);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+	struct reader r[2] = { { map, a, -1 }, { map, a + PAGE_SIZE, -1 } };
+	struct thread *t[2];
+
+	t[0] = host_thread_start(NULL, read_thread, &r[0]); /* for the pager to be ready */
+	host_wait_until_blocked(t[0]);
+	thread_abort(t[0]);
+	host_thread_join(t[0]);
+	assert_int_equal(r[0].kr, KERN_ABORTED);
+	fake_pager_ready(pager, MEMORY_OBJECT_COPY_DELAY, PAGE_SIZE, true);
+	for (int i = 0; i < 2; i++) {
+		t[i] = host_thread_start(NULL, read_thread, &r[i]);
+		host_wait_until_blocked(t[i]);
+	}
+	thread_abort(t[0]);
+	host_thread_join(t[0]);
+	assert_int_equal(r[0].kr, KERN_ABORTED);
+	fake_pager_die(pager);
+	host_thread_join(t[1]);
+	assert_int_equal(r[1].kr, KERN_MEMORY_FAILURE);
+	assert_int_equal(try(map, a), KERN_MEMORY_FAILURE);
+	assert_int_equal(fake_pager_supply(pager, 0, PAGE_SIZE, 0, false), KERN_FAILURE);
+	vm_map_deallocate(map);
+	assert_int_equal(vm_object_cached_count(), 0);
+	fake_pager_free(pager);
+}
+
+static void VMPA0010_a_destroyed_object_fails(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(fake_pager_good);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+
+	put(map, a, 3);
+	vm_object_destroy(pager->control);
+	vm_object_destroy(pager->control);
+	assert_int_equal(fake_pager_count(pager, PAGER_DESTROYED), 1);
+	assert_int_equal(get(map, a), 3);
+	assert_int_equal(try(map, a + PAGE_SIZE), KERN_MEMORY_FAILURE);
+	vm_map_deallocate(map);
+	assert_int_equal(fake_pager_count(pager, PAGER_RETURN), 0);
+	assert_int_equal(fake_pager_count(pager, PAGER_TERMINATE), 0);
+	fake_pager_free(pager);
+}
+
+static void VMPA0011_sync_writes_and_waits(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(fake_pager_good);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+
+	put(map, a, 3);
+	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_SYNCHRONOUS), KERN_SUCCESS);
+	assert_int_equal(fake_pager_count(pager, PAGER_RETURN), 1);
+	assert_int_equal(fake_pager_count(pager, PAGER_SYNCHRONIZE), 1);
+	assert_int_equal(vm_pager_synchronized(pager->control, 0, SIZE), KERN_INVALID_ARGUMENT);
+	pager->hear = NULL;
+	vm_pager_timeout_ns = 20 * MS;
+	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_SYNCHRONOUS), KERN_MEMORY_ERROR);
+	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_ASYNCHRONOUS), KERN_SUCCESS);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0012_a_page_out_leaves_nothing_behind(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(fake_pager_good);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+	struct vm_object *o = pager->control;
+
+	for (uint64_t i = 0; i < 4; i++)
+		put(map, a + i * PAGE_SIZE, 70 + i);
+	vm_object_reference(o);
+	spin_lock(&o->lock);
+	assert_int_equal(vm_object_page_out(o, vm_object_page_lookup_locked(o, PAGE_SIZE), 2), 2);
+	assert_int_equal(fake_pager_last(pager, PAGER_RETURN)->word, 71);
+	assert_int_equal(o->resident, 2);
+	assert_int_equal(vm_page_laundry_count(), 0); /* the pager freed them */
+	fake_pager_die(pager);
+	spin_lock(&o->lock);
+	assert_int_equal(vm_object_page_out(o, vm_object_page_lookup_locked(o, 0), 2), 0);
+	vm_object_deallocate(o);
+	assert_int_equal(get(map, a), 70);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+/* Everything at once, with every allocation failing in turn; what fails, fails with an error, and nothing is lost. */
+static void scenario(void)
+{
+	struct ipc_port *pager = fake_pager_new(fake_pager_good);
+	struct vm_map *map = vm_map_create(), *child = NULL;
+	struct vm_map_copy *copy = NULL;
+	uint64_t a = 0, v = 1;
+
+	if (map == NULL) {
+		fake_pager_free(pager);
+		return;
+	}
+	vm_pager_timeout_ns = MS;
+	if (vm_map_enter_pager(map, &a, SIZE, 0, VM_FLAGS_ANYWHERE, pager, 0, false, VM_PROT_DEFAULT, VM_PROT_ALL,
+			       VM_INHERIT_COPY) == KERN_SUCCESS) {
+		for (uint64_t i = 0; i < 3; i++)
+			(void)user_write(map, a + i * PAGE_SIZE, &v, 8);
+		if (vm_map_fork(map, &child) == KERN_SUCCESS) {
+			(void)user_write(map, a, &v, 8);
+			(void)user_read(child, a, &v, 8);
+			(void)user_write(child, a + PAGE_SIZE, &v, 8);
+		}
+		if (vm_map_copyin(map, a, 8 * PAGE_SIZE, false, &copy) == KERN_SUCCESS) {
+			(void)user_write(map, a + 2 * PAGE_SIZE, &v, 8);
+			vm_map_copy_discard(copy);
+		}
+		if (pager->control != NULL)
+			(void)vm_pager_lock(pager->control, 0, SIZE, MEMORY_OBJECT_RETURN_ALL, true, VM_PROT_NO_CHANGE);
+		if (child != NULL)
+			vm_map_deallocate(child);
+	}
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0013_every_allocation_may_fail(void **state)
+{
+	unsigned n;
+
+	for (n = 1; n < 2000; n++) {
+		uint64_t before = arena_free_pages();
+
+		alloc_fail_at(n);
+		scenario();
+		assert_int_equal(vm_object_count(), 0);
+		assert_int_equal(fake_mappings, 0);
+		assert_int_equal(arena_free_pages(), before);
+		if (!alloc_failed())
+			break;
+	}
+	alloc_fail_at(0);
+	assert_true(n > 30);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, nothing_left)
+	const struct CMUnitTest tests[] = {
+		TEST(VMPA0001_a_page_is_asked_for_once),
+		TEST(VMPA0002_each_answer_does_what_it_says),
+		TEST(VMPA0003_nobody_waits_for_ever),
+		TEST(VMPA0004_a_locked_page_is_unlocked_or_refused),
+		TEST(VMPA0005_clusters_take_what_is_missing),
+		TEST(VMPA0006_pages_come_back_in_runs),
+		TEST(VMPA0007_copies_see_the_past),
+		TEST(VMPA0008_a_cached_object_keeps_its_pages),
+		TEST(VMPA0009_death_and_abort_end_a_wait),
+		TEST(VMPA0010_a_destroyed_object_fails),
+		TEST(VMPA0011_sync_writes_and_waits),
+		TEST(VMPA0012_a_page_out_leaves_nothing_behind),
+		TEST(VMPA0013_every_allocation_may_fail),
+	};
+
+	arena_init();
+	vm_init();
+	return cmocka_run_group_tests_name("vm_pager", tests, NULL, NULL);
+}
