@@ -127,6 +127,11 @@ def ports(fabric: Fabric, port: int, count: int) -> list[dict[str, object]]:
     return results(alone(fabric, port, str(count), SECONDS, "port_perf"))
 
 
+def pagers(fabric: Fabric, port: int, count: int) -> list[dict[str, object]]:
+    """Rows of external pagers, of one node."""
+    return results(alone(fabric, port, str(count), SECONDS, "pager_perf"))
+
+
 def tasks(fabric: Fabric, port: int, count: int) -> list[dict[str, object]]:
     """Rows of tasks, threads, exceptions and waiting, of one node."""
     return results(alone(fabric, port, str(count), SECONDS, "task_perf"))

@@ -40,6 +40,8 @@ def measure(arguments: argparse.Namespace) -> report.Findings:
         if "port" in parts:
             say("one node: calls on ports ...")
             findings.rows += nodes.ports(fabric, 1, arguments.count)
+            say("one node: external pagers ...")
+            findings.rows += nodes.pagers(fabric, 1, arguments.count)
         if "vm" in parts:
             say("one node: calls on memory, faults ...")
             findings.rows += nodes.memory(fabric, 1, arguments.count)

@@ -11,6 +11,7 @@
 #include "vm_pager_port.h"
 
 #include <ipc/ipc_kmsg.h>
+#include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_space.h>
 #include <ipc/mach_msg.h>
 #include <kern/assert.h>
@@ -20,6 +21,8 @@
 #include <vm/memory_object.h>
 #include <vm/vm_map_copy.h>
 #include <vm/vm_object.h>
+
+#define REQUEST_ID 2203 /* memory_object_data_request */
 
 static struct ipc_port *control_right(struct vm_object *o)
 {
@@ -182,11 +185,37 @@ void vm_pager_send_destroyed(struct vm_object *o)
 	(void)memory_object_terminate(o->pager, IP_NULL, IP_NULL, MACH_SEND_ALWAYS, 0);
 }
 
+/* memory_object_data_request of memory_object.defs, whose stub cannot hand the CPU over. */
+struct data_request {
+	mach_msg_header_t head;
+	mach_msg_body_t body;
+	mach_msg_port_descriptor_t memory_control;
+	memory_object_offset_t offset;
+	memory_object_cluster_size_t length;
+	vm_prot_t desired_access;
+};
+_Static_assert(sizeof(struct data_request) == 64, "as mig lays it out");
+
 struct thread *vm_pager_send_request(struct vm_object *o, uint64_t offset, uint32_t length, vm_prot_t access)
 {
-	(void)memory_object_data_request(o->pager, control_right(o), offset + o->paging_offset, length, access,
-					 MACH_SEND_ALWAYS, 0);
-	return NULL;
+	struct ipc_kmsg *kmsg = ipc_kmsg_alloc(sizeof(struct data_request));
+	struct thread *receiver = NULL;
+	struct data_request *m;
+
+	if (kmsg == NULL)
+		return NULL;
+	m = (struct data_request *)kmsg->ikm_header;
+	m->head.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSG_TYPE_PORT_SEND, 0, 0, MACH_MSGH_BITS_COMPLEX);
+	m->head.msgh_id = REQUEST_ID;
+	m->body = (mach_msg_body_t){ .msgh_descriptor_count = 1 };
+	m->memory_control = mig_port_descriptor(control_right(o), MACH_MSG_TYPE_PORT_SEND);
+	m->offset = offset + o->paging_offset;
+	m->length = length;
+	m->desired_access = access;
+	kmsg->ikm_remote_port = ipc_port_copy_send(o->pager);
+	if (ipc_kmsg_send(kmsg, MACH_SEND_ALWAYS, IPC_NO_WAIT, &receiver) != MACH_MSG_SUCCESS)
+		ipc_kmsg_destroy(kmsg);
+	return receiver;
 }
 
 struct thread *vm_pager_send_unlock(struct vm_object *o, uint64_t offset, uint64_t length, vm_prot_t access)

@@ -9,6 +9,7 @@ from .ninja import Writer
 # Programs that speak ipc_perf.defs: the bench's, and the test of very many calls.
 PROGRAMS: dict[str, str] = {
     "ipc_perf": "bench/programs/ipc_perf.c",
+    "pager_perf": "bench/programs/pager_perf.c",
     "port_perf": "bench/programs/port_perf.c",
     "sched_perf": "bench/programs/sched_perf.c",
     "soak": "tests/programs/soak.c",
