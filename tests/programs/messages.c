@@ -7,6 +7,7 @@
 #include "tap.h"
 
 #include <mach/mach_vm.h>
+#include <mach/pager.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -357,6 +358,52 @@ static void exchange(void)
 	drop(port);
 }
 
+/* ---- memory whose pager dies ---- */
+
+static kern_return_t read_page(struct pager_object *object, uint64_t offset, uint32_t length, void *buffer, vm_prot_t *lock)
+{
+	memset(buffer, 0x42, length);
+	return KERN_SUCCESS;
+}
+
+static void dead_pager(void)
+{
+	static const struct pager_ops ops = { .read = read_page };
+	mach_port_t port = new_port();
+	struct pager_object *object = NULL;
+	mach_vm_address_t a = 0, there;
+	struct pager *pager = NULL;
+	struct complex_message m;
+	vm_offset_t data;
+	mach_msg_type_number_t count;
+
+	if (pager_create(&pager) != KERN_SUCCESS || pager_start(pager) != KERN_SUCCESS ||
+	    pager_object_create(pager, &ops, 16 * PAGE, NULL, NULL, &object) != KERN_SUCCESS ||
+	    mach_vm_map(SELF, &a, 16 * PAGE, 0, VM_FLAGS_ANYWHERE, pager_object_port(object), 0, FALSE, VM_PROT_DEFAULT,
+			VM_PROT_ALL, VM_INHERIT_DEFAULT) != KERN_SUCCESS) {
+		tap(false, "MSG0056 memory of a pager");
+		return;
+	}
+	tap(*(volatile uint8_t *)a == 0x42 && send_memory(port, a, 16 * PAGE, false, MACH_MSG_VIRTUAL_COPY) == 0 &&
+		    send_memory(port, a + PAGE, 8 * PAGE, false, MACH_MSG_PAGE_EXCHANGE) == MACH_SEND_INVALID_MEMORY,
+	    "MSG0056 memory of a pager is sent, but its pages change no owner");
+	pager_object_destroy(object);
+	tap(mach_msg(&m.base.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof m, port, 0, MACH_PORT_NULL) == 0 &&
+		    m.memory[0].size == 16 * PAGE,
+	    "MSG0057 and received when its pager is dead");
+	there = (mach_vm_address_t)m.memory[0].address;
+	tap(*(volatile uint8_t *)there == 0x42, "MSG0058 what was resident is there");
+	tap_result(mach_vm_read(SELF, there + 8 * PAGE, 100, &data, &count), KERN_MEMORY_FAILURE, "MSG0059 the rest is gone for good");
+	tap(send_memory(port, there + 9 * PAGE + 5, 100, false, MACH_MSG_VIRTUAL_COPY) == MACH_SEND_INVALID_MEMORY &&
+		    mach_msg((mach_msg_header_t *)(there + 10 * PAGE), MACH_SEND_MSG, 100, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) ==
+			    MACH_SEND_INVALID_DATA &&
+		    waiting(port) == 0,
+	    "MSG0060 the kernel, which must copy it, says so and sends nothing");
+	(void)mach_vm_deallocate(SELF, there, 16 * PAGE);
+	(void)mach_vm_deallocate(SELF, a, 16 * PAGE);
+	drop(port);
+}
+
 /* ---- arrays of rights ---- */
 
 static mach_msg_return_t send_array(mach_port_t port, mach_port_t *names, uint32_t count, mach_msg_type_name_t type,
@@ -628,6 +675,7 @@ int main(void)
 	bad_memory();
 	scatter();
 	exchange();
+	dead_pager();
 	arrays();
 	errors();
 	random_calls();
