@@ -8,6 +8,8 @@
  */
 #include <base/string.h>
 #include <kern/kalloc.h>
+#include <vm/vm_pageout.h>
+#include <vm/vm_purgable.h>
 
 #include "vm_map_internal.h"
 
@@ -42,6 +44,7 @@ void vm_init(void)
 	entry_zone = zone_create("vm_map_entry", sizeof(struct vm_map_entry), 0);
 	vm_object_init();
 	vm_map_copy_init();
+	vm_page_reclaim = vm_purgable_shrink;
 	kernel_map = map_new(kernel_pmap, 0, 0);
 	VERIFY(kernel_map != NULL);
 }

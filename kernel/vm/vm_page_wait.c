@@ -117,12 +117,17 @@ uint32_t vm_pageout_waiting(void)
 	return __atomic_load_n(&waiting, __ATOMIC_RELAXED);
 }
 
+uint64_t (*vm_page_reclaim)(void);
+
 kern_return_t vm_page_wait(void)
 {
 	enum wait_result result;
 	kern_return_t kr = KERN_SUCCESS;
 	uint64_t seen;
 
+	while (!enough())
+		if (vm_page_reclaim == NULL || vm_page_reclaim() == 0)
+			break;
 	if (enough())
 		return KERN_SUCCESS;
 	if (current_thread()->vm_privilege)

@@ -67,3 +67,6 @@ kern_return_t vm_host_default_memory_manager(struct host *host, mach_port_t mana
 					     mach_port_t *old);
 kern_return_t vm_host_default_memory_space(struct host *host, memory_object_size_t bytes);
 kern_return_t vm_host_thread_wire(struct host *host, struct thread *thread, boolean_t wired);
+
+/* Frees frames whose bytes nobody needs (purgable memory), at once, and says how many; 0: there are none. NULL: nobody does. */
+extern uint64_t (*vm_page_reclaim)(void);

@@ -133,6 +133,16 @@ uint64_t vm_purgable_reclaim(bool *none)
 	return dropped;
 }
 
+uint64_t vm_purgable_shrink(void)
+{
+	uint64_t dropped = 0;
+	bool none = false;
+
+	while (dropped == 0 && !none)
+		dropped = vm_purgable_reclaim(&none);
+	return dropped;
+}
+
 void vm_purgable_forget(struct vm_object *o)
 {
 	spin_lock(&purgable_lock);

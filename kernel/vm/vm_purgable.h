@@ -20,5 +20,7 @@ int vm_purgable_set(struct vm_object *o, int state);
 int vm_purgable_get(struct vm_object *o);
 /* Empty the object that has been volatile longest. Returns the frames it gave back; 0 and *none: no object is volatile. */
 uint64_t vm_purgable_reclaim(bool *none);
+/* Empty volatile objects, the oldest first, until one gave frames back: how many; 0: there are none. For vm_page_wait(). */
+uint64_t vm_purgable_shrink(void);
 /* The last reference on o is gone, and o not locked: it is not on the list any more. For vm_object_deallocate(). */
 void vm_purgable_forget(struct vm_object *o);

@@ -889,6 +889,24 @@ static void VMUS0028_large_pages_where_memory_is_filled_or_they_were_asked_for(v
 	finish();
 }
 
+static void VMUS0029_a_hog_gets_what_is_volatile_before_it_fails(void **state)
+{
+	struct vm_map *map = begin();
+	mach_vm_address_t a = 0, hog = memory(map, ARENA_PAGES);
+	uint64_t v = 1, written = 0;
+
+	OK(C->mach_vm_allocate(map, &a, 100 * P, VM_FLAGS_ANYWHERE | VM_FLAGS_PURGABLE));
+	for (int i = 0; i < 100; i++)
+		put(map, a + i * P, 1);
+	(void)purgable(map, a, VM_PURGABLE_SET_STATE, VM_PURGABLE_VOLATILE);
+	while (user_write(map, hog + written * P, &v, 8) == KERN_SUCCESS)
+		written++;
+	assert_true(written > 100 && written < ARENA_PAGES);
+	assert_int_equal(purgable(map, a, VM_PURGABLE_GET_STATE, 0), VM_PURGABLE_EMPTY);
+	OK(C->mach_vm_deallocate(map, hog, ARENA_PAGES * P));
+	finish();
+}
+
 /* Each allocation in turn fails: the call says so, and nothing is lost. */
 static void VMUS0027_no_memory_for_an_entry(void **state)
 {
@@ -937,6 +955,7 @@ int main(void)
 		cmocka_unit_test(VMUS0025_a_task_whose_new_memory_is_wired),
 		cmocka_unit_test(VMUS0026_the_older_names_do_the_same),
 		cmocka_unit_test(VMUS0027_no_memory_for_an_entry),
+		cmocka_unit_test(VMUS0029_a_hog_gets_what_is_volatile_before_it_fails),
 		cmocka_unit_test(VMUS0028_large_pages_where_memory_is_filled_or_they_were_asked_for),
 	};
 
