@@ -60,6 +60,13 @@ static void wait_for_all(void)
 		thread_sleep_ns(NSEC_PER_MSEC);
 }
 
+/* It has left all that it may wait for on its way out (where it may lend and be lent to as anybody). */
+static void wait_until_ended(struct thread *t)
+{
+	while (!*(volatile bool *)&t->donation.ended)
+		thread_sleep_ns(NSEC_PER_MSEC);
+}
+
 static void wait_for(_Atomic uint32_t *word, uint32_t value)
 {
 	while (atomic_load(word) < value)
@@ -113,6 +120,8 @@ KTEST(sched_inversion)
 	wait_for(&inversion.middle_began, 1);
 	high = start("high", HIGH, high_waiter, NULL);
 	wait_for_all();
+	wait_until_ended(low);
+	wait_until_ended(high);
 	ktest_ok(inversion.high_got_it < inversion.middle_ended,
 		 "SCHD0101 a thread between does not keep a mutex's owner from who waits for it");
 	ktest_ok(low->promotion == 0 && high->promotion == 0, "SCHD0102 nothing stays lent");
@@ -177,8 +186,11 @@ KTEST(sched_chain)
 	ktest_ok(all, "SCHD0111 who comes later lends to all of the chain");
 	atomic_store(&chain.let_go, 1);
 	wait_for_all();
-	for (uint32_t i = 0; i < CHAIN; i++)
+	wait_until_ended(end);
+	for (uint32_t i = 0; i < CHAIN; i++) {
+		wait_until_ended(members[i]);
 		all = all && members[i]->promotion == 0;
+	}
 	ktest_ok(all && end->promotion == 0, "SCHD0112 all is given back when the chain dissolves");
 	for (uint32_t i = 0; i < CHAIN; i++)
 		thread_deallocate(members[i]);
