@@ -97,7 +97,7 @@ static void port(const struct ddb_args *args)
 		p->ip_receiver_name, (uint64_t)p->ip_kobject, p->ip_kotype, p->ip_context,
 		!p->ip_guarded ? "" : p->ip_strict_guard ? ", guarded strictly" : ", guarded", p->ip_remote ? ", of another node" : "");
 	kprintf("  requests: %u of names (memory for %u), %u to fire when there is room%s%s; in transit to %016lx\n", p->ip_request_count,
-		p->ip_request_count + p->ip_request_spare_count, p->ip_sp_armed, p->ip_nsrequest != NULL ? ", no-senders" : "",
+		ddb_readable(p->ip_reserve, sizeof(*p->ip_reserve)) ? ipc_port_request_room(p) : p->ip_request_count, p->ip_sp_armed, p->ip_nsrequest != NULL ? ", no-senders" : "",
 		p->ip_pdrequest != NULL ? ", port-destroyed" : "", (uint64_t)p->ip_destination);
 	kprintf("  queue %u of %u, next %u, in %u sets\n", p->ip_msgcount, p->ip_qlimit, p->ip_seqno, p->ip_pset_count);
 	DDB_FOR_EACH(l, &p->ip_messages) {

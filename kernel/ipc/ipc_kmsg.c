@@ -112,9 +112,9 @@ struct ipc_kmsg *ipc_kmsg_prealloc_take(struct ipc_port *port, mach_msg_size_t s
 	struct ipc_kmsg *kmsg;
 
 	ip_lock(port);
-	kmsg = port->ip_premsg;
+	kmsg = port->ip_reserve ? port->ip_reserve->premsg : NULL;
 	if (kmsg && size + MAX_TRAILER_SIZE <= PREALLOC_CAPACITY(kmsg))
-		port->ip_premsg = NULL;
+		port->ip_reserve->premsg = NULL;
 	else
 		kmsg = NULL;
 	ip_unlock(port);
@@ -133,8 +133,8 @@ static __attribute__((noinline, cold)) void prealloc_give_back(struct ipc_kmsg *
 	struct ipc_port *port = *prealloc_port(kmsg);
 
 	ip_lock(port);
-	if (ip_active(port)) {
-		port->ip_premsg = kmsg;
+	if (ip_active(port)) { /* and so it has its reserve */
+		port->ip_reserve->premsg = kmsg;
 		kmsg = NULL;
 	}
 	ip_unlock(port);

@@ -56,7 +56,7 @@ void ipc_kmsg_init_zones(void);
  */
 struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size);
 /*
- * A port's own kmsg (mach_port_qos_t.prealloc), for messages of up to len bytes: kept in ip_premsg, given to the
+ * A port's own kmsg (mach_port_qos_t.prealloc), for messages of up to len bytes: kept in its reserve, given to the
  * kernel's notifications when there is no memory, and back in the port when it is freed. NULL without memory.
  */
 struct ipc_kmsg *ipc_kmsg_prealloc(mach_msg_size_t len);

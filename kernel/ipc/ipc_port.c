@@ -52,7 +52,6 @@ static struct ipc_port *port_new(void)
 	waitq_init(&port->ip_senders);
 	list_init(&port->ip_psets);
 	list_init(&port->ip_requests);
-	list_init(&port->ip_request_spares);
 	return port;
 }
 
@@ -110,6 +109,25 @@ static void free_spares(struct list *spares)
 		zone_free(ipc_request_zone, container_of(l, struct ipc_request, link));
 }
 
+struct ipc_port_reserve *ipc_port_reserve_alloc(void)
+{
+	struct ipc_port_reserve *reserve = kalloc_zeroed(sizeof *reserve);
+
+	if (reserve)
+		list_init(&reserve->spares);
+	return reserve;
+}
+
+void ipc_port_reserve_free(struct ipc_port_reserve *reserve)
+{
+	if (!reserve)
+		return;
+	free_spares(&reserve->spares);
+	if (reserve->premsg)
+		ipc_kmsg_prealloc_free(reserve->premsg);
+	kfree(reserve, sizeof *reserve);
+}
+
 /* Fire the requests of a dead port, all of which ask for this; list is off the port. */
 static void fire_dead_names(struct list *requests)
 {
@@ -124,21 +142,19 @@ static void fire_dead_names(struct list *requests)
 /* The port, locked, dies; unlocks it. */
 static void port_die(struct ipc_port *port)
 {
-	struct list messages, requests, spares;
+	struct list messages, requests;
 	struct ipc_port *nsrequest, *pdrequest;
 	void *timer = port->ip_kotype == IKOT_TIMER ? port->ip_kobject : NULL;
 	struct ipc_order *order;
-	struct ipc_kmsg *premsg;
+	struct ipc_port_reserve *reserve;
 	bool exported;
 
 	list_init(&messages);
 	list_init(&requests);
-	list_init(&spares);
 	port->ip_object.io_active = false;
 	list_splice_tail(&messages, &port->ip_messages);
 	list_splice_tail(&requests, &port->ip_requests);
-	list_splice_tail(&spares, &port->ip_request_spares);
-	port->ip_request_count = port->ip_request_spare_count = port->ip_request_reserve = 0;
+	port->ip_request_count = 0;
 	port->ip_sp_armed = 0;
 	port->ip_msgcount = 0;
 	port->ip_net_queued = 0;
@@ -148,8 +164,8 @@ static void port_die(struct ipc_port *port)
 	port->ip_kobject = NULL;
 	port->ip_kotype = 0;
 	exported = port->ip_exported;
-	premsg = port->ip_premsg;
-	port->ip_premsg = NULL;
+	reserve = port->ip_reserve;
+	port->ip_reserve = NULL;
 	order = port->ip_order;
 	port->ip_order = NULL;
 	ipc_mqueue_fail_senders(port);
@@ -165,9 +181,7 @@ static void port_die(struct ipc_port *port)
 	ipc_notify_send_once(nsrequest);
 	ipc_notify_send_once(pdrequest);
 	fire_dead_names(&requests);
-	free_spares(&spares);
-	if (premsg)
-		ipc_kmsg_prealloc_free(premsg);
+	ipc_port_reserve_free(reserve);
 	if (exported && ipc_net)
 		ipc_net->port_died(port);
 	ipc_kmsg_run_deferred();
@@ -368,17 +382,18 @@ void ipc_port_pdrequest(struct ipc_port *port, struct ipc_port *notify, struct i
 struct ipc_request *ipc_port_request_alloc(struct ipc_port *port, struct ipc_space *space,
 					   mach_port_name_t name, struct ipc_port *notify)
 {
+	struct ipc_port_reserve *reserve = port->ip_reserve;
 	struct ipc_request *request;
 
 	spin_assert_held(&port->ip_object.io_lock);
-	if (list_empty(&port->ip_request_spares)) {
+	if (!reserve || reserve->spare_count == 0) {
 		request = zone_alloc(ipc_request_zone);
 		if (!request)
 			return NULL;
 	} else {
-		request = list_first(&port->ip_request_spares, struct ipc_request, link);
+		request = list_first(&reserve->spares, struct ipc_request, link);
 		list_remove(&request->link);
-		port->ip_request_spare_count--;
+		reserve->spare_count--;
 	}
 	*request = (struct ipc_request){ .notify = notify, .space = space, .name = name };
 	list_add_tail(&port->ip_requests, &request->link);
@@ -401,25 +416,43 @@ struct ipc_port *ipc_port_request_cancel(struct ipc_port *port, struct ipc_reque
 	ipc_port_request_set(port, request, false, false);
 	list_remove(&request->link);
 	port->ip_request_count--;
-	if (port->ip_request_count + port->ip_request_spare_count < port->ip_request_reserve) {
-		list_add_tail(&port->ip_request_spares, &request->link);
-		port->ip_request_spare_count++;
+	if (port->ip_reserve && ipc_port_request_room(port) < port->ip_reserve->requests) {
+		list_add_tail(&port->ip_reserve->spares, &request->link);
+		port->ip_reserve->spare_count++;
 	} else {
 		zone_free(ipc_request_zone, request);
 	}
 	return notify;
 }
 
+/* Take made requests until there is room for size. Port locked and active, with a reserve. */
+static void take_spares(struct ipc_port *port, struct list *made, uint32_t size)
+{
+	struct ipc_port_reserve *reserve = port->ip_reserve;
+
+	if (reserve->requests < size)
+		reserve->requests = size;
+	while (!list_empty(made) && ipc_port_request_room(port) < size) {
+		struct list *spare = made->next;
+
+		list_remove(spare);
+		list_add_tail(&reserve->spares, spare);
+		reserve->spare_count++;
+	}
+}
+
 kern_return_t ipc_port_request_grow(struct ipc_port *port, uint32_t size)
 {
+	struct ipc_port_reserve *reserve;
 	struct list made;
-	uint32_t have = port->ip_request_count + port->ip_request_spare_count;
+	uint32_t have = ipc_port_request_room(port);
 	kern_return_t kr = KERN_SUCCESS;
 
 	list_init(&made);
 	ip_reference(port);
 	ip_unlock(port);
-	if (size > IP_REQUEST_RESERVE_MAX)
+	reserve = size <= IP_REQUEST_RESERVE_MAX ? ipc_port_reserve_alloc() : NULL;
+	if (!reserve)
 		kr = KERN_NO_SPACE;
 	for (uint32_t n = have; kr == KERN_SUCCESS && n < size; n++) {
 		struct ipc_request *request = zone_alloc(ipc_request_zone);
@@ -431,17 +464,14 @@ kern_return_t ipc_port_request_grow(struct ipc_port *port, uint32_t size)
 	}
 	ip_lock(port);
 	if (kr == KERN_SUCCESS && ip_active(port)) {
-		if (port->ip_request_reserve < size)
-			port->ip_request_reserve = size;
-		while (!list_empty(&made) && port->ip_request_count + port->ip_request_spare_count < size) {
-			struct list *spare = made.next;
-
-			list_remove(spare);
-			list_add_tail(&port->ip_request_spares, spare);
-			port->ip_request_spare_count++;
+		if (!port->ip_reserve) {
+			port->ip_reserve = reserve;
+			reserve = NULL;
 		}
+		take_spares(port, &made, size);
 	}
 	ip_unlock(port);
+	ipc_port_reserve_free(reserve);
 	free_spares(&made);
 	ip_release(port);
 	return kr;

@@ -64,17 +64,22 @@ struct ipc_port {
 	struct ipc_port *ip_nsrequest;     /* [p] send-once right, or NULL */
 	struct ipc_port *ip_pdrequest;     /* [p] send-once right, or NULL */
 	struct list ip_requests;           /* [p] of ipc_request.link: dead-name and send-possible requests */
-	struct list ip_request_spares;     /* [p] of ipc_request.link: reserved by mach_port_set_attributes() */
 	uint32_t ip_request_count;         /* [p] of ip_requests */
-	uint32_t ip_request_spare_count;   /* [p] of ip_request_spares */
-	uint32_t ip_request_reserve;       /* [p] as many can be made without memory */
 	_Atomic uint32_t ip_sp_armed;      /* [pa] of ip_requests, those that fire when the queue has room */
 	struct ipc_port *ip_destination;   /* [c] +1 */
 	uint64_t ip_context;               /* [p] the receiver's word, or its guard */
-	struct ipc_kmsg *ip_premsg;        /* [p] for a notification without memory; NULL: none, or it is out */
+	struct ipc_port_reserve *ip_reserve; /* [p] NULL, as of most ports */
 	struct ipc_order *ip_order;        /* [p] messages go by priority (mach_port_qos_t.rt); NULL: by age */
 	struct thread_ref ip_server;       /* [p] who took a message last: a hint of who will serve the next */
 	void *ip_net;                      /* [n] */
+};
+
+/* Memory that a port keeps for itself; lives until the port dies. */
+struct ipc_port_reserve {
+	struct list spares;        /* [p] of ipc_request.link: MACH_PORT_DNREQUESTS_SIZE */
+	uint32_t spare_count;      /* [p] of them */
+	uint32_t requests;         /* [p] as many can be made without memory */
+	struct ipc_kmsg *premsg;   /* [p] for a notification without memory; NULL: none, or it is out */
 };
 
 /*
@@ -220,6 +225,16 @@ void ipc_port_request_set(struct ipc_port *port, struct ipc_request *request, bo
  * Returns: KERN_SUCCESS; KERN_NO_SPACE: too many, or no memory.
  */
 kern_return_t ipc_port_request_grow(struct ipc_port *port, uint32_t size);
+/* Requests that there is memory for, those that stand included. Port locked. */
+static inline uint32_t ipc_port_request_room(const struct ipc_port *port)
+{
+	return port->ip_request_count + (port->ip_reserve ? port->ip_reserve->spare_count : 0);
+}
+
+/* A reserve without anything in it; NULL without memory. */
+struct ipc_port_reserve *ipc_port_reserve_alloc(void);
+/* One that is in no port, with what is in it; NULL: nothing. */
+void ipc_port_reserve_free(struct ipc_port_reserve *reserve);
 /* Would a send right's message have to wait for room? A proxy's never: its home knows. Port locked. */
 bool ipc_port_full_locked(const struct ipc_port *port);
 

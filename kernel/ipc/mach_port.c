@@ -224,9 +224,9 @@ static bool can_be_allocated(mach_port_right_t right)
 	       right == MACH_PORT_RIGHT_DEAD_NAME;
 }
 
-/* name MACH_PORT_NULL: any, returned in *out. kmsg, order: the new port's own, or NULL. */
+/* name MACH_PORT_NULL: any, returned in *out. reserve, order: the new port's own, or NULL. */
 static kern_return_t allocate(struct ipc_space *space, mach_port_right_t right, mach_port_name_t name,
-			      struct ipc_kmsg *kmsg, struct ipc_order *order, mach_port_name_t *out)
+			      struct ipc_port_reserve *reserve, struct ipc_order *order, mach_port_name_t *out)
 {
 	struct ipc_entry *entry;
 	kern_return_t kr = KERN_INVALID_TASK;
@@ -241,7 +241,7 @@ static kern_return_t allocate(struct ipc_space *space, mach_port_right_t right, 
 			if (kr != KERN_SUCCESS)
 				ipc_entry_dealloc(space, *out, entry);
 			if (kr == KERN_SUCCESS && right == MACH_PORT_RIGHT_RECEIVE) {
-				((struct ipc_port *)entry->ie_object)->ip_premsg = kmsg;
+				((struct ipc_port *)entry->ie_object)->ip_reserve = reserve;
 				((struct ipc_port *)entry->ie_object)->ip_order = order;
 			}
 		}
@@ -276,7 +276,7 @@ kern_return_t mach_port_allocate_full(struct ipc_space *space, mach_port_right_t
 {
 	mach_port_name_t wanted = qos->name ? *name : MACH_PORT_NULL;
 	struct ipc_order *order = NULL;
-	struct ipc_kmsg *kmsg = NULL;
+	struct ipc_port_reserve *reserve = NULL;
 	kern_return_t kr;
 
 	if (!space)
@@ -286,16 +286,17 @@ kern_return_t mach_port_allocate_full(struct ipc_space *space, mach_port_right_t
 	if ((qos->prealloc || qos->rt) && right != MACH_PORT_RIGHT_RECEIVE)
 		return KERN_INVALID_VALUE;
 	kr = KERN_RESOURCE_SHORTAGE;
-	if (qos->prealloc && !(kmsg = ipc_kmsg_prealloc(qos->len)))
+	if (qos->prealloc && !(reserve = ipc_port_reserve_alloc()))
+		goto out;
+	if (qos->prealloc && !(reserve->premsg = ipc_kmsg_prealloc(qos->len)))
 		goto out;
 	if (qos->rt && !(order = ipc_order_create()))
 		goto out;
-	kr = allocate(space, right, wanted, kmsg, order, name);
+	kr = allocate(space, right, wanted, reserve, order, name);
 out:
 	if (kr != KERN_SUCCESS) {
 		ipc_order_free(order);
-		if (kmsg)
-			ipc_kmsg_prealloc_free(kmsg);
+		ipc_port_reserve_free(reserve);
 	}
 	return kr;
 }

@@ -126,7 +126,7 @@ static void status_get(const struct ipc_port *port, void *info)
 
 static void requests_get(const struct ipc_port *port, void *info)
 {
-	*(integer_t *)info = (integer_t)(port->ip_request_count + port->ip_request_spare_count);
+	*(integer_t *)info = (integer_t)ipc_port_request_room(port);
 }
 
 static void info_ext_get(const struct ipc_port *port, void *info)

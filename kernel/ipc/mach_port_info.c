@@ -163,7 +163,7 @@ kern_return_t mach_port_dnrequest_info(struct ipc_space *space, mach_port_name_t
 	if (kr != KERN_SUCCESS)
 		return kr;
 	*used = port->ip_request_count;
-	*total = port->ip_request_count + port->ip_request_spare_count;
+	*total = ipc_port_request_room(port);
 	ip_unlock(port);
 	return KERN_SUCCESS;
 }

@@ -358,6 +358,7 @@ void thread_exit_self(void)
 	bool last;
 
 	TRACE1(THREAD_END, current_thread()->tid);
+	cpu_irq_enable(); /* it may be long: with a task's last thread go its rights and its memory */
 	spin_lock(&t->lock);
 	t->active = false;
 	spin_unlock(&t->lock);

@@ -535,6 +535,9 @@ static void IPC0952_ports_are_allocated_in_every_way_and_each_error(void **state
 	host_alloc_fail_at(2, true);
 	assert_int_equal(mach_port_allocate_full(here(), RECEIVE, &qos, &name), KERN_RESOURCE_SHORTAGE);
 	host_alloc_fail_at(0, false);
+	host_alloc_fail_at(3, true);
+	assert_int_equal(mach_port_allocate_full(here(), RECEIVE, &qos, &name), KERN_RESOURCE_SHORTAGE);
+	host_alloc_fail_at(0, false);
 	assert_int_equal(names_here(), 2);
 }
 

@@ -150,9 +150,11 @@ static void audit_requests(struct ipc_port *port)
 		requests++;
 		armed += request->armed;
 	}
-	LIST_FOR_EACH(l, &port->ip_request_spares)
-		spares++;
-	VERIFY(requests == port->ip_request_count && armed == port->ip_sp_armed && spares == port->ip_request_spare_count);
+	if (port->ip_reserve)
+		LIST_FOR_EACH(l, &port->ip_reserve->spares)
+			spares++;
+	VERIFY(requests == port->ip_request_count && armed == port->ip_sp_armed);
+	VERIFY(requests + spares == ipc_port_request_room(port));
 	VERIFY(armed == 0 || ipc_port_full_locked(port)); /* else they have fired */
 }
 
