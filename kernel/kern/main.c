@@ -132,6 +132,7 @@ void kernel_main(void)
 	mk_timer_init();
 	ipc_kobject_init();
 	memory_object_init_module();
+	vm_pager_timeout_ns = boot_options.pager_timeout_ms * 1000000ULL;
 	device_init();
 	vm_named_entry_init();
 	linux_init();

@@ -14,6 +14,7 @@ struct boot_options boot_options = {
 	.node_mask = 0xffffff00u,
 	.init = "servers/bootstrap",
 	.poll_us = 300,
+	.pager_timeout_ms = 30000,
 	.log_level = 1,
 };
 
@@ -98,6 +99,8 @@ static bool parse_word(char *word)
 		return parse_u32(value, 9000, &o->mtu) && (o->mtu == 0 || o->mtu >= 576);
 	if (strcmp(word, "net.poll_us") == 0)
 		return parse_u32(value, 1000000, &o->poll_us);
+	if (strcmp(word, "pager.timeout_ms") == 0)
+		return parse_u32(value, 24 * 3600 * 1000, &o->pager_timeout_ms) && o->pager_timeout_ms != 0;
 	if (strcmp(word, "cluster.key") == 0)
 		return parse_hex(value, o->cluster_key, sizeof(o->cluster_key));
 	if (strcmp(word, "console") == 0)

@@ -14,6 +14,7 @@ struct boot_options {
 	uint32_t mtu;            /* 0: the device's */
 	bool exit_when_done;     /* machine_exit(0) when the first task ends */
 	uint32_t poll_us;        /* how long a blocking thread polls the NIC */
+	uint32_t pager_timeout_ms; /* how long an access waits for a pager that does not say */
 	uint32_t log_level;
 	bool ipc_slow;           /* ipc.fast=0: no message goes the short way (mach_msg_fast.c), to compare */
 	bool ddb;                /* the debugger may be entered from the console and by a panic */
