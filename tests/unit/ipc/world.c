@@ -58,8 +58,11 @@ void world_create(struct world *w, uint64_t seed)
 		w->tasks[i] = host_task_create(NULL, "world");
 		host_become(w->tasks[i]);
 		(void)mach_task_self();
-		for (int j = 0; j < 4; j++)
-			(void)mach_port_allocate(here(), RECEIVE, &name);
+		for (int j = 0; j < 4; j++) {
+			mach_port_qos_t qos = { .rt = j == 0 }; /* one goes by priority */
+
+			(void)mach_port_allocate_qos(here(), RECEIVE, &qos, &name);
+		}
 	}
 }
 
@@ -335,12 +338,16 @@ static void any_descriptor(struct world *w, mach_msg_descriptor_t *d, uint32_t t
 		d->ool_ports.address = (void *)address;
 		d->ool_ports.count = world_random(w, 16) ? world_random(w, 20) : world_random(w, UINT32_MAX);
 		d->ool_ports.disposition = (uint8_t)any_disposition(w);
-		d->ool_ports.copy = (uint8_t)world_random(w, 3);
+		d->ool_ports.copy = (uint8_t)world_random(w, 4);
 		d->ool_ports.deallocate = (uint8_t)world_random(w, 2);
 	} else {
 		d->out_of_line.address = (void *)address;
 		d->out_of_line.size = world_random(w, 8) ? world_random(w, 6000) : w->random;
-		d->out_of_line.copy = (uint8_t)world_random(w, 3);
+		d->out_of_line.copy = (uint8_t)world_random(w, MACH_MSG_PAGE_EXCHANGE + 1);
+		if (world_random(w, 3) == 0) { /* whole pages, for the exchange */
+			d->out_of_line.address = (void *)((address + 4095) & ~4095ULL);
+			d->out_of_line.size = 4096;
+		}
 		d->out_of_line.deallocate = (uint8_t)world_random(w, 2);
 	}
 }
