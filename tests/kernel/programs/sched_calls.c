@@ -890,6 +890,14 @@ static void call(struct worker *w)
 	mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
 }
 
+/* Work until something has happened, or for so long that a host's pause cannot be why it has not. */
+static void spin_until_order(struct worker *w)
+{
+	for (int i = 0; i < 500 && order == 0; i++)
+		work(w->thread, 20);
+	w->order = ++order;
+}
+
 /* queued: the server is still to come to its receive when the call is made. */
 static void inversion(bool queued)
 {
@@ -900,10 +908,9 @@ static void inversion(bool queued)
 	mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND);
 	order = 0;
 	begin(&server, serve);
-	begin(&middle, spin_ms);
+	begin(&middle, spin_until_order);
 	begin(&client, call);
 	server.port = client.port = port;
-	middle.ms = 300;
 	bind_here(&server, POLICY_FIFO, 20);
 	bind_here(&middle, POLICY_FIFO, 40);
 	bind_here(&client, POLICY_FIFO, 60);
@@ -920,10 +927,10 @@ static void inversion(bool queued)
 	}
 	middle.go = 1;
 	pthread_join(client.pthread, NULL);
-	tap(client.order == 1 && middle.order == 0,
+	pthread_join(middle.pthread, NULL);
+	tap(client.order == 1 && middle.order == 2,
 	    queued ? "SCHD0731 so is one that took the call from the queue" :
 		     "SCHD0730 a server of low priority is not kept from a call of high priority by a thread between");
-	pthread_join(middle.pthread, NULL);
 	pthread_join(server.pthread, NULL);
 	mach_port_deallocate(mach_task_self(), server.thread);
 	mach_port_deallocate(mach_task_self(), middle.thread);
