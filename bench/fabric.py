@@ -116,7 +116,7 @@ class Guest:
     def __init__(self, name: str, folder: Path, arguments: list[str], cpus: int = 1, number: int = 0) -> None:
         self.name, self.console, self.seen = name, folder / f"{name}.console", 0
         self.errors = open(folder / f"{name}.qemu", "wb")
-        self.console.touch()
+        self.console.write_bytes(b"")  # a guest of this name before it must not be heard
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-name", f"{name},debug-threads=on", "-accel", "tcg", "-cpu", "max",
              "-smp", f"cpus={cpus},maxcpus={max(cpus, 2)}", "-nodefaults", "-display", "none",
