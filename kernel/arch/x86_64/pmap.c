@@ -161,7 +161,10 @@ static void sweep_some(struct pmap *p, struct sweep *w)
 		if (level == 1 && (table[table_index(va, 1)] & PTE_PRESENT))
 			w->fn(w, p, va & ~(PMAP_LARGE_BYTES - 1), (pte_atomic *)&table[table_index(va, 1)], true);
 		if (level > 0) {
-			va = next_boundary(va, level, w->end);
+			/* What follows in this table and is not there either: a task's addresses are mostly holes. */
+			do
+				va = next_boundary(va, level, w->end);
+			while (va < w->end && table_index(va, level) != 0 && (table[table_index(va, level)] & PTE_PRESENT) == 0);
 			continue;
 		}
 		for (stop = next_boundary(va, 1, w->end); va < stop && w->budget != 0; va += PAGE_SIZE) {
