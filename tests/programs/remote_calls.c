@@ -75,6 +75,38 @@ static void host_calls(void)
 
 /* ---- task and memory ---- */
 
+/* Calls that bring something into the caller's memory: of a task elsewhere the library does them by messages. */
+static void memory_into_mine(mach_vm_address_t there, const uint8_t *pattern, mach_vm_address_t none)
+{
+	mach_vm_read_entry_t list = { { there + 8192, 100 }, { there + 12288, 5000 } };
+	mach_msg_type_number_t count = VM_REGION_EXTENDED_INFO_COUNT;
+	vm_region_extended_info_data_t info = { 0 };
+	mach_vm_address_t region = there;
+	mach_vm_size_t size = 0, pages = 4;
+	uint8_t bytes[300];
+	int dispositions[4] = { 0 };
+	mach_port_t name;
+
+	tap_result(mach_vm_read_overwrite(task, there + 8190, sizeof(bytes), (mach_vm_address_t)(uintptr_t)bytes, &size), KERN_SUCCESS,
+		   "REMOTE0220 mach_vm_read_overwrite");
+	tap(size == sizeof(bytes) && memcmp(bytes, pattern + 8190, sizeof(bytes)) == 0, "REMOTE0221 brings the bytes here");
+	tap(mach_vm_read_overwrite(task, none, 8, (mach_vm_address_t)(uintptr_t)bytes, &size) == KERN_INVALID_ADDRESS,
+	    "REMOTE0222 unless nothing is there");
+	tap_result(mach_vm_read_list(task, list, 2), KERN_SUCCESS, "REMOTE0223 mach_vm_read_list");
+	tap(memcmp((void *)list[0].address, pattern + 8192, 100) == 0 && memcmp((void *)list[1].address, pattern + 12288, 5000) == 0,
+	    "REMOTE0224 brings each range here");
+	free_memory((void *)list[0].address, 100);
+	free_memory((void *)list[1].address, 5000);
+	tap_result(mach_vm_page_range_query(task, there, 4 * 4096, (mach_vm_address_t)(uintptr_t)dispositions, &pages), KERN_SUCCESS,
+		   "REMOTE0225 mach_vm_page_range_query");
+	tap(pages == 4 && (dispositions[3] & VM_PAGE_QUERY_PAGE_PRESENT), "REMOTE0226 tells of pages there");
+	tap_result(mach_vm_region(task, &region, &size, VM_REGION_EXTENDED_INFO, (vm_region_info_t)&info, &count, &name), KERN_SUCCESS,
+		   "REMOTE0227 mach_vm_region");
+	tap(info.pages_resident > 0, "REMOTE0228 counts them");
+	tap_result(mach_vm_behavior_set(task, there, 4096 * 4, VM_BEHAVIOR_SEQUENTIAL), KERN_SUCCESS, "REMOTE0229 mach_vm_behavior_set");
+	tap_result(mach_vm_msync(task, there, 4096 * 4, VM_SYNC_SYNCHRONOUS), KERN_SUCCESS, "REMOTE0230 mach_vm_msync");
+}
+
 static void memory_calls(void)
 {
 	task_basic_info_64_data_t info = { 0 };
@@ -101,6 +133,7 @@ static void memory_calls(void)
 	tap_result(mach_vm_protect(task, there, 4096, 0, VM_PROT_READ), KERN_SUCCESS, "REMOTE0019 a page is made read-only");
 	tap(mach_vm_write(task, there, at, 8) == KERN_PROTECTION_FAILURE, "REMOTE0020 a write there fails");
 	tap(mach_vm_read(task, none, 8, &back, &got) == KERN_INVALID_ADDRESS, "REMOTE0021 so does a read where nothing is");
+	memory_into_mine(there, pattern, none);
 	tap_result(mach_vm_deallocate(task, there, BIG), KERN_SUCCESS, "REMOTE0022 the memory is given back");
 	free_memory(pattern, BIG);
 }
