@@ -196,16 +196,19 @@ rpcs(mach_port_t port, unsigned n)
 	return report("null rpc to the pager", &m);
 }
 
-/* Touch n pages at base, in order; store: by writes. The first ones are not counted. */
+/*
+ * Touch n pages at base, from the last one down (memory that is filled in order may come in large pages); store: by writes. The
+ * first ones are not counted. Clusters are aligned, so they read ahead either way.
+ */
 static double
 touches(const char *name, mach_vm_address_t base, unsigned n, bool store)
 {
 	struct measure m;
 
 	for (unsigned i = 0; i < WARM_UP; i++)
-		*(volatile char *)(base + i * PAGE) = 0;
+		*(volatile char *)(base + (n + i) * PAGE) = 0;
 	m = measure_begin(n);
-	for (unsigned i = WARM_UP; i < n + WARM_UP; i++) {
+	for (unsigned i = n; i-- > 0;) {
 		volatile char *at = (volatile char *)(base + i * PAGE);
 		uint64_t start = measure_tsc();
 
