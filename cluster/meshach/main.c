@@ -14,8 +14,8 @@
 #include "meshach.h"
 
 static const char usage[] =
-	"usage: meshach up [--nodes N] [--cpus K] [--memory MIB] [--fabric dgram|vhost] [--add "
-	"FILE]... [--gdb NODE]\n"
+	"usage: meshach up [--nodes N] [--cpus K] [--memory MIB] [--swap MIB] [--fabric dgram|vhost]\n"
+	"                  [--add FILE]... [--gdb NODE]\n"
 	"                  [--accel kvm|tcg] [--append OPTIONS] [--timeout S] [--foreground]\n"
 	"       meshach status | down\n"
 	"       meshach run --on NODE PROGRAM [ARGUMENT]...\n"
@@ -86,7 +86,7 @@ static bool take_option(struct options *o, const char *word, const char *value)
 {
 	static const char *const with_value[] = {
 		"--nodes",  "--cpus",    "--memory", "--fabric", "--add",   "--gdb", "--accel",
-		"--append", "--timeout", "--dir",    "--on",     "--image", NULL};
+		"--append", "--timeout", "--dir",    "--on",     "--image", "--swap", NULL};
 	bool known = false;
 
 	for (int i = 0; with_value[i] != NULL; i++)
@@ -101,6 +101,8 @@ static bool take_option(struct options *o, const char *word, const char *value)
 		o->cpus = number(word, value, 1, 64);
 	else if (strcmp(word, "--memory") == 0)
 		o->memory = number(word, value, 32, 1u << 20);
+	else if (strcmp(word, "--swap") == 0)
+		o->swap = number(word, value, 1, 65536);
 	else if (strcmp(word, "--gdb") == 0)
 		o->gdb = number(word, value, 1, MAX_NODES);
 	else if (strcmp(word, "--timeout") == 0)

@@ -28,6 +28,7 @@ struct options {
 	char directory[PATH_BYTES]; /* the cluster's state */
 	char image[PATH_BYTES];     /* where the kernel, the archive and the switch are */
 	uint32_t nodes, cpus, memory, gdb;
+	uint32_t swap;    /* MiB of disk that each node pages to; 0: none */
 	uint32_t timeout; /* seconds for the nodes to come up */
 	const char *fabric, *accel, *append;
 	const char *adds[MAX_ADDS];

@@ -184,6 +184,25 @@ static void add_fabric(struct arguments *a, const struct options *o, uint32_t no
 	    vectors);
 }
 
+/* A fresh disk, marked as the default pager's own (pager/default/store.h). */
+static void add_swap(struct arguments *a, const struct options *o, uint32_t node)
+{
+	static const char mark[] = "Meshach swap 1\n";
+	char path[PATH_BYTES];
+	int fd = open(state_path(o, path, "node%u.swap", node), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, mark, sizeof mark - 1) != (ssize_t)sizeof mark - 1 ||
+	    ftruncate(fd, (off_t)o->swap << 20) != 0) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		_exit(126);
+	}
+	close(fd);
+	add(a, "-drive");
+	add(a, "if=none,id=swap,format=raw,cache=unsafe,file=%s", path);
+	add(a, "-device");
+	add(a, "virtio-blk-pci,drive=swap,disable-legacy=on");
+}
+
 _Noreturn void exec_node(const struct options *o, const char *accel, uint32_t node)
 {
 	struct arguments a = {.count = 0};
@@ -220,6 +239,8 @@ _Noreturn void exec_node(const struct options *o, const char *accel, uint32_t no
 	add(&a, "-serial");
 	add(&a, "chardev:console");
 	add_fabric(&a, o, node);
+	if (o->swap != 0)
+		add_swap(&a, o, node);
 	if (o->gdb == node) {
 		add(&a, "-gdb");
 		add(&a, "unix:%s/node%u.gdb,server=on,wait=off", o->directory, node);

@@ -38,6 +38,7 @@
 #include <vm/vm_map.h>
 #include <vm/vm_named_entry.h>
 #include <vm/vm_page.h>
+#include <vm/vm_pageout.h>
 
 __attribute__((weak)) void ktest_run(const char *name); /* kern/ktest.c */
 
@@ -91,6 +92,7 @@ static void startup(void *unused)
 	machine_start_cpus();
 	processor_init();
 	device_start();
+	vm_pageout_start();
 	ddb_init();
 	kprintf("meshach: %u CPU%s, %lu MiB free\n", cpu_count, cpu_count == 1 ? "" : "s",
 		vm_page_free_count() * PAGE_SIZE >> 20);

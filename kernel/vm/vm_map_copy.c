@@ -664,12 +664,18 @@ kern_return_t vm_map_copy_take_page(struct vm_map_copy *copy, mach_vm_size_t off
 	return kr;
 }
 
-void vm_map_copy_launder(struct vm_map_copy *copy)
+void vm_map_copy_launder(struct vm_map_copy *copy, bool external)
 {
 	struct vm_object *o = list_first(&copy->entries, struct vm_map_entry, link)->object;
 
 	spin_lock(&o->lock);
-	LIST_FOR_EACH(l, &o->pages)
-		vm_page_laundry_locked(container_of(l, struct vm_page, object_link));
+	LIST_FOR_EACH(l, &o->pages) {
+		struct vm_page *p = container_of(l, struct vm_page, object_link);
+
+		if (external)
+			vm_page_laundry_external_locked(p);
+		else
+			vm_page_laundry_locked(p);
+	}
 	spin_unlock(&o->lock);
 }

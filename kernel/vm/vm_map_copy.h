@@ -68,4 +68,4 @@ void vm_map_copy_unwire(struct vm_map_copy *copy);
  */
 kern_return_t vm_map_copy_take_page(struct vm_map_copy *copy, mach_vm_size_t offset, struct vm_page **out);
 /* For pagers: all pages of a copy of vm_map_copy_from_pages() are laundry. */
-void vm_map_copy_launder(struct vm_map_copy *copy);
+void vm_map_copy_launder(struct vm_map_copy *copy, bool external);

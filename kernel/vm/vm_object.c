@@ -12,11 +12,14 @@
 #include <kern/kalloc.h>
 #include <mach/memory_object_types.h>
 #include <vm/vm_purgable.h>
+#include <vm/vm_pageout.h>
 
 #include "vm_object_internal.h"
+#include "vm_pager_port.h"
 
 #define BUCKETS_MAX (1UL << 17) /* a 1 MiB table */
 #define BUCKETS_GROW 8U
+#define EXTEND_MAX (1UL << 20) /* bytes of an object that neighbours share */
 #define PAGES_PER_TURN 64U /* freed under one hold of a lock */
 
 static struct zone *object_zone, *placeholder_zone;
@@ -176,11 +179,14 @@ static void free_all_pages_locked(struct vm_object *o)
 
 void vm_object_free_locked(struct vm_object *o)
 {
+	uint64_t *bits = o->paged_out, size = o->size;
+
 	KASSERT(o->references == 0 && list_empty(&o->pages) && !o->tabled && o->copy == NULL);
+	(void)vm_swap_forget_locked(o, 0, size);
 	spin_unlock(&o->lock);
 	buckets_free(o);
-	if (o->paged_out != NULL)
-		kfree(o->paged_out, vm_object_paged_out_bytes(o->size));
+	if (bits != NULL)
+		kfree(bits, vm_object_paged_out_bytes(size));
 	zone_free(object_zone, o);
 }
 
@@ -319,11 +325,17 @@ static void free_range_locked(struct vm_object *o, uint64_t start, uint64_t end)
 
 void vm_object_forget_range(struct vm_object *o, uint64_t start, uint64_t end)
 {
+	uint64_t stored = 0;
+
 	spin_lock(&o->lock);
 	/* With one reference the whole object goes next; page in transit: the pager's answer finds them. */
-	if (o->references > 1 && !o->copied && !o->shared && o->pager == NULL)
+	if (o->references > 1 && !o->copied && !o->shared && o->internal) {
 		free_range_locked(o, start, end);
+		stored = vm_swap_forget_locked(o, start, end);
+	}
 	spin_unlock(&o->lock);
+	if (stored != 0)
+		vm_pager_send_discard(o, start, end - start);
 }
 
 bool vm_object_extend(struct vm_object *o, uint64_t end, uint64_t more)
@@ -331,8 +343,11 @@ bool vm_object_extend(struct vm_object *o, uint64_t end, uint64_t more)
 	bool ok;
 
 	spin_lock(&o->lock);
-	/* A shadow may have bytes beyond the end. */
-	ok = o->references == 1 && o->shadow == NULL && o->pager == NULL && !o->device;
+	/*
+	 * A shadow may have bytes beyond the end. A large object stays what it is: if it is copied, its pages go only when no entry has
+	 * any of it any more, so it should not hang on by a neighbour.
+	 */
+	ok = end + more <= EXTEND_MAX && !o->copied && o->references == 1 && o->shadow == NULL && o->pager == NULL && !o->device;
 	if (ok) {
 		free_range_locked(o, end, end + more);
 		if (o->size < end + more)

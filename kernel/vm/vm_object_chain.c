@@ -12,6 +12,7 @@
 #include <vm/vm_object.h>
 
 #include <base/string.h>
+#include <vm/vm_stat.h>
 
 #include "vm_object_internal.h"
 
@@ -117,6 +118,7 @@ enum found {
 
 static enum found walk_down(struct walk *w)
 {
+	vm_stat_add(VM_STAT_LOOKUPS, 1);
 	for (;;) {
 		struct vm_object *next = w->at->shadow;
 		struct vm_page *p = vm_object_page_lookup_locked(w->at, w->offset);
@@ -127,6 +129,7 @@ static enum found walk_down(struct walk *w)
 			w->page = p;
 			if (p->busy || p->error || (p->page_lock & vm_access_needs(w->access)) != 0)
 				return FOUND_WAIT;
+			vm_stat_add(VM_STAT_HITS, 1);
 			return FOUND_PAGE;
 		}
 		if (next == NULL)
@@ -201,6 +204,7 @@ static kern_return_t zero_fill(struct walk *w, uint64_t offset, enum vm_access a
 		return wait_for_memory(r);
 	}
 	memset(vm_page_virt(p), 0, PAGE_SIZE);
+	vm_stat_add(VM_STAT_ZERO_FILL, 1);
 	insert_in_top(w, p, offset);
 	answer(r, w->top, p);
 	return KERN_SUCCESS;
@@ -216,6 +220,7 @@ static kern_return_t copy_up(struct walk *w, uint64_t offset, struct vm_resolved
 		return wait_for_memory(r);
 	}
 	memcpy(vm_page_virt(p), vm_page_virt(w->page), PAGE_SIZE);
+	vm_stat_add(VM_STAT_COW, 1);
 	insert_in_top(w, p, offset);
 	p->dirty = true;
 	/* Others who see this top have the old page mapped; nobody above O4's lock has it any more after this. */

@@ -14,6 +14,10 @@
 #include "vm_object_internal.h"
 #include "vm_pager_port.h"
 
+#define INTERNAL_CLUSTER (16 * PAGE_SIZE) /* asked for at once */
+/* The default pager is trusted to answer, however long its queue is; its death is noticed without a time limit. */
+#define INTERNAL_TIMEOUT_NS (3600ULL * 1000 * 1000 * 1000)
+
 /* Is the caller the one to give o its pager? */
 static kern_return_t claim(struct vm_object *o, bool *mine)
 {
@@ -50,6 +54,8 @@ static kern_return_t create(struct vm_object *o)
 		kfree(bits, vm_object_paged_out_bytes(o->size));
 		return kr;
 	}
+	o->cluster_size = INTERNAL_CLUSTER;
+	o->pager_timeout_ns = INTERNAL_TIMEOUT_NS;
 	vm_pager_enable(o);
 	return KERN_SUCCESS;
 }

@@ -40,12 +40,17 @@ struct ipc_port;
 struct ipc_port *vm_default_pager_copy(void);
 /* Make port (consumed; NULL: none) the default pager's; returns the one before, the caller's to release. */
 struct ipc_port *vm_default_pager_set(struct ipc_port *port);
-/* It can store so many pages. */
+/* ---- vm_swap.c ---- */
+
+/* The default pager can store so many pages. */
 void vm_swap_set_total(uint64_t pages);
 /* Pages that it does not have yet will be given to it: false, it could not store them. */
 bool vm_swap_take(uint64_t pages);
 /* It forgets pages that were taken. */
 void vm_swap_give(uint64_t pages);
+struct vm_object;
+/* The pages of [start, end) of an internal object count no more, nor are they looked for; their number. o is locked. */
+uint64_t vm_swap_forget_locked(struct vm_object *o, uint64_t start, uint64_t end);
 uint64_t vm_swap_total(void);
 uint64_t vm_swap_used(void);
 

@@ -23,6 +23,7 @@
 #include <vm/memory_object.h>
 
 #include <kern/clock.h>
+#include <kern/limits.h>
 #include <kern/thread.h>
 #include <vm/vm_page.h>
 
@@ -147,6 +148,9 @@ static void choose_cluster(struct vm_object *o, uint64_t offset, uint64_t *start
 {
 	uint64_t cluster = o->cluster_size < CLUSTER_MAX ? o->cluster_size : CLUSTER_MAX;
 
+	if (vm_page_free_count() < RESERVED_PAGES + cluster / PAGE_SIZE)
+		cluster = PAGE_SIZE; /* no more than is needed */
+
 	o->sequential = offset == o->last_request && offset != 0;
 	*start = o->sequential ? offset : offset & ~(cluster - 1);
 	*end = *start + cluster;
@@ -234,6 +238,11 @@ static kern_return_t page_in(struct vm_object *o, struct vm_resolved *r)
 		vm_object_page_free_locked(o, p);
 		return ask_for_pages(o, r);
 	case PAGE_MISSING:
+		if (vm_page_free_count() <= RESERVED_PAGES && !current_thread()->vm_privilege) {
+			/* What comes takes frames that are kept for who frees memory: wait for one as any access does. */
+			spin_unlock(&o->lock);
+			return vm_page_wait();
+		}
 		return ask_for_pages(o, r);
 	case PAGE_BUSY:
 		return wait_for_page(o, p, r, NULL);

@@ -19,6 +19,7 @@
 #include <mach/memory_object_types.h>
 #include <mach/vm_sync.h>
 #include <vm/vm_map_copy.h>
+#include <vm/vm_stat.h>
 
 #include "vm_object_internal.h"
 #include "vm_pager_port.h"
@@ -59,6 +60,7 @@ static void install_locked(struct vm_object *o, struct vm_page *p, uint64_t offs
 	page->page_lock = (uint8_t)lock;
 	page->unlock_request = 0;
 	vm_object_page_insert_locked(o, page, offset);
+	vm_stat_add(VM_STAT_PAGEINS, 1);
 	if (wanted)
 		(void)waitq_wake_all(&o->page_wait);
 }
@@ -325,7 +327,7 @@ static struct vm_map_copy *run_locked(struct vm_object *o, struct vm_page *p, ui
 	}
 	for (unsigned i = 0; i < run->count; i++)
 		forget_pager(run->pages[i]);
-	vm_map_copy_launder(copy);
+	vm_map_copy_launder(copy, !o->internal);
 	return copy;
 }
 

@@ -236,6 +236,12 @@ void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_co
 						kernel_copy, MACH_SEND_ALWAYS, 0);
 }
 
+void vm_pager_send_discard(struct vm_object *o, uint64_t offset, uint64_t size)
+{
+	if (o->pager != NULL)
+		(void)memory_object_data_discard(o->pager, control_right(o), offset + o->paging_offset, size, MACH_SEND_ALWAYS, 0);
+}
+
 void vm_pager_send_synchronize(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags)
 {
 	(void)memory_object_synchronize(o->pager, control_right(o), offset, size, flags, MACH_SEND_ALWAYS, 0);

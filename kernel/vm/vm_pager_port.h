@@ -42,6 +42,8 @@ struct thread *vm_pager_send_unlock(struct vm_object *o, uint64_t offset, uint64
 /* Takes data. initialize: the default pager never had it. */
 void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_copy *data, uint64_t size, bool dirty,
 			  bool kernel_copy, bool initialize);
+/* The default pager's: it need not keep these pages. */
+void vm_pager_send_discard(struct vm_object *o, uint64_t offset, uint64_t size);
 void vm_pager_send_synchronize(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags);
 /* copy, attached by vm_pager_attach_new, is a copy of [offset, offset+size) of o. */
 void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, struct vm_object *copy);

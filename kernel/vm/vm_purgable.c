@@ -12,9 +12,11 @@
 #include <base/string.h>
 #include <mach/vm_purgable.h>
 
+#include <vm/vm_pageout.h>
 #include <vm/vm_stat.h>
 
 #include "vm_object_internal.h"
+#include "vm_pager_port.h"
 
 #define PAGES_PER_TURN 64U /* dropped under one hold of a lock */
 
@@ -53,16 +55,18 @@ static bool drop_some_locked(struct vm_object *o, uint64_t *dropped)
 /* The caller holds a reference. */
 static uint64_t drop_pages(struct vm_object *o)
 {
-	uint64_t dropped = 0;
+	uint64_t dropped = 0, stored = 0, size;
 	bool more;
 
 	do {
 		spin_lock(&o->lock);
 		more = drop_some_locked(o, &dropped);
-		if (o->paged_out != NULL)
-			memset(o->paged_out, 0, ((o->size >> PAGE_SHIFT) + 63) / 64 * sizeof(o->paged_out[0]));
+		stored += vm_swap_forget_locked(o, 0, o->size);
+		size = o->size;
 		spin_unlock(&o->lock);
 	} while (more);
+	if (stored != 0)
+		vm_pager_send_discard(o, 0, size);
 	return dropped;
 }
 

@@ -204,7 +204,7 @@ static void start_program(struct program *p)
 {
 	struct archive_entry entry;
 	struct mach_spawn what = { .argv = p->line.argv, .envp = environment(), .exit = p->exit_port, .bootstrap = self.service,
-				   .host = self.plain_host };
+				   .host = p->line.how == START_CONTROL ? self.control : self.plain_host };
 	const char *wrong = NULL;
 	kern_return_t result;
 

@@ -43,12 +43,12 @@ static bool choose(const char *word, const char *const *names, uint32_t count, u
 static bool parse_line(const char *at, const char *end, struct start_line *line)
 {
 	static const char *const wheres[] = { "all", "first" };
-	static const char *const hows[] = { "server", "once", "last" };
+	static const char *const hows[] = { "server", "once", "last", "control" };
 	uint32_t where, how;
 
 	line->used = 0;
 	line->argc = 0;
-	if (!choose(next_word(&at, end, line), wheres, 2, &where) || !choose(next_word(&at, end, line), hows, 3, &how))
+	if (!choose(next_word(&at, end, line), wheres, 2, &where) || !choose(next_word(&at, end, line), hows, 4, &how))
 		return false;
 	line->first_only = where == 1;
 	line->how = (enum start_how)how;

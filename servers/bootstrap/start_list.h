@@ -9,7 +9,7 @@
 #define START_ARGUMENTS_MAX 32
 #define START_LINE_BYTES 1024
 
-enum start_how { START_SERVER, START_ONCE, START_LAST };
+enum start_how { START_SERVER, START_ONCE, START_LAST, START_CONTROL };
 enum start_result { START_LINE, START_BAD, START_END };
 
 struct start_line {

@@ -72,6 +72,13 @@ def disk(path: str, number: int, *, read_only: bool = False, faults: str = "") -
     return ("-drive", drive, "-device", f"virtio-blk-pci,drive=disk{number},rerror=report,werror=report,disable-legacy=on")
 
 
+def swap_image(path: str, mib: int) -> None:
+    """Make an image that the default pager uses: its first page begins so (pager/default/store.h)."""
+    with open(path, "wb") as f:
+        f.write(b"Meshach swap 1\n")
+        f.truncate(mib << 20)
+
+
 def start_archive(folder: str, start: str, *more: str) -> str:
     """The boot archive with this etc/start and NAME=FILE more; its path, in folder."""
     with open(f"{folder}/start", "w") as f:

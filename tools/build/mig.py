@@ -14,6 +14,7 @@ from .ninja import Writer
 
 # Under include/idl, one a line, sorted.
 INTERFACES: list[str] = [
+    "mach/default_pager_object.defs",
     "mach/device.defs",
     "mach/device_request.defs",
     "mach/clock.defs",
@@ -94,6 +95,15 @@ SERVERS: list[str] = [
     "servers/bootstrap/start_list.c",
     "servers/name/name_table.c",
     "tests/unit/servers/tables_test.c",
+]
+
+# The default pager but its messages and disks.
+DEFAULT_PAGER: list[str] = [
+    "pager/default/blocks.c",
+    "pager/default/object.c",
+    "pager/default/page_map.c",
+    "pager/default/pool.c",
+    "tests/unit/pager/default_pager_test.c",
 ]
 
 USER_TEST_CFLAGS = ("-std=gnu17 -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Werror -Wno-unused-parameter "
@@ -177,6 +187,9 @@ def emit_tests(n: Writer, generated: list[str]) -> list[str]:
     objects = [n.build(f"build/host/user/{source.rsplit('.', 1)[0]}.o", "mig_test_cc", [source], order_only=generated)
                for source in SERVERS]
     tests.append(n.build("build/tests/unit/servers", "host_link", objects, libs="-lcmocka"))
+    objects = [n.build(f"build/host/user/{source.rsplit('.', 1)[0]}.o", "mig_test_cc", [source], order_only=generated)
+               for source in DEFAULT_PAGER]
+    tests.append(n.build("build/tests/unit/default_pager", "host_link", objects, libs="-lcmocka"))
     return [*tests, emit_kernel_fuzz(n, generated)]
 
 

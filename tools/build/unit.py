@@ -55,6 +55,7 @@ VM_HOST: list[str] = [
     "kernel/vm/vm_page.c",
     "kernel/vm/vm_page_queue.c",
     "kernel/vm/vm_page_wait.c",
+    "kernel/vm/vm_swap.c",
     "kernel/sched/donate.c",
     "kernel/sched/timer_queue.c",
     "tests/unit/host/mutex.c",

@@ -49,6 +49,8 @@ SHORTCUTS: dict[str, list[str]] = {
 # Program -> its source files.
 PROGRAMS: dict[str, list[str]] = {
     "bootstrap": ["kernel/kern/archive.c", "pager/file/file_pager.c", "servers/bootstrap/bootstrap.c", "servers/bootstrap/start_list.c"],
+    "default-pager": ["pager/default/blocks.c", "pager/default/info.c", "pager/default/main.c", "pager/default/object.c",
+                      "pager/default/page_map.c", "pager/default/pool.c", "pager/default/store.c"],
     "hello": ["examples/hello/hello.c"],
     "mdb": ["examples/debugger/mdb.c"],
     "test-aborts": ["tests/programs/aborts.c"],
@@ -62,6 +64,7 @@ PROGRAMS: dict[str, list[str]] = {
     "name": ["servers/name/name.c", "servers/name/name_table.c"],
     "runner": ["servers/runner/runner.c"],
     "test-exception-kinds": ["tests/programs/exceptions.c"],
+    "test-pressure": ["tests/programs/pressure.c"],
     "test-exceptions": ["tests/programs/exception_live.c"],
     "test-servers": ["tests/programs/servers_live.c"],
     "tests/device_calls": ["tests/kernel/programs/device_calls.c"],

@@ -111,6 +111,11 @@ void fake_pager_good(struct ipc_port *pager, const struct fake_message *m)
 
 /* ---- vm_pager_port.h ---- */
 
+void vm_pager_send_discard(struct vm_object *o, uint64_t offset, uint64_t size)
+{
+	tell(o->pager, (struct fake_message){ .kind = PAGER_DISCARD, .offset = offset, .length = size });
+}
+
 kern_return_t vm_pager_attach(struct vm_object *o, struct ipc_port *pager)
 {
 	if (pager == NULL || pager->dead)

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm_pageout.c - the pageout daemon: which page goes when.
+ *
+ * Interface: vm_pageout.h.
+ * A page ages on the active queue; the inactive one is kept at a third of both. Who is moved there loses its reference
+ *   bit; at the head of the inactive queue it has a second chance (referenced since: active again), else it goes: a clean
+ *   one is dropped, a changed or precious one is given to its pager along with its neighbours (vm_object_page_out). An
+ *   anonymous page gets the default pager, if that can store it.
+ * The daemon never waits for a pager. What is on its way to pagers (laundry) is bounded by LAUNDRY_MAX; while frames are
+ *   short and laundry is out it sleeps until some comes back. The default pager frees its laundry without needing
+ *   user memory: its threads are privileged and its own memory is wired. Laundry of other pagers is not trusted to come
+ *   back: after EXTERNAL_PATIENCE_NS it is ordinary anonymous memory of theirs, and may go to the default pager.
+ * What it finds, and then (verdict): FREED, SENT: progress; KEPT: used, again; STUCK: nobody takes it; SKIPPED.
+ *   After a whole turn over both queues without progress nothing can be freed: vm_pageout_exhausted().
+ * Locking: none held between pages; a page's object while it is looked at (vm_page_queue_head_lock).
+ * References: the descriptions of Mach's pageout daemon in the OSF kernel principles and Golub & Draves, "Moving the Default Memory
+ *   Manager out of the Mach Kernel" (USENIX Mach Symposium 1991).
+ */
+#include <kern/assert.h>
+#include <kern/clock.h>
+#include <kern/kalloc.h>
+#include <kern/limits.h>
+#include <kern/thread.h>
+#include <sched/sched.h>
+#include <vm/memory_object.h>
+#include <vm/vm_page.h>
+#include <vm/vm_pageout.h>
+#include <vm/vm_purgable.h>
+#include <vm/vm_stat.h>
+
+#include "vm_object_internal.h"
+
+#define LAUNDRY_MAX 256U  /* pages on their way to pagers */
+#define CLUSTER 16U       /* pages in one go */
+#define TRIES 16U         /* objects that are in use, passed over for one that is not */
+#define BALANCE 32U       /* pages deactivated at once */
+#define YIELD 64U         /* pages looked at before others may run */
+#define LAUNDRY_POLL_NS (20 * NSEC_PER_MSEC)
+#define STUCK_POLL_NS (100 * NSEC_PER_MSEC)
+#define PAGER_PATIENCE_NS (30 * NSEC_PER_SEC) /* so long may laundry be out without any of it coming back */
+#define EXTERNAL_PATIENCE_NS (2 * NSEC_PER_SEC)
+
+enum verdict { VERDICT_FREED, VERDICT_SENT, VERDICT_KEPT, VERDICT_STUCK, VERDICT_SKIPPED };
+
+/* Does the default pager have this page of an internal object? */
+static bool stored_locked(const struct vm_object *o, uint64_t offset)
+{
+	uint64_t index = offset >> PAGE_SHIFT;
+
+	return o->paged_out != NULL && (o->paged_out[index / 64] >> (index % 64) & 1) != 0;
+}
+
+/* Give page and what follows it to its pager. o is locked, referenced for us; unlocks it. */
+static enum verdict send_locked(struct vm_object *o, struct vm_page *page)
+{
+	uint64_t taken = 0;
+	unsigned sent;
+
+	if (o->internal && !stored_locked(o, page->offset)) {
+		taken = CLUSTER;
+		while (taken != 0 && !vm_swap_take(taken))
+			taken /= 2;
+		if (taken == 0) {
+			vm_page_activate_locked(page);
+			spin_unlock(&o->lock);
+			return VERDICT_STUCK;
+		}
+	}
+	vm_page_activate_locked(page); /* if nobody takes it */
+	sent = vm_object_page_out(o, page, taken != 0 ? (unsigned)taken : CLUSTER);
+	if (taken != 0)
+		vm_swap_give(taken - sent);
+	vm_stat_add(VM_STAT_PAGEOUTS, sent);
+	return sent != 0 ? VERDICT_SENT : VERDICT_STUCK;
+}
+
+/* An anonymous object whose first page goes gets the default pager. o is locked, referenced for us; unlocks it. */
+static enum verdict create_and_send(struct vm_object *o, uint64_t offset)
+{
+	struct vm_page *page;
+	kern_return_t kr;
+
+	spin_unlock(&o->lock);
+	kr = vm_swap_total() != 0 ? vm_object_pager_create(o) : KERN_FAILURE;
+	spin_lock(&o->lock);
+	page = vm_object_page_lookup_locked(o, offset);
+	if (page == NULL || page->busy || page->wire_count != 0 || page->fictitious) {
+		spin_unlock(&o->lock);
+		return VERDICT_SKIPPED;
+	}
+	if (kr != KERN_SUCCESS) {
+		vm_page_activate_locked(page);
+		spin_unlock(&o->lock);
+		return VERDICT_STUCK;
+	}
+	return send_locked(o, page);
+}
+
+/* page, whose object is locked: what becomes of it. Unlocks the object. */
+static enum verdict look_at(struct vm_page *page)
+{
+	struct vm_object *o = page->object;
+	enum verdict v;
+
+	if (page->wire_count != 0 || page->laundry || page->fictitious) {
+		vm_page_unqueue_locked(page);
+		spin_unlock(&o->lock);
+		return VERDICT_SKIPPED;
+	}
+	if (page->busy || page->wanted || o->terminating) {
+		vm_page_activate_locked(page);
+		spin_unlock(&o->lock);
+		return VERDICT_SKIPPED;
+	}
+	if (pmap_is_referenced(page)) {
+		pmap_clear_reference(page);
+		vm_page_activate_locked(page);
+		spin_unlock(&o->lock);
+		vm_stat_add(VM_STAT_REACTIVATIONS, 1);
+		return VERDICT_KEPT;
+	}
+	pmap_page_protect(page, VM_PROT_NONE); /* from here on it cannot change */
+	if (!page->dirty && !page->precious && !pmap_is_modified(page)) {
+		vm_object_page_free_locked(o, page);
+		spin_unlock(&o->lock);
+		vm_stat_add(VM_STAT_DROPPED, 1);
+		return VERDICT_FREED;
+	}
+	o->references++;
+	v = o->internal && o->pager == NULL ? create_and_send(o, page->offset) : send_locked(o, page);
+	vm_object_deallocate(o);
+	return v;
+}
+
+/* Keep a third of the pages inactive. */
+static void balance(void)
+{
+	uint64_t active = vm_page_queue_count(PAGE_QUEUE_ACTIVE), inactive = vm_page_queue_count(PAGE_QUEUE_INACTIVE);
+
+	for (unsigned n = 0; n < BALANCE && inactive < (active + inactive) / 3 + 1 && active != 0; n++) {
+		struct vm_page *p = vm_page_queue_head_lock(PAGE_QUEUE_ACTIVE, TRIES);
+		struct vm_object *o;
+
+		if (p == NULL)
+			return;
+		o = p->object;
+		if (p->wire_count != 0 || p->laundry || p->fictitious) {
+			vm_page_unqueue_locked(p);
+		} else {
+			pmap_clear_reference(p);
+			vm_page_deactivate_locked(p);
+			inactive++;
+		}
+		active--;
+		spin_unlock(&o->lock);
+	}
+}
+
+static bool short_of_frames(void)
+{
+	return vm_page_free_count() + vm_page_laundry_count() < vm_pageout_levels.target;
+}
+
+bool vm_pageout_scan(void)
+{
+	uint64_t vain = 0, turn = 2 * (vm_page_queue_count(PAGE_QUEUE_ACTIVE) + vm_page_queue_count(PAGE_QUEUE_INACTIVE));
+	unsigned looked = 0;
+	bool progress = false;
+
+	vm_stat_add(VM_STAT_SCANS, 1);
+	while (short_of_frames() && vm_page_laundry_count() < LAUNDRY_MAX && vain <= turn + TRIES) {
+		struct vm_page *p;
+
+		balance();
+		p = vm_page_queue_head_lock(PAGE_QUEUE_INACTIVE, TRIES);
+		if (p == NULL) {
+			vain += TRIES;
+			continue;
+		}
+		switch (look_at(p)) {
+		case VERDICT_FREED:
+		case VERDICT_SENT:
+			vain = 0;
+			progress = true;
+			break;
+		default:
+			vain++;
+		}
+		if (++looked % YIELD == 0)
+			(void)sched_yield();
+	}
+	return progress;
+}
+
+/* ---- the thread ---- */
+
+struct patience {
+	uint64_t since_ns;   /* when laundry last came back, or went out from none */
+	uint64_t done_before;
+};
+
+/* Has no laundry come back for too long? */
+static bool pagers_hang(struct patience *p)
+{
+	uint64_t done = vm_page_laundry_done_count(), now = clock_now_ns();
+
+	if (done != p->done_before || vm_page_laundry_count() == 0) {
+		p->done_before = done;
+		p->since_ns = now;
+	}
+	return now - p->since_ns > PAGER_PATIENCE_NS;
+}
+
+/* Memory that its users can do without goes first. */
+static bool purge(void)
+{
+	bool none = false, progress = false;
+
+	while (short_of_frames() && !none) {
+		progress |= vm_purgable_reclaim(&none) != 0;
+	}
+	return progress;
+}
+
+/* One turn; returns until when to sleep. */
+static uint64_t turn(struct patience *p)
+{
+	bool progress;
+
+	zone_trim();
+	progress = purge();
+	progress |= vm_pageout_scan();
+	vm_page_laundry_reclaim(EXTERNAL_PATIENCE_NS);
+	if (vm_page_free_count() >= vm_pageout_levels.target)
+		return WAIT_FOREVER;
+	if (vm_page_laundry_count() != 0 && !pagers_hang(p))
+		return clock_now_ns() + LAUNDRY_POLL_NS;
+	if (progress)
+		return clock_now_ns();
+	if (vm_page_free_count() <= RESERVED_PAGES) {
+		vm_stat_add(VM_STAT_SHORTAGES, 1);
+		vm_pageout_exhausted();
+	}
+	return clock_now_ns() + STUCK_POLL_NS;
+}
+
+static void pageout_loop(void *unused)
+{
+	struct patience p = { .since_ns = clock_now_ns() };
+	uint64_t until = WAIT_FOREVER;
+
+	(void)unused;
+	current_thread()->vm_privilege = true;
+	for (;;) {
+		vm_pageout_sleep(until);
+		until = turn(&p);
+	}
+}
+
+void vm_pageout_start(void)
+{
+	thread_deallocate(kernel_thread_start("pageout", SCHED_PRIORITY_KERNEL, pageout_loop, NULL));
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Description: tasks with several times the machine's memory: paged out to a disk and back with every byte right.
+
+Timeout: 600
+"""
+
+import tempfile
+
+from runner import boot, disk, judge, start_archive, swap_image
+from report import done
+
+START = "all control servers/default-pager\nall last bin/test {}\n"
+
+
+def pressure(folder: str, arguments: str, *, memory: int, swap: int, cpus: int, name: str) -> None:
+    swap_image(f"{folder}/swap", swap)
+    archive = start_archive(folder, START.format(arguments), "bin/test=build/stripped/test-pressure")
+    result = boot("exit=1", cpus=cpus, memory=memory, archive=archive, seconds=200, more=disk(f"{folder}/swap", 0))
+    judge(name, result, f"{memory} MiB, {cpus} CPU{'s' if cpus > 1 else ''}")
+
+
+with tempfile.TemporaryDirectory(prefix="meshach-s-") as temporary:
+    pressure(temporary, "run 100", memory=64, swap=256, cpus=1, name="three times its memory")
+done()

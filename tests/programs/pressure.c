@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pressure.c - memory beyond what there is (tests/kernel/pageout.t): tasks whose memory together is several times the
+ * machine's, written and read in order and at random, each page checked; forked memory, shared memory, memory in messages under the same
+ * pressure; what there is no room for gives errors, and the rest goes on.
+ *
+ *   pressure WHAT [MIB]: run | full | none
+ */
+#include "tap.h"
+
+#include <mach/default_pager_object.h>
+#include <mach/host_priv.h>
+#include <mach/vm_statistics.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096UL
+#define OTHERS_PAGES 512 /* of the servers, and of this task itself, may stay on the disk */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static vm_statistics64_data_t statistics(void)
+{
+	vm_statistics64_data_t s = { 0 };
+	mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
+
+	if (host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info_t)&s, &count) != KERN_SUCCESS)
+		s.free_count = 0;
+	return s;
+}
+
+static void tell(const char *what)
+{
+	vm_statistics64_data_t s = statistics();
+	printf("# %s: free %u active %u inactive %u wired %u laundry %lu faults %lu zero %lu cow %lu in %lu out %lu dropped %lu again %lu "
+	       "short %lu swap %lu of %lu\n",
+	       what, s.free_count, s.active_count, s.inactive_count, s.wire_count, (unsigned long)s.laundry_count,
+	       (unsigned long)s.faults, (unsigned long)s.zero_fill_count, (unsigned long)s.cow_faults,
+	       (unsigned long)s.pageins, (unsigned long)s.pageouts, (unsigned long)s.dropped,
+	       (unsigned long)s.reactivations, (unsigned long)s.shortages, (unsigned long)s.swap_used,
+	       (unsigned long)s.swap_total);
+}
+
+/* ---- pages that can be checked ---- */
+
+struct area {
+	char *at;
+	uint32_t pages;
+	uint32_t salt;
+	uint16_t *round; /* by page: which round wrote it last; 0: none */
+};
+
+static uint64_t word(const struct area *a, uint32_t page, uint32_t i)
+{
+	return (((uint64_t)a->salt << 32 | page) + ((uint64_t)a->round[page] << 48) + i) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* Every 64th byte of a page, and its last word. */
+static void write_page(struct area *a, uint32_t page)
+{
+	uint64_t *at = (uint64_t *)(a->at + page * PAGE);
+
+	a->round[page]++;
+	for (uint32_t i = 0; i < PAGE / 8; i += 8)
+		at[i] = word(a, page, i);
+	at[PAGE / 8 - 1] = word(a, page, PAGE / 8 - 1);
+}
+
+static bool page_is_right(const struct area *a, uint32_t page)
+{
+	const uint64_t *at = (const uint64_t *)(a->at + page * PAGE);
+
+	if (a->round[page] == 0)
+		return at[0] == 0 && at[PAGE / 8 - 1] == 0;
+	for (uint32_t i = 0; i < PAGE / 8; i += 8)
+		if (at[i] != word(a, page, i))
+			return false;
+	return at[PAGE / 8 - 1] == word(a, page, PAGE / 8 - 1);
+}
+
+static struct area area_new(uint64_t bytes, uint32_t salt, int flags)
+{
+	struct area a = { .pages = (uint32_t)(bytes / PAGE), .salt = salt };
+
+	bytes = a.pages * PAGE; /* whole pages: what is unmapped later is all of it */
+	a.at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+	a.round = mmap(NULL, a.pages * sizeof(*a.round), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (a.at == MAP_FAILED || a.round == MAP_FAILED)
+		exit(9);
+	return a;
+}
+
+static void area_free(struct area *a)
+{
+	(void)munmap(a->at, a->pages * PAGE);
+	(void)munmap(a->round, a->pages * sizeof(*a->round));
+}
+
+static uint32_t seed;
+
+static uint32_t rnd(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (uint32_t)(((uint64_t)(seed >> 4) * n) >> 28);
+}
+
+static unsigned wrong_pages(struct area *a)
+{
+	unsigned wrong = 0;
+
+	for (uint32_t p = 0; p < a->pages; p++)
+		wrong += !page_is_right(a, p);
+	return wrong;
+}
+
+/* In order twice, then at random, then all is looked at. Returns the number of wrong pages. */
+static unsigned work(struct area *a, unsigned random_steps)
+{
+	unsigned wrong = 0;
+
+	for (uint32_t p = 0; p < a->pages; p++)
+		write_page(a, p);
+	wrong += wrong_pages(a);
+	for (unsigned i = 0; i < random_steps; i++) {
+		uint32_t p = rnd(a->pages);
+
+		if (!page_is_right(a, p))
+			wrong++;
+		if (rnd(2) == 0)
+			write_page(a, p);
+	}
+	return wrong + wrong_pages(a);
+}
+
+/* ---- tasks that inherit our memory ---- */
+
+#define STACK (64u * 1024u)
+#define CHILDREN 8u
+
+/* What each child's thread is to do, and what came of it: shared with the children. */
+static struct job {
+	unsigned (*work)(struct job *);
+	struct area area;
+	unsigned number;
+	volatile uint32_t done; /* 1 + wrong pages */
+} *jobs;
+
+/* A child's thread; there is no C library behind it. */
+static void child_main(struct job *j)
+{
+	unsigned wrong = j->work(j);
+
+	__atomic_store_n(&j->done, 1 + wrong, __ATOMIC_RELEASE);
+	for (;;)
+		__asm__ volatile("syscall" : : "a"(231), "D"(0) : "rcx", "r11", "memory"); /* exit_group */
+}
+
+static mach_port_t child_start(struct job *j)
+{
+	x86_thread_state64_t regs = { .rip = (uintptr_t)child_main, .rdi = (uintptr_t)j };
+	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mach_port_t child, thread;
+
+	regs.rsp = (uintptr_t)(stack + STACK) - 8;
+	if (task_create(mach_task_self(), NULL, 0, TRUE, &child) != KERN_SUCCESS ||
+	    thread_create(child, &thread) != KERN_SUCCESS ||
+	    thread_set_state(thread, x86_THREAD_STATE64, (thread_state_t)&regs, x86_THREAD_STATE64_COUNT) != KERN_SUCCESS ||
+	    thread_resume(thread) != KERN_SUCCESS)
+		exit(8);
+	(void)mach_port_deallocate(mach_task_self(), thread);
+	(void)munmap(stack, STACK);
+	return child;
+}
+
+/* Wait for its end; pages that were wrong, UINT32_MAX: it died before. */
+static uint32_t child_end(struct job *j, mach_port_t child)
+{
+	mach_port_type_t type = 0;
+
+	while ((j->done == 0 || (type & MACH_PORT_TYPE_DEAD_NAME) == 0) &&
+	       mach_port_type(mach_task_self(), child, &type) == KERN_SUCCESS && (type & MACH_PORT_TYPE_DEAD_NAME) == 0)
+		usleep(5000);
+	(void)mach_port_deallocate(mach_task_self(), child);
+	return j->done == 0 ? UINT32_MAX : j->done - 1;
+}
+
+/* ---- parts ---- */
+
+static unsigned work_alone(struct job *j)
+{
+	seed = j->number + 1;
+	return work(&j->area, j->area.pages / 4);
+}
+
+/* Tasks whose memory together is bytes. */
+static void tasks(unsigned count, uint64_t bytes)
+{
+	mach_port_t child[CHILDREN];
+	unsigned good = 0;
+	uint64_t start = now_ms();
+
+	for (unsigned i = 0; i < count; i++) {
+		jobs[i] = (struct job){ .work = work_alone, .number = i, .area = area_new(bytes / count, 100 + i, MAP_PRIVATE) };
+		child[i] = child_start(&jobs[i]);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		good += child_end(&jobs[i], child[i]) == 0;
+		area_free(&jobs[i].area);
+	}
+	printf("# %u tasks with %lu MiB: %lu ms\n", count, (unsigned long)(bytes >> 20), (unsigned long)(now_ms() - start));
+	tell("after");
+	tap(good == count, "PRES0001 %u task%s with %lu MiB in all find every byte right", count, count == 1 ? "" : "s",
+	    (unsigned long)(bytes >> 20));
+}
+
+static unsigned work_as_child(struct job *j)
+{
+	unsigned wrong = wrong_pages(&j->area);
+
+	for (uint32_t p = 0; p < j->area.pages; p += 3)
+		write_page(&j->area, p);
+	return wrong + wrong_pages(&j->area);
+}
+
+/* A child has its parent's memory as it was, though both go on writing, and most of it is on the disk. */
+static void forks(uint64_t bytes)
+{
+	struct area a = area_new(bytes, 7, MAP_PRIVATE);
+	unsigned wrong = 0;
+	mach_port_t child;
+	uint32_t childs;
+
+	for (uint32_t p = 0; p < a.pages; p++)
+		write_page(&a, p);
+	jobs[0] = (struct job){ .work = work_as_child, .area = a };
+	child = child_start(&jobs[0]);
+	for (uint32_t p = 0; p < a.pages; p += 2)
+		write_page(&a, p);
+	wrong += wrong_pages(&a);
+	childs = child_end(&jobs[0], child);
+	wrong += wrong_pages(&a);
+	tap(wrong == 0, "PRES0002 a parent's memory is its own after a fork (%u pages wrong)", wrong);
+	tap(childs == 0, "PRES0003 and the child's is what it was (%u pages wrong)", childs);
+	area_free(&a);
+}
+
+static unsigned work_shared(struct job *j)
+{
+	for (uint32_t p = 0; p < j->area.pages; p++)
+		write_page(&j->area, p);
+	return 0;
+}
+
+/* Two tasks see the same memory. */
+static void shares(uint64_t bytes)
+{
+	struct area a = area_new(bytes, 9, MAP_SHARED);
+	unsigned wrong;
+	uint32_t childs;
+
+	jobs[0] = (struct job){ .work = work_shared, .area = a };
+	childs = child_end(&jobs[0], child_start(&jobs[0]));
+	for (uint32_t p = 0; p < a.pages; p++)
+		a.round[p] = 1;
+	wrong = wrong_pages(&a);
+	tap(childs == 0 && wrong == 0, "PRES0004 shared memory that was paged out is shared (%u pages wrong)", wrong);
+	area_free(&a);
+}
+
+/* Memory in messages goes to the disk while it is queued, and comes back. */
+static void messages(uint64_t bytes)
+{
+	struct {
+		mach_msg_header_t head;
+		mach_msg_body_t body;
+		mach_msg_ool_descriptor_t data;
+		mach_msg_max_trailer_t trailer;
+	} m;
+	unsigned sent = 0, wrong = 0;
+	uint64_t each = bytes / 5 & ~(PAGE - 1);
+	mach_port_t port;
+
+	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
+	for (unsigned i = 0; i < 5; i++) {
+		struct area a = area_new(each, 20 + i, MAP_PRIVATE);
+
+		for (uint32_t p = 0; p < a.pages; p++)
+			write_page(&a, p);
+		memset(&m, 0, sizeof(m));
+		m.head.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSG_TYPE_MAKE_SEND, 0, 0, MACH_MSGH_BITS_COMPLEX);
+		m.head.msgh_size = sizeof(m) - sizeof(m.trailer);
+		m.head.msgh_remote_port = port;
+		m.body.msgh_descriptor_count = 1;
+		m.data.address = a.at;
+		m.data.size = a.pages * PAGE;
+		m.data.deallocate = TRUE;
+		m.data.copy = MACH_MSG_VIRTUAL_COPY;
+		m.data.type = MACH_MSG_OOL_DESCRIPTOR;
+		sent += mach_msg(&m.head, MACH_SEND_MSG, m.head.msgh_size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) ==
+			MACH_MSG_SUCCESS;
+		(void)munmap(a.round, a.pages * sizeof(*a.round));
+	}
+	for (unsigned i = 0; i < sent; i++) {
+		struct area a = { .pages = (uint32_t)(each / PAGE), .salt = 20 + i };
+
+		if (mach_msg(&m.head, MACH_RCV_MSG, 0, sizeof(m), port, 0, MACH_PORT_NULL) != MACH_MSG_SUCCESS)
+			break;
+		a.at = (char *)(uintptr_t)m.data.address;
+		a.round = calloc(a.pages, sizeof(*a.round));
+		for (uint32_t p = 0; p < a.pages; p++)
+			a.round[p] = 1;
+		wrong += wrong_pages(&a);
+		free(a.round);
+		(void)munmap(a.at, a.pages * PAGE);
+	}
+	tap(sent == 5 && wrong == 0, "PRES0005 memory in queued messages comes back from the disk (%u sent, %u pages wrong)", sent,
+	    wrong);
+	(void)mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
+}
+
+static void nothing_is_left(uint64_t swap_before)
+{
+	vm_statistics64_data_t s;
+	uint64_t end = now_ms() + 10000;
+
+	do {
+		s = statistics();
+	} while ((s.swap_used > swap_before + OTHERS_PAGES || s.laundry_count != 0) && now_ms() < end && usleep(10000) == 0);
+	tap(s.swap_used <= swap_before + OTHERS_PAGES, "PRES0006 what tasks had on the disk is free again (%lu pages, %lu before)",
+	    (unsigned long)s.swap_used, (unsigned long)swap_before);
+	tap(s.laundry_count == 0, "PRES0008 nothing is on its way to a pager (%lu pages)", (unsigned long)s.laundry_count);
+	tap(s.waiting == 0, "PRES0007 nobody waits for memory");
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "run";
+	uint64_t bytes = (argc > 2 ? strtoull(argv[2], NULL, 10) : 128) << 20;
+	uint64_t swap_before;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (statistics().swap_total == 0)
+		usleep(10000); /* the default pager starts */
+	jobs = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	swap_before = statistics().swap_used;
+	tell("before");
+	if (strcmp(what, "run") == 0) {
+		tasks(1, bytes);
+		tasks(3, bytes);
+		forks(bytes / 2);
+		tell("after forks");
+		shares(bytes / 2);
+		tell("after shares");
+		messages(bytes / 2);
+		tell("at the end");
+		nothing_is_left(swap_before);
+	}
+	return tap_done();
+}
