@@ -29,12 +29,18 @@ PORT_ROWS = [f"mach_port_{call}" for call in (
     "request_notification")]
 SCHED_ROWS = ["thread switch, there and back (swtch)", "thread switch, hand-off to the named thread and back",
               "wakeup to dispatch, fixed priority", "wakeup to dispatch, real time", "thread_policy"]
+PAGER_ROWS = ["null rpc to the pager", "page-in through a pager", "page-in through a pager, for a write", "page-in of a page, 16 at a time",
+              "page-in / (null rpc + zero fill fault)", "page-out of a page, by msync"]
+TASK_ROWS = ["task fork+exit+wait", "task create+terminate", "task create+terminate, memory inherited", "task suspend+resume", "task info",
+             "task threads", "task get special port", "thread create+terminate", "thread create+join", "thread suspend+resume",
+             "thread get state", "thread set state", "thread info", "exception, default", "exception, state", "exception, state identity",
+             "semaphore signal+wait", "semaphore, to a thread and back", "timer arm+cancel", "timer arm+receive"]
 FLOORS = ["trap", "thread switch", "address-space switch", "ipi", "ipi to a halted cpu", "frame echo sleeping", "frame echo",
           "frame echo polling", "frame echo 4 KiB"]
 
 with tempfile.TemporaryDirectory(prefix="meshach-b-") as folder:
     found = f"{folder}/found.json"
-    run = subprocess.run([sys.executable, "bench/run.py", "floors", "ipc", "port", "vm", "sched", "--count", "100", "--json", found, "--svg",
+    run = subprocess.run([sys.executable, "bench/run.py", "floors", "ipc", "port", "vm", "sched", "task", "--count", "100", "--json", found, "--svg",
                           f"{folder}/found.svg"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, text=True, timeout=280)
     check(run.returncode == 0, "BENCH0001 it runs to its end", run.stdout[-2000:])
@@ -43,7 +49,7 @@ with tempfile.TemporaryDirectory(prefix="meshach-b-") as folder:
         rows = {(row["name"], row["placement"]) for row in result["rows"]}
         wanted = {(name, placement) for name in ROWS for placement in ("local", "remote")} | {("null rpc same task", "local")}
         wanted |= {(name, "local") for name in NAMES_ROWS + EXCHANGE_ROWS + VM_ROWS}
-        wanted |= {(name, "local") for name in PORT_ROWS}
+        wanted |= {(name, "local") for name in PORT_ROWS + EXCHANGE_ROWS + PAGER_ROWS + TASK_ROWS}
         wanted |= {(name, "local") for name in SCHED_ROWS} | {("real-time dispatch, by the kernel (mean, longest)", "kernel")}
         check(wanted <= rows, "BENCH0002 every row is there, local and remote", f"{sorted(wanted - rows)}")
         check([row["name"] for row in result["floors"]] == FLOORS, "BENCH0003 every floor is there", f"{result['floors']}")
