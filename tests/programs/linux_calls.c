@@ -379,31 +379,31 @@ static void ports(void)
 	mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &other);
 	mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &set);
 	fd = mach_port_descriptor(port, O_CLOEXEC);
-	tap(fd >= 3 && poll_now(fd, POLLIN | POLLOUT) == 0, "IPC0601 a port has a descriptor; an empty one is not readable");
-	tap(while_waiting((struct later){ .port = port }, poll_in, fd, POLLIN), "IPC0602 poll wakes when a message comes to the port");
-	tap(poll_now(fd, POLLIN) == POLLIN && (receive_empty(port), poll_now(fd, POLLIN) == 0), "IPC0603 readable until the message is received");
-	tap(while_waiting((struct later){ .port = port }, select_in, fd, 1) && (receive_empty(port), true), "IPC0604 select wakes, too");
+	tap(fd >= 3 && poll_now(fd, POLLIN | POLLOUT) == 0, "POLL0001 a port has a descriptor; an empty one is not readable");
+	tap(while_waiting((struct later){ .port = port }, poll_in, fd, POLLIN), "POLL0002 poll wakes when a message comes to the port");
+	tap(poll_now(fd, POLLIN) == POLLIN && (receive_empty(port), poll_now(fd, POLLIN) == 0), "POLL0003 readable until the message is received");
+	tap(while_waiting((struct later){ .port = port }, select_in, fd, 1) && (receive_empty(port), true), "POLL0004 select wakes, too");
 	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
 	tap(while_waiting((struct later){ .port = port }, epoll_in, ep, EPOLLIN) && epoll_now(ep, out, 4) == 1 && out[0].data.u32 == 5 &&
 		    (receive_empty(port), epoll_now(ep, out, 4) == 0),
-	    "IPC0605 epoll_wait wakes when a message comes to the port");
+	    "POLL0005 epoll_wait wakes when a message comes to the port");
 	mach_port_insert_member(mach_task_self(), other, set);
 	set_fd = mach_port_descriptor(set, 0);
 	e.data.u32 = 6;
 	epoll_ctl(ep, EPOLL_CTL_ADD, set_fd, &e);
 	tap(while_waiting((struct later){ .port = other }, epoll_in, ep, EPOLLIN) && epoll_now(ep, out, 4) == 1 && out[0].data.u32 == 6,
-	    "IPC0606 a port set is readable when one of its ports has a message");
+	    "POLL0006 a port set is readable when one of its ports has a message");
 	receive_empty(other); /* from the port: the set learns */
 	tap(poll_now(set_fd, POLLIN) == 0 && (send_empty(other), poll_now(set_fd, POLLIN) == POLLIN) && (receive_empty(set), poll_now(set_fd, POLLIN) == 0),
-	    "IPC0607 however the message is taken");
+	    "POLL0007 however the message is taken");
 	tap(FAILS(read(fd, out, 4), EINVAL) && mach_port_descriptor(0, 0) == -EBADF && mach_port_descriptor(mach_task_self(), 0) == -EBADF &&
 		    mach_port_descriptor(port, 1) == -EINVAL,
-	    "IPC0608 it is not read; no receive right: EBADF; unknown flags: EINVAL");
+	    "POLL0008 it is not read; no receive right: EBADF; unknown flags: EINVAL");
 	send_empty(port);
 	mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
-	tap(poll_now(fd, POLLIN) == POLLHUP && epoll_now(ep, out, 4) == 1 && out[0].events == EPOLLHUP, "IPC0609 when the receive right dies it hangs up");
+	tap(poll_now(fd, POLLIN) == POLLHUP && epoll_now(ep, out, 4) == 1 && out[0].events == EPOLLHUP, "POLL0009 when the receive right dies it hangs up");
 	mach_port_mod_refs(mach_task_self(), set, MACH_PORT_RIGHT_PORT_SET, -1);
-	tap(poll_now(set_fd, POLLIN) == POLLHUP, "IPC0610 and so does a set");
+	tap(poll_now(set_fd, POLLIN) == POLLHUP, "POLL0010 and so does a set");
 	close(fd), close(set_fd), close(ep);
 	mach_port_mod_refs(mach_task_self(), other, MACH_PORT_RIGHT_RECEIVE, -1);
 }
@@ -443,7 +443,7 @@ static void many_messages(void)
 		for (int i = 0; i < n; i++, got++)
 			receive_empty(port[out[i].data.u32]);
 	}
-	tap(got == FLOOD, "IPC0611 %d messages to four ports are all found through epoll (%d)", FLOOD, got);
+	tap(got == FLOOD, "POLL0011 %d messages to four ports are all found through epoll (%d)", FLOOD, got);
 	pthread_join(t, NULL);
 	for (int i = 0; i < 4; i++) {
 		close(fd[i]);
@@ -470,6 +470,6 @@ int main(void)
 	names = tap_names();
 	ports();
 	many_messages();
-	tap(tap_names() == names, "IPC0612 no name is left behind");
+	tap(tap_names() == names, "POLL0012 no name is left behind");
 	return tap_done();
 }

@@ -27,7 +27,7 @@ static void send_at(mach_port_name_t port, uint32_t priority, mach_msg_id_t id)
 	current_thread()->priority = mine;
 }
 
-static void IPC0801_messages_of_a_real_time_port_come_by_priority_then_age(void **state)
+static void IPC0821_messages_of_a_real_time_port_come_by_priority_then_age(void **state)
 {
 	mach_port_name_t port = new_rt_port();
 	static const struct {
@@ -84,7 +84,7 @@ static mach_msg_id_t receive_any(mach_port_name_t port)
 	return m.h.msgh_id;
 }
 
-static void IPC0802_a_sender_may_say_its_messages_priority_up_to_its_own_most(void **state)
+static void IPC0822_a_sender_may_say_its_messages_priority_up_to_its_own_most(void **state)
 {
 	mach_port_name_t port = new_rt_port();
 	struct thread *self = current_thread();
@@ -104,7 +104,7 @@ static void IPC0802_a_sender_may_say_its_messages_priority_up_to_its_own_most(vo
 	assert_int_equal(receive_any(port), 2);
 }
 
-static void IPC0803_the_order_goes_with_the_port(void **state)
+static void IPC0823_the_order_goes_with_the_port(void **state)
 {
 	mach_port_name_t port = new_rt_port(), plain = new_port_with_send();
 	mach_port_qos_t qos = { .rt = 1 };
@@ -142,7 +142,7 @@ static void send_blocked(void *arg)
 	assert_int_equal(try_send(b->port, COPY_SEND, NONE, 0, b->id, 0, 0), MACH_MSG_SUCCESS);
 }
 
-static void IPC0804_blocked_senders_too_are_served_by_priority(void **state)
+static void IPC0824_blocked_senders_too_are_served_by_priority(void **state)
 {
 	mach_port_name_t port = new_rt_port();
 	struct blocked b[3] = { { port, 20, 1 }, { port, 60, 2 }, { port, 40, 3 } };
@@ -250,14 +250,14 @@ static void one_call(bool fast, bool queued)
 	mach_msg_fast_off = false;
 }
 
-static void IPC0811_a_server_gets_its_callers_priority_until_it_answers(void **state)
+static void IPC0831_a_server_gets_its_callers_priority_until_it_answers(void **state)
 {
 	one_call(true, false);
 	one_call(false, false);
 	one_call(true, true);
 }
 
-static void IPC0812_a_call_given_up_takes_its_priority_back(void **state)
+static void IPC0832_a_call_given_up_takes_its_priority_back(void **state)
 {
 	struct serving s = { .port = new_port() };
 	struct call c = { .to = give(s.port, MAKE_SEND, bob), .priority = 60, .option = MACH_RCV_TIMEOUT, .timeout = 200 };
@@ -280,7 +280,7 @@ static void IPC0812_a_call_given_up_takes_its_priority_back(void **state)
 	host_thread_join(server);
 }
 
-static void IPC0813_a_queued_call_lends_to_who_served_last(void **state)
+static void IPC0833_a_queued_call_lends_to_who_served_last(void **state)
 {
 	struct serving s = { .port = new_port() };
 	struct call first = { .to = give(s.port, MAKE_SEND, bob), .priority = 30 }, second = first;
@@ -319,13 +319,13 @@ static void IPC0813_a_queued_call_lends_to_who_served_last(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ipc_test(IPC0801_messages_of_a_real_time_port_come_by_priority_then_age),
-		ipc_test(IPC0802_a_sender_may_say_its_messages_priority_up_to_its_own_most),
-		ipc_test(IPC0803_the_order_goes_with_the_port),
-		ipc_test(IPC0804_blocked_senders_too_are_served_by_priority),
-		ipc_test(IPC0811_a_server_gets_its_callers_priority_until_it_answers),
-		ipc_test(IPC0812_a_call_given_up_takes_its_priority_back),
-		ipc_test(IPC0813_a_queued_call_lends_to_who_served_last),
+		ipc_test(IPC0821_messages_of_a_real_time_port_come_by_priority_then_age),
+		ipc_test(IPC0822_a_sender_may_say_its_messages_priority_up_to_its_own_most),
+		ipc_test(IPC0823_the_order_goes_with_the_port),
+		ipc_test(IPC0824_blocked_senders_too_are_served_by_priority),
+		ipc_test(IPC0831_a_server_gets_its_callers_priority_until_it_answers),
+		ipc_test(IPC0832_a_call_given_up_takes_its_priority_back),
+		ipc_test(IPC0833_a_queued_call_lends_to_who_served_last),
 	};
 
 	return ipc_run(tests, sizeof tests / sizeof tests[0], "ipc_order");
