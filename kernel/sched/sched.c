@@ -697,10 +697,11 @@ bool sched_preempt(uint32_t ast)
 	self = cpu->current;
 	KASSERT(cpu->irq_depth == 1 && self != cpu->idle);
 	spin_lock(&rq->lock);
-	if (self->sched.mode == SCHED_REALTIME || self->sched.mode == SCHED_TIMESHARE) {
+	if (self->sched.mode != SCHED_FIFO) {
 		uint64_t now = clock_now_ns();
 
-		charge(self, now);
+		if (self->sched.mode != SCHED_RR)
+			charge(self, now);
 		self->sched.quantum_used_ns += now - self->switched_in_ns;
 		thread_charge(self, self, now);
 		self->switched_in_ns = now;
