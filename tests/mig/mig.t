@@ -76,7 +76,7 @@ def refusals(folder: Path) -> None:
 def interfaces(folder: Path) -> None:
     """Each interface of the tree, compiled as a program sees it."""
     for path in sorted((ROOT / "include/idl").rglob("*.defs")):
-        if path.stem in ("std_types", "mach_types"):
+        if path.stem.endswith("_types"):
             continue
         done = run("-classic", "-outdir", str(folder / path.stem), str(path))
         check(done.returncode == 0, f"MIG0103 {path.relative_to(ROOT / 'include/idl')}", done.stderr)
