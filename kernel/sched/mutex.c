@@ -69,6 +69,8 @@ void mutex_unlock(struct mutex *m)
 {
 	struct thread *next;
 
+	/* Who gets it lends to us no more: a thread between the two must not run before it does. */
+	cpu_irq_push();
 	spin_lock(&m->lock);
 	KASSERT(m->owner == current_thread());
 	next = choose_locked(m);
@@ -76,6 +78,7 @@ void mutex_unlock(struct mutex *m)
 	spin_unlock(&m->lock);
 	if (next != NULL)
 		thread_go(next);
+	cpu_irq_pop();
 }
 
 bool mutex_held(const struct mutex *m)

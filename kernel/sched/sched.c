@@ -423,10 +423,10 @@ __attribute__((noinline)) void thread_go(struct thread *t)
 	struct cpu *cpu;
 	struct thread *running;
 
+	cpu_irq_push(); /* what t lent us ends here: nobody between us may run before it is queued */
 	if (__builtin_expect(t->donation.to != NULL, 0))
 		donate_return(t);
 	TRACE2(WAKE, t->tid, t->priority);
-	cpu_irq_push();
 	rq = &run_queues[choose_cpu(t)];
 	spin_lock(&rq->lock);
 	KASSERT(atomic_load(&t->run_state) != THREAD_RUNNABLE);
