@@ -23,21 +23,13 @@
 #include <servers/bootstrap_names.h>
 #include <string.h>
 
+#include "check.h"
 #include "measure.h"
 
 #define WARM_UP 200
 #define OOL_MAX (1u << 20)
 #define REQUEST_MAX (8192 + 512) /* the largest message, with its trailer */
 #define CHILD_PORT 0x2003 /* what another task calls its port */
-
-static void
-check(kern_return_t kr, const char *what)
-{
-	if (kr == KERN_SUCCESS)
-		return;
-	printf("BENCH-ERROR %s: %s (0x%x)\n", what, mach_error_string(kr), (unsigned)kr);
-	exit(1);
-}
 
 /* ---- the server ---- */
 

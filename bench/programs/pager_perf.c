@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "measure.h"
 
 #define PAGE 4096UL
@@ -26,15 +27,6 @@
 extern mach_port_t mach_task_self_;
 
 static mach_port_t self;
-
-static void
-check(kern_return_t kr, const char *what)
-{
-	if (kr == KERN_SUCCESS)
-		return;
-	printf("BENCH-ERROR %s: %s (0x%x)\n", what, mach_error_string(kr), (unsigned)kr);
-	exit(1);
-}
 
 /* ---- the pager's task: it has no TLS ---- */
 

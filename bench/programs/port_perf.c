@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "check.h"
 #include "measure.h"
 
 static mach_port_t self;
@@ -20,15 +21,6 @@ struct call {
 	mach_port_t port, other, set; /* a receive right with a send right, another one, a port set */
 	mach_port_t name;             /* what the call made */
 };
-
-static void
-check(kern_return_t kr, const char *what)
-{
-	if (kr == KERN_SUCCESS)
-		return;
-	printf("BENCH-ERROR %s: %s (0x%x)\n", what, mach_error_string(kr), (unsigned)kr);
-	exit(1);
-}
 
 static void
 do_nothing(struct call *c)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "measure.h"
 
 #define WARM_UP 100
@@ -24,15 +25,6 @@
 static mach_port_t self, processor, go, done, other;
 static atomic_bool stop;
 static atomic_ullong woken_tsc;
-
-static void
-check(kern_return_t kr, const char *what)
-{
-	if (kr == KERN_SUCCESS)
-		return;
-	printf("BENCH-ERROR %s: %s (0x%x)\n", what, mach_error_string(kr), (unsigned)kr);
-	exit(1);
-}
 
 /* The control port is the first task's and those it gave it to; without it nothing is bound, on one processor that is the same. */
 static void

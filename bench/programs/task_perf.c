@@ -19,21 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "measure.h"
 
 #define WARM_UP 50
 #define SERVE_MAX 4096
 
 static mach_port_t self, other_thread, other_task, port, semaphore, answer;
-
-static void
-check(kern_return_t kr, const char *what)
-{
-	if (kr == KERN_SUCCESS)
-		return;
-	printf("BENCH-ERROR %s: %s (0x%x)\n", what, mach_error_string(kr), (unsigned)kr);
-	exit(1);
-}
 
 static void
 drop(mach_port_t right)

@@ -14,21 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "measure.h"
 
 #define PAGE 4096UL
 #define FAULT_PAGES 10000UL
 
 static mach_port_t self;
-
-static void
-check(kern_return_t kr, const char *what)
-{
-	if (kr == KERN_SUCCESS)
-		return;
-	printf("BENCH-ERROR %s: %s (0x%x)\n", what, mach_error_string(kr), (unsigned)kr);
-	exit(1);
-}
 
 static mach_vm_address_t
 allocate(mach_vm_size_t bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import mig, unit, user
+from . import cores, mig, unit, user
 from .ninja import Writer
 
 # The kernel's half, beside the doubles of the host: linked into one object that shows hosted_* only. One a line, sorted.
@@ -17,34 +17,12 @@ KERNEL: list[str] = [
     "cluster/hosted/task.c",
     "cluster/hosted/vm.c",
     "kernel/device/nic.c",
-    "kernel/ipc/ipc_entry.c",
-    "kernel/ipc/ipc_guard.c",
-    "kernel/ipc/ipc_init.c",
-    "kernel/ipc/ipc_kmsg.c",
-    "kernel/ipc/ipc_kmsg_copyin.c",
-    "kernel/ipc/ipc_kmsg_copyout.c",
-    "kernel/ipc/ipc_mqueue.c",
+    *cores.IPC,
     "kernel/ipc/ipc_net.c",
     "kernel/ipc/ipc_net_info.c",
     "kernel/ipc/ipc_net_link.c",
     "kernel/ipc/ipc_net_receive.c",
     "kernel/ipc/ipc_net_send.c",
-    "kernel/ipc/ipc_notify.c",
-    "kernel/ipc/ipc_object.c",
-    "kernel/ipc/ipc_port.c",
-    "kernel/ipc/ipc_order.c",
-    "kernel/ipc/ipc_pset.c",
-    "kernel/ipc/ipc_right.c",
-    "kernel/ipc/ipc_scatter.c",
-    "kernel/ipc/ipc_space.c",
-    "kernel/ipc/ipc_tt.c",
-    "kernel/ipc/mach_msg.c",
-    "kernel/ipc/mach_msg_fast.c",
-    "kernel/ipc/mach_port.c",
-    "kernel/ipc/mach_port_attributes.c",
-    "kernel/ipc/mach_port_info.c",
-    "kernel/ipc/mach_port_list.c",
-    "kernel/ipc/mach_port_trap.c",
     "kernel/kern/host.c",
     "kernel/kern/ipc_kobject.c",
     "kernel/kern/ipc_kobject_ports.c",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import mig
+from . import cores, mig
 from .ninja import Writer
 
 # One file a line, sorted, so that changes merge.
@@ -60,34 +60,12 @@ SOURCES: list[str] = [
     "kernel/device/virtio_net.c",
     "kernel/device/virtio_pci.c",
     "kernel/device/virtio_queue.c",
-    "kernel/ipc/ipc_entry.c",
-    "kernel/ipc/ipc_guard.c",
-    "kernel/ipc/ipc_init.c",
-    "kernel/ipc/ipc_kmsg.c",
-    "kernel/ipc/ipc_kmsg_copyin.c",
-    "kernel/ipc/ipc_kmsg_copyout.c",
-    "kernel/ipc/ipc_mqueue.c",
+    *cores.IPC,
     "kernel/ipc/ipc_net.c",
     "kernel/ipc/ipc_net_info.c",
     "kernel/ipc/ipc_net_link.c",
     "kernel/ipc/ipc_net_receive.c",
     "kernel/ipc/ipc_net_send.c",
-    "kernel/ipc/ipc_notify.c",
-    "kernel/ipc/ipc_object.c",
-    "kernel/ipc/ipc_port.c",
-    "kernel/ipc/ipc_order.c",
-    "kernel/ipc/ipc_pset.c",
-    "kernel/ipc/ipc_right.c",
-    "kernel/ipc/ipc_scatter.c",
-    "kernel/ipc/ipc_space.c",
-    "kernel/ipc/ipc_tt.c",
-    "kernel/ipc/mach_msg.c",
-    "kernel/ipc/mach_msg_fast.c",
-    "kernel/ipc/mach_port.c",
-    "kernel/ipc/mach_port_attributes.c",
-    "kernel/ipc/mach_port_info.c",
-    "kernel/ipc/mach_port_list.c",
-    "kernel/ipc/mach_port_trap.c",
     "kernel/kern/archive.c",
     "kernel/kern/bootstrap.c",
     "kernel/kern/clock.c",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from . import cores
 from .ninja import Writer
 
 # The doubles of the machine that kernel code on the host is linked with (tests/unit/host/include/host/host.h).
@@ -20,29 +21,7 @@ HOST: list[str] = [
 
 # All of ipc but the network glue, over doubled tasks and memory; and what its tests share.
 IPC: list[str] = [
-    "kernel/ipc/ipc_entry.c",
-    "kernel/ipc/ipc_guard.c",
-    "kernel/ipc/ipc_init.c",
-    "kernel/ipc/ipc_kmsg.c",
-    "kernel/ipc/ipc_kmsg_copyin.c",
-    "kernel/ipc/ipc_kmsg_copyout.c",
-    "kernel/ipc/ipc_mqueue.c",
-    "kernel/ipc/ipc_notify.c",
-    "kernel/ipc/ipc_object.c",
-    "kernel/ipc/ipc_port.c",
-    "kernel/ipc/ipc_order.c",
-    "kernel/ipc/ipc_pset.c",
-    "kernel/ipc/ipc_right.c",
-    "kernel/ipc/ipc_scatter.c",
-    "kernel/ipc/ipc_space.c",
-    "kernel/ipc/ipc_tt.c",
-    "kernel/ipc/mach_msg.c",
-    "kernel/ipc/mach_msg_fast.c",
-    "kernel/ipc/mach_port.c",
-    "kernel/ipc/mach_port_attributes.c",
-    "kernel/ipc/mach_port_info.c",
-    "kernel/ipc/mach_port_list.c",
-    "kernel/ipc/mach_port_trap.c",
+    *cores.IPC,
     "tests/unit/host/task.c",
     "tests/unit/ipc/fixture.c",
     *HOST,
