@@ -62,6 +62,16 @@ typedef int *dev_status_t;
 #define DEV_GET_CACHE_EVICTIONS 4
 #define DEV_GET_CACHE_COUNT 5
 
+/* Ours, of memory of a PCI function (pci0:2.0:0): vendor << 16 | device, class code, which BAR, how it is mapped. */
+#define DEV_GET_PCI 0x4d55
+#define DEV_GET_PCI_ID 0
+#define DEV_GET_PCI_CLASS 1
+#define DEV_GET_PCI_BAR 2
+#define DEV_GET_PCI_CACHE 3
+#define DEV_CACHE_NONE 1     /* uncached */
+#define DEV_CACHE_COMBINED 2 /* writes are combined: frame buffers */
+#define DEV_GET_PCI_COUNT 4
+
 #define D_SUCCESS 0
 #define D_IO_ERROR 2500          /* the device says that it failed */
 #define D_WOULD_BLOCK 2501       /* with D_NOWAIT only */

@@ -86,6 +86,8 @@ kern_return_t device_open_named(const char *name, dev_mode_t mode, struct ipc_po
 		return D_DEVICE_DOWN;
 	if (d->read_only && (mode & D_WRITE) != 0)
 		return D_READ_ONLY;
+	if (d->driver->open != NULL && d->driver->open(d) != D_SUCCESS)
+		return D_ALREADY_OPEN;
 	o = zone_alloc_zeroed(open_zone);
 	if (o == NULL)
 		return D_NO_MEMORY;
@@ -168,5 +170,6 @@ void device_init(void)
 void device_start(void)
 {
 	device_io_start_thread();
+	device_memory_probe();
 	virtio_blk_probe();
 }

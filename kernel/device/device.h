@@ -15,6 +15,7 @@
 #include <device/device_types.h>
 #include <ipc/ipc_port.h>
 #include <mach/kern_return.h>
+#include <machine/pmap.h>
 
 struct ipc_kmsg;
 struct vm_map_copy;
@@ -45,11 +46,23 @@ struct device_io {
 	struct vm_page *pages[DEVICE_IO_PAGES];
 };
 
+/* Physical memory of a device. */
+struct device_range {
+	uint64_t phys;
+	enum pmap_cache cache;
+};
+
 struct device_driver {
-	/* Start io. Any context but under the driver's locks; it ends in device_io_done, perhaps at once. */
+	/* Start io; NULL: it is neither read nor written. Any context but under the driver's locks; it ends in device_io_done, perhaps at once. */
 	void (*start)(struct device *d, struct device_io *io);
 	/* Every so often: give up what does not come back. Thread context. May be NULL. */
 	void (*watch)(struct device *d, uint64_t now_ns);
+	/* It is going to be opened: D_SUCCESS, or why not. May be NULL. */
+	kern_return_t (*open)(struct device *d);
+	/* What [offset, offset + bytes) of it, whole pages below its end, is to be mapped as; D_INVALID_OPERATION. NULL: nothing. */
+	kern_return_t (*map)(struct device *d, uint64_t offset, uint64_t bytes, struct device_range *out);
+	/* device_get_status of flavors of its own, with room for 16; its count, or 0: no such flavor. May be NULL. */
+	uint32_t (*status)(struct device *d, dev_flavor_t flavor, int *status);
 };
 
 struct device {
@@ -103,6 +116,9 @@ void device_io_done(struct device_io *io);
 struct device_master *convert_port_to_device_master(struct ipc_port *port);
 struct device_open *convert_port_to_device(struct ipc_port *port);
 void device_open_release(struct device_open *o);
+
+/* Devices that are mapped, not read: memory BARs of PCI functions, and what else is at physical addresses. At boot. */
+void device_memory_probe(void);
 
 /* ---- between device.c, device_io.c and device_calls.c ---- */
 

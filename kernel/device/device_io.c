@@ -22,9 +22,11 @@
 #include <kernel/device_server.h>
 #include <mach/mig.h>
 #include <sched/sched.h>
+#include <vm/vm_device_pager.h>
 #include <vm/vm_map_copy.h>
 #include <vm/vm_page.h>
 
+#define DEV_STATUS_ROOM 16 /* no flavor has more */
 #define WATCH_NS (1 * NSEC_PER_SEC)
 
 /* The forms of the answers, as mig lays out the replies of device.defs. */
@@ -89,7 +91,7 @@ static kern_return_t io_make(struct device_open *o, dev_mode_t need, recnum_t re
 
 	if (o == NULL)
 		return D_NO_SUCH_DEVICE;
-	if ((o->mode & need) == 0)
+	if ((o->mode & need) == 0 || o->device->driver->start == NULL)
 		return D_INVALID_OPERATION;
 	if (atomic_load(&o->device->down))
 		return D_DEVICE_DOWN;
@@ -413,11 +415,39 @@ static kern_return_t call_read_inband(struct device_open *o, mach_port_t reply_p
 			  (uint32_t)wanted);
 }
 
+/* Does the open's mode allow memory to be mapped so? */
+static bool may_map(const struct device_open *o, vm_prot_t prot)
+{
+	return o->device->driver->map != NULL && ((prot & ~VM_PROT_WRITE) == 0 || (o->mode & D_READ) != 0) &&
+	       ((prot & VM_PROT_WRITE) == 0 || (o->mode & D_WRITE) != 0);
+}
+
 static kern_return_t call_map(struct device_open *o, vm_prot_t prot, vm_offset_t offset, vm_size_t size,
 			      mach_port_t *pager, int unmap)
 {
-	(void)prot, (void)offset, (void)size, (void)pager, (void)unmap;
-	return o == NULL ? D_NO_SUCH_DEVICE : D_INVALID_OPERATION;
+	struct device_range range;
+	uint64_t all;
+	kern_return_t kr;
+
+	(void)unmap; /* of OSF's interface, without a meaning there too */
+	if (o == NULL)
+		return D_NO_SUCH_DEVICE;
+	if (prot == VM_PROT_NONE || (prot & ~VM_PROT_ALL) != 0 || (offset & PAGE_MASK) != 0)
+		return KERN_INVALID_ARGUMENT;
+	if (!may_map(o, prot))
+		return D_INVALID_OPERATION;
+	if (atomic_load(&o->device->down))
+		return D_DEVICE_DOWN;
+	all = o->device->records * o->device->record_bytes;
+	if (offset >= all)
+		return D_INVALID_RECNUM;
+	if (size == 0 || size > all - offset)
+		return D_INVALID_SIZE;
+	size = (size + PAGE_MASK) & ~PAGE_MASK;
+	kr = o->device->driver->map(o->device, offset, size, &range);
+	if (kr == D_SUCCESS)
+		kr = vm_device_pager_create(range.phys, size, prot, range.cache, pager);
+	return kr == KERN_RESOURCE_SHORTAGE ? D_NO_MEMORY : kr == KERN_INVALID_ARGUMENT ? D_INVALID_OPERATION : kr;
 }
 
 static kern_return_t call_set_status(struct device_open *o, dev_flavor_t flavor, dev_status_t status,
@@ -427,47 +457,49 @@ static kern_return_t call_set_status(struct device_open *o, dev_flavor_t flavor,
 	return o == NULL ? D_NO_SUCH_DEVICE : D_INVALID_OPERATION;
 }
 
-static kern_return_t call_get_status(struct device_open *o, dev_flavor_t flavor, dev_status_t status,
-				     mach_msg_type_number_t *count)
+/* What the flavor says, in status; its count, or 0: there is none. */
+static uint32_t describe(struct device *d, dev_flavor_t flavor, int *status)
 {
-	const struct device *d = o != NULL ? o->device : NULL;
-	uint64_t bytes;
+	uint64_t bytes = d->records * d->record_bytes;
 
-	if (d == NULL)
-		return D_NO_SUCH_DEVICE;
-	bytes = d->records * d->record_bytes;
 	switch (flavor) {
 	case DEV_GET_SIZE:
-		if (*count < DEV_GET_SIZE_COUNT)
-			return D_INVALID_SIZE;
 		status[DEV_GET_SIZE_DEVICE_SIZE] = bytes > INT32_MAX ? INT32_MAX : (int)bytes;
 		status[DEV_GET_SIZE_RECORD_SIZE] = (int)d->record_bytes;
-		*count = DEV_GET_SIZE_COUNT;
-		return D_SUCCESS;
+		return DEV_GET_SIZE_COUNT;
 	case DEV_GET_RECORDS:
-		if (*count < DEV_GET_RECORDS_COUNT)
-			return D_INVALID_SIZE;
 		status[DEV_GET_RECORDS_DEVICE_RECORDS] = (int)(uint32_t)(d->records > UINT32_MAX ? UINT32_MAX : d->records);
 		status[DEV_GET_RECORDS_RECORD_SIZE] = (int)d->record_bytes;
-		*count = DEV_GET_RECORDS_COUNT;
-		return D_SUCCESS;
+		return DEV_GET_RECORDS_COUNT;
 	case DEV_GET_COUNTS:
-		if (*count < DEV_GET_COUNTS_COUNT)
-			return D_INVALID_SIZE;
 		status[DEV_GET_COUNTS_READS] = (int)atomic_load(&d->reads);
 		status[DEV_GET_COUNTS_WRITES] = (int)atomic_load(&d->writes);
 		status[DEV_GET_COUNTS_ERRORS] = (int)atomic_load(&d->errors);
 		status[DEV_GET_COUNTS_IN_FLIGHT] = (int)atomic_load(&d->in_flight);
-		*count = DEV_GET_COUNTS_COUNT;
-		return D_SUCCESS;
+		return DEV_GET_COUNTS_COUNT;
 	case DEV_GET_CACHE:
-		if (*count < DEV_GET_CACHE_COUNT)
-			return D_INVALID_SIZE;
-		*count = DEV_GET_CACHE_COUNT;
-		return buffer_cache_counts(o->device, status) ? D_SUCCESS : D_INVALID_OPERATION;
+		return buffer_cache_counts(d, status) ? DEV_GET_CACHE_COUNT : 0;
 	default:
-		return D_INVALID_OPERATION;
+		return d->driver->status != NULL ? d->driver->status(d, flavor, status) : 0;
 	}
+}
+
+static kern_return_t call_get_status(struct device_open *o, dev_flavor_t flavor, dev_status_t status,
+				     mach_msg_type_number_t *count)
+{
+	int all[DEV_STATUS_ROOM];
+	uint32_t n;
+
+	if (o == NULL)
+		return D_NO_SUCH_DEVICE;
+	n = describe(o->device, flavor, all);
+	if (n == 0)
+		return D_INVALID_OPERATION;
+	if (*count < n)
+		return D_INVALID_SIZE;
+	memcpy(status, all, n * sizeof(int));
+	*count = n;
+	return D_SUCCESS;
 }
 
 const struct device_ops device_calls = {

@@ -14,6 +14,7 @@
 #include <machine/io.h>
 #include <machine/irq.h>
 #include <machine/pmap.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #define CONFIG_ADDRESS 0xcf8
@@ -86,7 +87,7 @@ static void read_bars(struct pci_function *f)
 		uint64_t address, size;
 		bool wide = (low & 7) == 4;
 
-		f->bar[i] = (struct pci_bar){ 0, 0 };
+		f->bar[i] = (struct pci_bar){ 0 };
 		if ((low & 1) != 0)
 			continue; /* ports */
 		pci_write32(f, at, 0xffffffffu);
@@ -102,10 +103,10 @@ static void read_bars(struct pci_function *f)
 			pci_write32(f, (uint8_t)(at + 4), high);
 			address |= (uint64_t)high << 32;
 			size = ~((uint64_t)high_mask << 32 | mask) + 1;
-			f->bar[i + 1] = (struct pci_bar){ 0, 0 };
+			f->bar[i + 1] = (struct pci_bar){ 0 };
 		}
 		if (address != 0 && size != 0 && address + size > address)
-			f->bar[i] = (struct pci_bar){ address, size };
+			f->bar[i] = (struct pci_bar){ address, size, (low & 8) != 0 };
 		if (wide)
 			i++;
 	}
@@ -201,10 +202,29 @@ void *pci_map_bar(const struct pci_function *f, uint32_t bar, uint64_t offset, u
 	return page == NULL ? NULL : page + (start & PAGE_MASK);
 }
 
+/* A bit for each function that a driver of the kernel's has. */
+static _Atomic uint64_t driven[1 << 16 >> 6];
+
+static unsigned index_of(const struct pci_function *f)
+{
+	return (unsigned)f->bus << 8 | (unsigned)f->device << 3 | f->function;
+}
+
+bool pci_driven(const struct pci_function *f)
+{
+	return (atomic_load(&driven[index_of(f) / 64]) >> (index_of(f) % 64) & 1) != 0;
+}
+
+void pci_enable_memory(const struct pci_function *f)
+{
+	pci_write16(f, PCI_COMMAND, pci_read16(f, PCI_COMMAND) | PCI_COMMAND_MEMORY);
+}
+
 void pci_enable(const struct pci_function *f)
 {
 	uint16_t command = pci_read16(f, PCI_COMMAND);
 
+	atomic_fetch_or(&driven[index_of(f) / 64], 1UL << (index_of(f) % 64));
 	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 	pci_write16(f, PCI_COMMAND, (uint16_t)(command & ~PCI_COMMAND_INTX_OFF));
 }

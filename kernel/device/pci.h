@@ -29,6 +29,7 @@
 struct pci_bar {
 	uint64_t address; /* physical; 0: none, or an I/O port BAR */
 	uint64_t bytes;
+	bool prefetchable; /* memory, not registers: reads do nothing, writes may be combined */
 };
 
 struct pci_function {
@@ -59,8 +60,12 @@ uint8_t pci_capability(const struct pci_function *f, uint8_t id, uint8_t after);
 /* Map [offset, offset + bytes) of a memory BAR, uncached. NULL if the BAR is not that large. */
 void *pci_map_bar(const struct pci_function *f, uint32_t bar, uint64_t offset, uint64_t bytes);
 
-/* Let the function decode memory and be bus master. */
+/* Let the function decode memory and be bus master: a driver of the kernel's has it from now on. */
 void pci_enable(const struct pci_function *f);
+/* Has one? */
+bool pci_driven(const struct pci_function *f);
+/* Let it decode memory, for who is going to map its BARs. */
+void pci_enable_memory(const struct pci_function *f);
 
 /*
  * Purpose: route the function's MSI-X entry to handler, the table's only unmasked one; INTx goes off.

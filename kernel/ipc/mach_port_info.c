@@ -218,6 +218,7 @@ static const char *const kinds[IKOT_COUNT] = {
 	[IKOT_TASK_NAME] = "task, by name",
 	[IKOT_HOST_SECURITY] = "host, security",
 	[IKOT_NAMED_ENTRY] = "memory entry",
+	[IKOT_DEVICE_PAGER] = "device memory",
 };
 
 kern_return_t mach_port_kobject_description(struct ipc_space *space, mach_port_name_t name, natural_t *type,

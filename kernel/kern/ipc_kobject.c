@@ -195,6 +195,25 @@ static __attribute__((noinline)) void hear_of_death(struct ipc_kmsg *request)
 	ipc_kmsg_destroy(request);
 }
 
+ipc_kobject_other_t ipc_kobject_other_calls[IKOT_COUNT];
+
+/* A message of an interface that is not the kernel's own: true if the object took it. */
+static __attribute__((noinline)) bool other_message(struct ipc_kmsg *request)
+{
+	struct ipc_port *port = request->ikm_remote_port;
+	ipc_kobject_other_t call = NULL;
+
+	ip_lock(port);
+	if (ip_active(port) && port->ip_kotype < IKOT_COUNT)
+		call = ipc_kobject_other_calls[port->ip_kotype];
+	ip_unlock(port);
+	if (call == NULL)
+		return false;
+	call(port, request);
+	ipc_kmsg_destroy(request);
+	return true;
+}
+
 struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 {
 	mach_msg_header_t *in = request->ikm_header;
@@ -209,6 +228,11 @@ struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 		if (reply != NULL)
 			ipc_kmsg_free(reply);
 		hear_of_death(request);
+		return NULL;
+	}
+	if (routine == NULL && other_message(request)) {
+		if (reply != NULL)
+			ipc_kmsg_free(reply);
 		return NULL;
 	}
 	if (reply == NULL) {

@@ -31,6 +31,7 @@ enum ipc_kotype {
 	IKOT_TASK_NAME,
 	IKOT_HOST_SECURITY,
 	IKOT_NAMED_ENTRY, /* memory: vm/vm_named_entry.h */
+	IKOT_DEVICE_PAGER, /* device memory: vm/vm_device_pager.h */
 	IKOT_COUNT
 };
 
@@ -92,3 +93,10 @@ void ipc_kobject_no_senders(struct ipc_port *port);
  */
 typedef void (*ipc_kobject_dead_name_t)(struct ipc_port *port);
 extern ipc_kobject_dead_name_t ipc_kobject_dead_name_calls[IKOT_COUNT];
+
+/*
+ * What a kind of object does with a message that no interface of the kernel's own has; NULL: it is answered MIG_BAD_ID. Called with port
+ * and request borrowed, nothing locked, in thread context; there is no answer.
+ */
+typedef void (*ipc_kobject_other_t)(struct ipc_port *port, struct ipc_kmsg *request);
+extern ipc_kobject_other_t ipc_kobject_other_calls[IKOT_COUNT];

@@ -36,6 +36,7 @@
 #include <sched/sched_policy.h>
 #include <vm/memory_object.h>
 #include <vm/vm_map.h>
+#include <vm/vm_device_pager.h>
 #include <vm/vm_named_entry.h>
 #include <vm/vm_page.h>
 #include <vm/vm_pageout.h>
@@ -137,6 +138,7 @@ void kernel_main(void)
 	vm_pager_timeout_ns = boot_options.pager_timeout_ms * 1000000ULL;
 	device_init();
 	vm_named_entry_init();
+	vm_device_pager_init();
 	linux_init();
 	thread_deallocate(kernel_thread_start("startup", SCHED_PRIORITY_KERNEL, startup, NULL));
 	sched_idle_loop();

@@ -58,6 +58,13 @@ kern_return_t vm_map_enter_pager(struct vm_map *map, uint64_t *address, uint64_t
 				 struct ipc_port *pager, uint64_t offset, bool copy, vm_prot_t protection,
 				 vm_prot_t max_protection, unsigned inheritance);
 /*
+ * Purpose: mach_vm_map of device memory (vm_device_pager.h), with at most the rights allowed; as vm_map_enter.
+ * Returns also KERN_INVALID_RIGHT: more than is allowed; KERN_PROTECTION_FAILURE: a copy, which there is none of.
+ */
+kern_return_t vm_map_enter_device(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, int flags,
+				  struct vm_object *o, vm_prot_t allowed, uint64_t offset, bool copy, vm_prot_t protection,
+				  vm_prot_t max_protection, unsigned inheritance);
+/*
  * Purpose: mach_vm_msync on one object: write dirty pages of [offset, offset+size) to the pager (VM_SYNC_* flags), drop them
  *   with VM_SYNC_INVALIDATE, and with VM_SYNC_SYNCHRONOUS wait for its memory_object_synchronize_completed.
  * Conditions: nothing locked; o referenced; abortable, bounded by the pager's time limit.

@@ -29,7 +29,7 @@ kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm
 	if (e->object == NULL)
 		kr = vm_map_entry_object(e);
 	else if (e->object->device)
-		kr = KERN_INVALID_ADDRESS;
+		kr = KERN_PROTECTION_FAILURE;
 	else if (access == VM_ACCESS_WRITE)
 		kr = vm_map_entry_unshare(e);
 	if (kr != KERN_SUCCESS)
@@ -56,12 +56,25 @@ kern_return_t vm_map_enter_page_locked(struct vm_map *map, const struct vm_map_e
 	return kr;
 }
 
+/* A large page's range around va, where the entry and the addresses allow it. */
+static bool large_device_range(const struct vm_map_entry *e, uint64_t va, uint64_t phys)
+{
+	uint64_t base = va & ~(PMAP_LARGE_BYTES - 1);
+
+	return ((va ^ phys) & (PMAP_LARGE_BYTES - 1)) == 0 && base >= e->start && base + PMAP_LARGE_BYTES <= e->end;
+}
+
 static kern_return_t fault_device(struct vm_map *map, const struct vm_map_entry *e, uint64_t va)
 {
 	const struct vm_object *o = e->object;
+	uint64_t phys = o->device_phys + e->offset + (va - e->start), into = va & (PMAP_LARGE_BYTES - 1);
+	kern_return_t kr = KERN_FAILURE;
 
-	return pmap_enter_phys(map->pmap, va, o->device_phys + e->offset + (va - e->start),
-			       e->protection, o->cache);
+	if (large_device_range(e, va, phys) && pmap_large_room(map->pmap, va - into))
+		kr = pmap_enter_phys_large(map->pmap, va - into, phys - into, e->protection, o->cache);
+	if (kr == KERN_FAILURE)
+		kr = pmap_enter_phys(map->pmap, va, phys, e->protection, o->cache);
+	return kr;
 }
 
 static enum vm_access access_of(vm_prot_t prot)

@@ -416,25 +416,6 @@ kern_return_t vm_map_allocate(struct vm_map *map, mach_vm_address_t *address, ma
 			    VM_PROT_ALL, VM_INHERIT_DEFAULT);
 }
 
-kern_return_t vm_map_enter_device(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
-				  int flags, uint64_t phys, bool cached, vm_prot_t protection)
-{
-	struct vm_object *o;
-	kern_return_t kr;
-	uint64_t end;
-
-	if ((phys & PAGE_MASK) != 0 || __builtin_add_overflow(phys, size, &end))
-		return KERN_INVALID_ARGUMENT;
-	o = vm_object_create_device(phys, size, cached ? PMAP_CACHED : PMAP_UNCACHED);
-	if (o == NULL)
-		return KERN_RESOURCE_SHORTAGE;
-	kr = vm_map_enter(map, address, size, 0, flags, o, 0, false, protection, protection,
-			  VM_INHERIT_SHARE);
-	if (kr != KERN_SUCCESS)
-		vm_object_deallocate(o);
-	return kr;
-}
-
 /* ---- changes ---- */
 
 kern_return_t vm_map_remove(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size)

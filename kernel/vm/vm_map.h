@@ -165,9 +165,6 @@ kern_return_t vm_map_enter(struct vm_map *map, mach_vm_address_t *address, mach_
 /* Zero-filled memory, readable and writable, copied to children. */
 kern_return_t vm_map_allocate(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
 			      int flags);
-/* Physical memory at phys (device registers), mapped and shared with children. Not copied, read or written by the kernel. */
-kern_return_t vm_map_enter_device(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
-				  int flags, uint64_t phys, bool cached, vm_prot_t protection);
 /* Unmap; holes are no error. */
 kern_return_t vm_map_remove(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size);
 /*

@@ -62,10 +62,12 @@ kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 	kern_return_t kr = KERN_FAILURE;
 	uint64_t base;
 
-	if (how == VM_ENTRY_SHARE || (e->object != NULL && e->object->device))
+	if (how == VM_ENTRY_SHARE)
 		return share(e, to);
 	if (e->object == NULL)
 		return KERN_SUCCESS; /* zeros on both sides */
+	if (e->object->device)
+		return KERN_PROTECTION_FAILURE; /* registers have no copy */
 	if (!e->object->internal) { /* [I]: a pager's */
 		to->needs_copy = true;
 		return vm_object_copy_strategically(e->object, e->offset, e->end - e->start, &to->object, &to->offset, wait);
@@ -108,6 +110,14 @@ static kern_return_t entry_like(struct vm_map *map, struct vm_map_entry *e, enum
 	return kr;
 }
 
+/* What a child gets of e. Device memory is shared, as Mach's: it cannot be copied. */
+static enum vm_entry_copy inherited(const struct vm_map_entry *e)
+{
+	bool device = e->object != NULL && e->object->device;
+
+	return device || e->inheritance == VM_INHERIT_SHARE ? VM_ENTRY_SHARE : VM_ENTRY_COPY;
+}
+
 static kern_return_t fork_locked(struct vm_map *parent, struct vm_map *child,
 				 struct vm_resolved *wait)
 {
@@ -118,9 +128,7 @@ static kern_return_t fork_locked(struct vm_map *parent, struct vm_map *child,
 
 		if (e->inheritance == VM_INHERIT_NONE)
 			continue;
-		kr = entry_like(parent, e,
-				e->inheritance == VM_INHERIT_SHARE ? VM_ENTRY_SHARE : VM_ENTRY_COPY,
-				&to, wait);
+		kr = entry_like(parent, e, inherited(e), &to, wait);
 		if (kr != KERN_SUCCESS)
 			return kr;
 		vm_map_tree_insert(child, to);

@@ -61,7 +61,7 @@ kern_return_t vm_map_entry_prepare(struct vm_map_entry *e, bool write);
 
 /*
  * The map is held to write, or e is ready. Find the page of va in entry e for access, doing what must come first: a shadow before the first write, an object
- * before the first touch. Protection is not looked at. As vm_object_resolve, and KERN_INVALID_ADDRESS for a device.
+ * before the first touch. Protection is not looked at. As vm_object_resolve, and KERN_PROTECTION_FAILURE for a device.
  */
 kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm_access access,
 				    struct vm_resolved *r);

@@ -2,7 +2,7 @@
 /*
  * vm_map_pager.c - mapping a memory object.
  *
- * Interface: memory_object.h vm_map_enter_pager.
+ * Interface: memory_object.h vm_map_enter_pager, vm_map_enter_device.
  */
 #include <vm/memory_object.h>
 #include <vm/vm_map.h>
@@ -29,6 +29,28 @@ static kern_return_t copy_of(struct vm_object **o, uint64_t *offset, uint64_t si
 	*o = copy;
 	*offset = copy_offset;
 	return KERN_SUCCESS;
+}
+
+/* So that large pages can be used where the memory allows it. */
+static uint64_t device_mask(const struct vm_object *o, uint64_t offset, uint64_t size, uint64_t mask, int flags)
+{
+	bool large = size >= PMAP_LARGE_BYTES && ((o->device_phys + offset) & (PMAP_LARGE_BYTES - 1)) == 0;
+
+	return large && (flags & VM_FLAGS_ANYWHERE) != 0 ? mask | (PMAP_LARGE_BYTES - 1) : mask;
+}
+
+kern_return_t vm_map_enter_device(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, int flags,
+				  struct vm_object *o, vm_prot_t allowed, uint64_t offset, bool copy, vm_prot_t protection,
+				  vm_prot_t max_protection, unsigned inheritance)
+{
+	if (size == 0 || (offset & PAGE_MASK) != 0 || (mask & (mask + 1)) != 0 || offset > o->size || size > o->size - offset)
+		return KERN_INVALID_ARGUMENT;
+	if (copy)
+		return KERN_PROTECTION_FAILURE;
+	if ((protection | max_protection) & ~allowed & VM_PROT_ALL)
+		return KERN_INVALID_RIGHT;
+	return vm_map_enter(map, address, size, device_mask(o, offset, size, mask, flags), flags, o, offset, false, protection,
+			    max_protection, inheritance);
 }
 
 kern_return_t vm_map_enter_pager(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, int flags,

@@ -15,6 +15,7 @@
 #include <mach/vm_region.h>
 #include <mach/vm_statistics.h>
 #include <vm/memory_object.h>
+#include <vm/vm_device_pager.h>
 #include <vm/vm_map.h>
 #include <vm/vm_map_copy.h>
 #include <vm/vm_named_entry.h>
@@ -214,27 +215,48 @@ static kern_return_t map_named(struct vm_map *map, mach_vm_address_t *address, m
 			       max_protection, inheritance);
 }
 
+/* Of what is mapped: a named entry's memory, a device's, or a memory object's. */
+static kern_return_t map_port(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
+			      mach_vm_offset_t mask, int flags, struct ipc_port *port, uint64_t offset, bool copy,
+			      vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+	struct vm_named_memory m;
+	struct vm_object *device;
+	vm_prot_t allowed;
+	kern_return_t kr;
+
+	if (vm_named_entry_lookup(port, &m)) {
+		kr = map_named(map, address, size, mask, flags, &m, offset, copy, protection, max_protection, inheritance);
+		vm_map_deallocate(m.map);
+		return kr;
+	}
+	flags &= ~VM_FLAGS_RETURN_DATA_ADDR;
+	device = vm_device_pager_lookup(port, &allowed);
+	if (device == NULL)
+		return vm_map_enter_pager(map, address, size, mask, flags, port, offset, copy, protection, max_protection,
+					  inheritance);
+	kr = vm_map_enter_device(map, address, size, mask, flags, device, allowed, offset, copy, protection, max_protection,
+				 inheritance);
+	if (kr != KERN_SUCCESS)
+		vm_object_deallocate(device);
+	return kr;
+}
+
 static kern_return_t user_map(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
 			      mach_vm_offset_t mask, int flags, mem_entry_name_port_t object,
 			      memory_object_offset_t offset, boolean_t copy, vm_prot_t protection,
 			      vm_prot_t max_protection, vm_inherit_t inheritance)
 {
-	struct vm_named_memory m;
 	kern_return_t kr;
 
 	if (map == NULL || (flags & ~VM_FLAGS_USER_MAP) != 0 || object == IP_DEAD)
 		return KERN_INVALID_ARGUMENT;
-	if (object == IP_NULL) {
+	if (object == IP_NULL)
 		kr = vm_map_enter(map, address, size, mask, flags & ~VM_FLAGS_RETURN_DATA_ADDR, NULL, 0, false,
 				  protection, max_protection, inheritance);
-	} else if (vm_named_entry_lookup(object, &m)) {
-		kr = map_named(map, address, size, mask, flags, &m, offset, copy != 0, protection, max_protection,
-			       inheritance);
-		vm_map_deallocate(m.map);
-	} else {
-		kr = vm_map_enter_pager(map, address, size, mask, flags & ~VM_FLAGS_RETURN_DATA_ADDR, object,
-					offset, copy != 0, protection, max_protection, inheritance);
-	}
+	else
+		kr = map_port(map, address, size, mask, flags, object, offset, copy != 0, protection, max_protection,
+			      inheritance);
 	if (kr == KERN_SUCCESS)
 		kr = wire_if_asked(map, *address, size);
 	if (kr == KERN_SUCCESS && object != IP_NULL)

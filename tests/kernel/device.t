@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Description: devices by message: disks are opened, read and written, and their errors are the right ones.
+"""Description: devices by message: disks are opened, read and written, device memory is mapped, and the errors are the right ones.
 
 Timeout: 200
 """
@@ -33,4 +33,5 @@ with tempfile.TemporaryDirectory(prefix="meshach-d-") as folder:
         check(f.read(8) == struct.pack("<II", 1, (4 * 2654435761 + 1) & 0xffffffff), "DEVC0061 what was written is in the image")
     number(path)
     program("tests/device_calls", cpus=2, more=disks)
+    program("tests/device_memory", cpus=2, more=(*disk(path, 0), "-device", "bochs-display"))
 done()

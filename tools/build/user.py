@@ -68,6 +68,7 @@ PROGRAMS: dict[str, list[str]] = {
     "test-exceptions": ["tests/programs/exception_live.c"],
     "test-servers": ["tests/programs/servers_live.c"],
     "tests/device_calls": ["tests/kernel/programs/device_calls.c"],
+    "tests/device_memory": ["tests/kernel/programs/device_memory.c"],
     "pager-example": ["examples/pager/pager.c"],
     "test-pagers": ["tests/programs/pagers.c"],
     "tests/messages": ["tests/programs/messages.c"],

@@ -163,6 +163,11 @@ static void load_segments(struct cpu_arch *arch)
 	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS) : "memory");
 }
 
+unsigned machine_phys_bits(void)
+{
+	return cpu_features.phys_bits;
+}
+
 void cpu_load(struct cpu *cpu)
 {
 	uint64_t cr4 = read_cr4() | CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
@@ -185,6 +190,7 @@ void cpu_load(struct cpu *cpu)
 	if (cpu_features.pcid)
 		cr4 |= CR4_PCIDE; /* CR3 has PCID 0 yet, as this asks for */
 	write_cr4(cr4); /* C2 */
+	wrmsr(MSR_PAT, PAT_VALUE); /* nothing was mapped by entry 1 */
 	fpu_init_cpu();
 	syscall_init();
 	cpu->online = true;

@@ -25,6 +25,7 @@
 /* Model-specific registers. */
 #define MSR_APIC_BASE 0x1bU
 #define MSR_PAT 0x277U
+#define PAT_VALUE 0x0007040600070106UL /* the reset value, but entry 1 combines writes instead of writing through (SDM vol. 3A 11.12) */
 #define MSR_X2APIC_BASE 0x800U
 #define MSR_EFER 0xc0000080U
 #define MSR_STAR 0xc0000081U

@@ -43,6 +43,8 @@ struct multiboot_mmap {
 #define LOW_MEMORY_END 0x100000UL
 
 struct boot_info boot_info;
+#define VIDEO_MEMORY 0xa0000UL /* where a PC's low memory ends */
+
 struct boot_ram boot_ram;
 
 /* --- lists of regions --------------------------------------------------------------------- */
@@ -131,6 +133,16 @@ static void parse_memory(const struct multiboot_info *info)
 		      (uint64_t)boot_part_end_phys);
 	region_remove(boot_info.regions, &boot_info.region_count, (uint64_t)text_start - KERNEL_BASE,
 		      page_up((uint64_t)image_end_phys));
+}
+
+bool machine_phys_is_ram(uint64_t start, uint64_t end)
+{
+	if (start < VIDEO_MEMORY) /* with the BIOS's own piece */
+		return true;
+	for (uint32_t i = 0; i < boot_ram.count; i++)
+		if (start < boot_ram.regions[i].end && boot_ram.regions[i].start < end)
+			return true;
+	return false;
 }
 
 static void parse_modules(const struct multiboot_info *info)

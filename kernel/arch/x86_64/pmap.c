@@ -4,7 +4,7 @@
  *
  * Every mapping of a page that VM manages has a pv entry (pmap_pv.c), by which the page's mappings are found. Page
  * tables grow as needed; they are given back when the pmap goes, or when nothing is mapped by them (pmap_collect).
- * Large pages: one entry of a level-1 table, with one pv entry on its first page. Whatever concerns a part of it drops it whole: the next
+ * Large pages: one entry of a level-1 table, with one pv entry on its first page (device memory: none). Whatever concerns a part of it drops it whole: the next
  * fault enters pages, or the large one again. So nothing ever has to be split, which could fail.
  *
  * Invariants:
@@ -234,6 +234,11 @@ static void large_remove(struct pmap *p, uint64_t va, pte_atomic *entry)
 	pte_t old = atomic_load(entry);
 
 	atomic_fetch_add_explicit(&pmap_counts.large_dropped, 1, memory_order_relaxed);
+	if (old & PTE_UNMANAGED) {
+		atomic_store(entry, 0);
+		atomic_fetch_sub(&p->resident, 1UL << PMAP_LARGE_ORDER);
+		return;
+	}
 	pmap_pv_remove_large(p, va, entry, vm_page_of_phys(old & PTE_ADDRESS & ~(PMAP_LARGE_BYTES - 1)));
 }
 
@@ -324,7 +329,7 @@ static kern_return_t enter_locked(struct pmap *p, uint64_t va, struct vm_page *p
 		return KERN_RESOURCE_SHORTAGE;
 	old = atomic_load(entry);
 	if ((old & PTE_PRESENT) != 0 &&
-	    ((old ^ new) & (PTE_ADDRESS | PTE_UNMANAGED | PTE_NO_CACHE)) == 0) {
+	    ((old ^ new) & (PTE_ADDRESS | PTE_UNMANAGED | PTE_CACHE)) == 0) {
 		entry_change(p, va, entry, new);
 		return KERN_SUCCESS;
 	}
@@ -392,18 +397,25 @@ bool pmap_large_room(struct pmap *p, uint64_t va)
 	return (old & PTE_PRESENT) == 0 || (old & PTE_LARGE) != 0;
 }
 
+/* Where a large entry for va goes, or NULL with why not in *kr. Under the pmap lock. */
+static pte_atomic *large_make(struct pmap *p, uint64_t va, kern_return_t *kr)
+{
+	pte_atomic *entry = entry_make(p, va, 1);
+
+	*kr = entry == NULL ? KERN_RESOURCE_SHORTAGE : large_room(p, va, entry);
+	return *kr == KERN_SUCCESS ? entry : NULL;
+}
+
 kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot)
 {
 	pte_t new = page->phys | entry_flags(va, prot) | PTE_LARGE;
-	kern_return_t kr = KERN_RESOURCE_SHORTAGE;
 	pte_atomic *entry;
+	kern_return_t kr;
 
 	KASSERT(((va | page->phys) & (PMAP_LARGE_BYTES - 1)) == 0 && va < VM_MAX_ADDRESS && (prot & VM_PROT_ALL) != 0);
 	spin_lock(&p->lock);
-	entry = entry_make(p, va, 1);
+	entry = large_make(p, va, &kr);
 	if (entry != NULL)
-		kr = large_room(p, va, entry);
-	if (kr == KERN_SUCCESS)
 		kr = pmap_pv_enter_large(p, va, entry, page, new);
 	if (kr == KERN_SUCCESS)
 		atomic_fetch_add_explicit(&pmap_counts.large_entered, 1, memory_order_relaxed);
@@ -411,17 +423,45 @@ kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page
 	return kr;
 }
 
+/* What an entry of memory that is nobody's page says. */
+static pte_t phys_entry(uint64_t va, uint64_t pa, vm_prot_t prot, enum pmap_cache cache)
+{
+	static const pte_t bits[] = { [PMAP_CACHED] = 0, [PMAP_UNCACHED] = PTE_CACHE, [PMAP_WRITE_COMBINED] = PTE_WRITE_THROUGH };
+
+	return (pa & PTE_ADDRESS) | entry_flags(va, prot) | PTE_UNMANAGED | PTE_WIRED | bits[cache];
+}
+
 kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot,
 			      enum pmap_cache cache)
 {
-	pte_t new = (pa & PTE_ADDRESS) | entry_flags(va, prot) | PTE_UNMANAGED | PTE_WIRED;
 	kern_return_t kr;
 
 	KASSERT((va & PAGE_MASK) == 0 && (va < VM_MAX_ADDRESS || p == kernel_pmap));
-	if (cache == PMAP_UNCACHED)
-		new |= PTE_NO_CACHE | PTE_WRITE_THROUGH;
 	spin_lock(&p->lock);
-	kr = enter_locked(p, va, NULL, new);
+	kr = enter_locked(p, va, NULL, phys_entry(va, pa, prot, cache));
+	spin_unlock(&p->lock);
+	return kr;
+}
+
+kern_return_t pmap_enter_phys_large(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot, enum pmap_cache cache)
+{
+	pte_t new = phys_entry(va, pa, prot, cache) | PTE_LARGE;
+	pte_atomic *entry;
+	kern_return_t kr;
+
+	KASSERT(((va | pa) & (PMAP_LARGE_BYTES - 1)) == 0 && va < VM_MAX_ADDRESS && (prot & VM_PROT_ALL) != 0);
+	spin_lock(&p->lock);
+	entry = entry_at(p, va, 1);
+	if (entry != NULL && (atomic_load(entry) & ~PTE_DIRTY) == new) { /* another thread was first */
+		spin_unlock(&p->lock);
+		return KERN_SUCCESS;
+	}
+	entry = large_make(p, va, &kr);
+	if (entry != NULL) {
+		atomic_store(entry, new);
+		atomic_fetch_add(&p->resident, 1UL << PMAP_LARGE_ORDER);
+		atomic_fetch_add_explicit(&pmap_counts.large_entered, 1, memory_order_relaxed);
+	}
 	spin_unlock(&p->lock);
 	return kr;
 }

@@ -19,6 +19,7 @@ typedef _Atomic uint64_t pte_atomic; /* an entry of a page, which the processor 
 #define PTE_USER (1UL << 2)
 #define PTE_WRITE_THROUGH (1UL << 3)
 #define PTE_NO_CACHE (1UL << 4)
+#define PTE_CACHE (PTE_WRITE_THROUGH | PTE_NO_CACHE) /* which of PAT's entries 0 .. 3 */
 #define PTE_ACCESSED (1UL << 5)
 #define PTE_DIRTY (1UL << 6)
 #define PTE_LARGE (1UL << 7)

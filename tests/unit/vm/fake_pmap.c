@@ -180,6 +180,17 @@ kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_
 	return KERN_SUCCESS;
 }
 
+kern_return_t pmap_enter_phys_large(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot, enum pmap_cache cache)
+{
+	kern_return_t kr = KERN_SUCCESS;
+
+	VERIFY(((va | pa) & (PMAP_LARGE_BYTES - 1)) == 0);
+	for (uint64_t i = 0; i < PMAP_LARGE_BYTES && kr == KERN_SUCCESS; i += PAGE_SIZE)
+		kr = pmap_enter_phys(p, va + i, pa + i, prot, cache);
+	fake_large += kr == KERN_SUCCESS;
+	return kr;
+}
+
 static void each_in_range(struct pmap *p, uint64_t start, uint64_t end, vm_prot_t prot)
 {
 	VERIFY((start & PAGE_MASK) == 0 && (end & PAGE_MASK) == 0 && start <= end);
@@ -376,4 +387,15 @@ kern_return_t user_read(struct vm_map *map, uint64_t va, void *dst, size_t n)
 kern_return_t user_write(struct vm_map *map, uint64_t va, const void *src, size_t n)
 {
 	return each_page(map, va, NULL, src, n);
+}
+
+kern_return_t fake_device_map(struct vm_map *map, uint64_t *va, uint64_t size, uint64_t phys, vm_prot_t prot)
+{
+	struct vm_object *o = vm_object_create_device(phys, size, PMAP_UNCACHED);
+	kern_return_t kr = o == NULL ? KERN_RESOURCE_SHORTAGE :
+				       vm_map_enter(map, va, size, 0, VM_FLAGS_ANYWHERE, o, 0, false, prot, prot, VM_INHERIT_SHARE);
+
+	if (kr != KERN_SUCCESS && o != NULL)
+		vm_object_deallocate(o);
+	return kr;
 }

@@ -18,6 +18,9 @@ struct pmap;
 kern_return_t user_read(struct vm_map *map, uint64_t va, void *dst, size_t n);
 kern_return_t user_write(struct vm_map *map, uint64_t va, const void *src, size_t n);
 
+/* Device memory at phys, mapped anywhere with prot. */
+kern_return_t fake_device_map(struct vm_map *map, uint64_t *va, uint64_t size, uint64_t phys, vm_prot_t prot);
+
 /* Forget all mappings that are not wired, as a pmap may. */
 void fake_pmap_forget(struct pmap *p);
 /* Mappings in all pmaps; pmaps that exist; faults taken by user_read and user_write. */

@@ -3,7 +3,9 @@
 #include "fake_port.h"
 
 #include <host/host.h>
+#include <ipc/ipc_kmsg.h>
 #include <ipc/ipc_space.h>
+#include <ipc/mach_msg.h>
 #include <kern/ipc_kobject.h>
 #include <kern/kalloc.h>
 #include <kern/kworker.h>
@@ -11,6 +13,7 @@
 
 uint32_t fake_ports;
 ipc_kobject_no_senders_t ipc_kobject_no_senders_calls[IKOT_COUNT];
+ipc_kobject_other_t ipc_kobject_other_calls[IKOT_COUNT];
 struct ipc_space ipc_space_kernel_object;
 
 struct ipc_port *ipc_port_alloc_special(struct ipc_space *space)
@@ -52,4 +55,17 @@ void ipc_port_release_send(struct ipc_port *port)
 void kworker_submit(struct kwork *w)
 {
 	w->fn(w);
+}
+
+/* Messages of device pagers to other nodes: none here. */
+struct ipc_kmsg *ipc_kmsg_alloc(mach_msg_size_t size)
+{
+	(void)size;
+	return NULL;
+}
+
+mach_msg_return_t mach_msg_send_from_kernel(struct ipc_kmsg *kmsg)
+{
+	(void)kmsg;
+	abort();
 }

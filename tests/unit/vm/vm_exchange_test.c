@@ -196,7 +196,7 @@ static void VMX0004_what_is_not_the_maps_own_is_refused(void **state)
 	assert_int_equal(vm_map_exchange_in(map, UINT64_MAX - 4095, 2 * PAGE_SIZE, &copy), KERN_INVALID_ADDRESS);
 	assert_int_equal(vm_map_remove(map, hole + PAGE_SIZE, PAGE_SIZE), KERN_SUCCESS);
 	assert_int_equal(vm_map_exchange_in(map, hole, 3 * PAGE_SIZE, &copy), KERN_INVALID_ADDRESS);
-	assert_int_equal(vm_map_enter_device(map, &device, PAGE_SIZE, VM_FLAGS_ANYWHERE, 0xfebc0000, false,
+	assert_int_equal(fake_device_map(map, &device, PAGE_SIZE, 0xfebc0000,
 					     VM_PROT_READ | VM_PROT_WRITE),
 			 KERN_SUCCESS);
 	assert_int_equal(vm_map_exchange_in(map, device, PAGE_SIZE, &copy), KERN_PROTECTION_FAILURE);

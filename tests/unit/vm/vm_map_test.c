@@ -342,7 +342,7 @@ static void VMAP0009_copyin_refuses_what_it_must(void **state)
 	assert_int_equal(vm_map_copyin(map, a + 10 * PAGE_SIZE, 5, true, &copy), KERN_PROTECTION_FAILURE);
 	assert_null(copy);
 	assert_int_equal(get(map, a), 0); /* nothing was taken */
-	assert_int_equal(vm_map_enter_device(map, &d, 8 * PAGE_SIZE, VM_FLAGS_ANYWHERE, 0xfe000000, false,
+	assert_int_equal(fake_device_map(map, &d, 8 * PAGE_SIZE, 0xfe000000,
 					     VM_PROT_DEFAULT), 0);
 	assert_int_equal(vm_map_copyin(map, d, 8 * PAGE_SIZE, false, &copy), KERN_PROTECTION_FAILURE);
 	assert_int_not_equal(vm_map_copyin(map, d, 8, false, &copy), KERN_SUCCESS);

@@ -12,6 +12,8 @@
 #include <mach/vm_purgable.h>
 #include <mach/vm_region.h>
 #include <mach/vm_sync.h>
+#include <vm/vm_device_pager.h>
+#include <vm/vm_fault.h>
 #include <vm/vm_map.h>
 #include <vm/vm_map_copy.h>
 #include <vm/vm_named_entry.h>
@@ -672,7 +674,7 @@ static void VMUS0022_machine_attribute(void **state)
 	mach_vm_address_t a = memory(map, 1), d = 0;
 	int value = MATTR_VAL_GET;
 
-	OK(vm_map_enter_device(map, &d, P, VM_FLAGS_ANYWHERE, 0xfee00000, false, VM_PROT_READ));
+	OK(fake_device_map(map, &d, P, 0xfee00000, VM_PROT_READ));
 	OK(C->mach_vm_machine_attribute(map, a, P, MATTR_CACHE, &value));
 	assert_int_equal(value, MATTR_VAL_ON);
 	value = MATTR_VAL_GET;
@@ -688,6 +690,50 @@ static void VMUS0022_machine_attribute(void **state)
 	ERR(KERN_INVALID_ARGUMENT, C->mach_vm_machine_attribute(map, a, P, MATTR_MIGRATE, &value));
 	ERR(KERN_INVALID_ARGUMENT, C->mach_vm_machine_attribute(NULL, a, P, MATTR_CACHE, &value));
 	ERR(KERN_INVALID_ADDRESS, C->mach_vm_machine_attribute(map, 0x10000, P, MATTR_CACHE, &value));
+	finish();
+}
+
+/* Device memory: large pages where it is aligned, its rights, no copies; gone with its last right and mapping. */
+static void VMUS0030_device_memory_is_mapped_and_never_copied(void **state)
+{
+	struct vm_map *map = begin(), *child;
+	struct ipc_port *pager = IP_NULL;
+	mach_vm_address_t a = 0, b = 0;
+	uint64_t large = fake_large, ports = fake_ports;
+	const uint64_t phys = 0xfd000000, bytes = 2 * PMAP_LARGE_BYTES + P;
+	vm_prot_t prot, max;
+
+	ERR(KERN_INVALID_ARGUMENT, vm_device_pager_create(phys + 1, P, VM_PROT_READ, PMAP_UNCACHED, &pager));
+	ERR(KERN_INVALID_ARGUMENT, vm_device_pager_create(phys, 0, VM_PROT_READ, PMAP_UNCACHED, &pager));
+	ERR(KERN_INVALID_ARGUMENT, vm_device_pager_create(-P, 2 * P, VM_PROT_READ, PMAP_UNCACHED, &pager));
+	{
+		struct vm_page *page = vm_page_grab(); /* RAM */
+
+		ERR(KERN_INVALID_ARGUMENT, vm_device_pager_create(page->phys - P, 2 * P, VM_PROT_READ, PMAP_UNCACHED, &pager));
+		vm_page_release(page);
+	}
+	OK(vm_device_pager_create(phys, bytes, VM_PROT_DEFAULT, PMAP_WRITE_COMBINED, &pager));
+	OK(C->mach_vm_map(map, &a, bytes, 0, VM_FLAGS_ANYWHERE, ipc_port_copy_send(pager), 0, FALSE, VM_PROT_DEFAULT, VM_PROT_DEFAULT,
+			  VM_INHERIT_COPY));
+	assert_int_equal(a & (PMAP_LARGE_BYTES - 1), 0);
+	OK(vm_fault(map, a + 3 * P, VM_PROT_WRITE));
+	assert_int_equal(fake_large, large + 1);
+	assert_int_equal(pmap_extract(map->pmap, a + 5 * P), phys + 5 * P);
+	OK(vm_fault(map, a + 2 * PMAP_LARGE_BYTES, VM_PROT_READ)); /* what is left over is a small one */
+	assert_int_equal(fake_large, large + 1);
+	assert_int_equal(pmap_extract(map->pmap, a + 2 * PMAP_LARGE_BYTES), phys + 2 * PMAP_LARGE_BYTES);
+	ERR(KERN_PROTECTION_FAILURE, vm_fault(map, a, VM_PROT_EXECUTE));
+	ERR(KERN_INVALID_RIGHT, C->mach_vm_map(map, &b, P, 0, VM_FLAGS_ANYWHERE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_ALL, VM_INHERIT_COPY));
+	ERR(KERN_PROTECTION_FAILURE, C->mach_vm_map(map, &b, P, 0, VM_FLAGS_ANYWHERE, pager, 0, TRUE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_COPY));
+	ERR(KERN_INVALID_ARGUMENT, C->mach_vm_map(map, &b, P, 0, VM_FLAGS_ANYWHERE, pager, bytes, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_COPY));
+	ERR(KERN_INVALID_ARGUMENT, C->mach_vm_map(map, &b, P, P, VM_FLAGS_ANYWHERE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_COPY));
+	ERR(KERN_PROTECTION_FAILURE, C->mach_vm_remap(map, &b, P, 0, VM_FLAGS_ANYWHERE, map, a, TRUE, &prot, &max, VM_INHERIT_COPY));
+	OK(vm_map_fork(map, &child));
+	OK(vm_fault(child, a, VM_PROT_WRITE));
+	assert_int_equal(pmap_extract(child->pmap, a), phys);
+	vm_map_deallocate(child);
+	ipc_port_release_send(pager);
+	assert_int_equal(fake_ports, ports);
 	finish();
 }
 
@@ -956,11 +1002,13 @@ int main(void)
 		cmocka_unit_test(VMUS0026_the_older_names_do_the_same),
 		cmocka_unit_test(VMUS0027_no_memory_for_an_entry),
 		cmocka_unit_test(VMUS0029_a_hog_gets_what_is_volatile_before_it_fails),
+		cmocka_unit_test(VMUS0030_device_memory_is_mapped_and_never_copied),
 		cmocka_unit_test(VMUS0028_large_pages_where_memory_is_filled_or_they_were_asked_for),
 	};
 
 	arena_init();
 	vm_init();
 	vm_named_entry_init();
+	vm_device_pager_init();
 	return cmocka_run_group_tests_name("vm_user", tests, NULL, NULL);
 }

@@ -31,6 +31,9 @@ _Noreturn void kernel_secondary_main(void);
 void machine_init(void);
 /* Start the other CPUs; each calls kernel_secondary_main(). Returns when all are up or given up on. */
 void machine_start_cpus(void);
+/* Does any of [start, end) of physical memory hold RAM, whoever uses it? And how many bits has an address of it? */
+bool machine_phys_is_ram(uint64_t start, uint64_t end);
+unsigned machine_phys_bits(void);
 /* End the machine: isa-debug-exit with code (QEMU's exit status 2*code+1), else ACPI, else halt. */
 _Noreturn void machine_exit(uint32_t code);
 _Noreturn void machine_reboot(void);

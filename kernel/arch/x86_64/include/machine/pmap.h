@@ -38,7 +38,7 @@ static inline void *phys_to_virt(uint64_t pa)
 /* Of an address in the direct map or in the kernel image. */
 uint64_t virt_to_phys(const void *va);
 
-enum pmap_cache { PMAP_CACHED, PMAP_UNCACHED };
+enum pmap_cache { PMAP_CACHED, PMAP_UNCACHED, PMAP_WRITE_COMBINED };
 
 extern struct pmap *kernel_pmap;
 
@@ -49,6 +49,8 @@ kern_return_t pmap_enter(struct pmap *p, uint64_t va, struct vm_page *page, vm_p
 /* Map device or unmanaged memory (no vm_page). */
 kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot,
 			      enum pmap_cache cache);
+/* The same, PMAP_LARGE_BYTES at multiples of it. KERN_RESOURCE_SHORTAGE; KERN_FAILURE: something smaller is mapped there. */
+kern_return_t pmap_enter_phys_large(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot, enum pmap_cache cache);
 /*
  * Purpose: map PMAP_LARGE_BYTES at va, which like page's address is a multiple of it: page and the frames after it, one
  *   entry of the page tables. Any call on a part of it, or on one of the pages, may drop all of it (faults enter it anew).

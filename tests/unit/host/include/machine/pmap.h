@@ -32,7 +32,7 @@ static inline uint64_t virt_to_phys(const void *va)
 	return (uint64_t)(uintptr_t)va;
 }
 
-enum pmap_cache { PMAP_CACHED, PMAP_UNCACHED };
+enum pmap_cache { PMAP_CACHED, PMAP_UNCACHED, PMAP_WRITE_COMBINED };
 
 extern struct pmap *kernel_pmap;
 
@@ -41,6 +41,7 @@ void pmap_destroy(struct pmap *p);
 kern_return_t pmap_enter(struct pmap *p, uint64_t va, struct vm_page *page, vm_prot_t prot, bool wired);
 kern_return_t pmap_enter_phys(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot,
 			      enum pmap_cache cache);
+kern_return_t pmap_enter_phys_large(struct pmap *p, uint64_t va, uint64_t pa, vm_prot_t prot, enum pmap_cache cache);
 void pmap_remove(struct pmap *p, uint64_t start, uint64_t end);
 void pmap_protect(struct pmap *p, uint64_t start, uint64_t end, vm_prot_t prot);
 void pmap_page_protect(struct vm_page *page, vm_prot_t prot);
