@@ -29,30 +29,31 @@ struct exception_owner exception_owner_thread(struct thread *thread);
 struct exception_owner exception_owner_task(struct task *task);
 struct exception_owner exception_owner_host(void);
 
-/* What get and swap tell. ports: send rights. */
-struct exception_ports {
-	uint32_t count;
-	exception_mask_t masks[EXC_TYPES_COUNT];
-	struct ipc_port *ports[EXC_TYPES_COUNT];
-	exception_behavior_t behaviors[EXC_TYPES_COUNT];
-	int flavors[EXC_TYPES_COUNT];
+/* Where a call wants what there was: arrays of its reply, each at least EXC_TYPES_COUNT long, and a list of send rights. */
+struct exception_told {
+	exception_mask_t *masks;
+	uint32_t *mask_count;
+	struct ipc_port ***ports; /* kalloc'ed, *port_count long */
+	uint32_t *port_count;
+	exception_behavior_t *behaviors;
+	uint32_t *behavior_count;
+	int *flavors;
+	uint32_t *flavor_count;
 };
 
 /*
- * Purpose: set the action of each kind in mask; port IP_NULL: nobody. Consumes port, a send right, on success. old (NULL:
- *   not asked for): what was there, in groups.
+ * Purpose: set the action of each kind in mask; port IP_NULL: nobody. Consumes port, a send right, on success.
  * Returns: KERN_SUCCESS; KERN_INVALID_ARGUMENT: a kind, behavior or flavor that there is not; KERN_TERMINATED.
  */
 kern_return_t exception_ports_set(struct exception_owner owner, exception_mask_t mask, struct ipc_port *port,
-				  exception_behavior_t behavior, int flavor, struct exception_ports *old);
-/* The same without setting. */
-kern_return_t exception_ports_get(struct exception_owner owner, exception_mask_t mask, struct exception_ports *out);
-/* Drop the rights in ports. */
-void exception_ports_release(struct exception_ports *ports);
-/* Into a call's results (arrays of at least EXC_TYPES_COUNT), consumed. KERN_RESOURCE_SHORTAGE: dropped. */
-kern_return_t exception_ports_give(struct exception_ports *ports, exception_mask_t *masks, uint32_t *count,
-				   struct ipc_port ***handlers, uint32_t *handler_count, exception_behavior_t *behaviors,
-				   uint32_t *behavior_count, int *flavors, uint32_t *flavor_count);
+				  exception_behavior_t behavior, int flavor);
+/* Tell what there is, actions alike as one. Also returns KERN_RESOURCE_SHORTAGE. */
+kern_return_t exception_ports_get(struct exception_owner owner, exception_mask_t mask, struct exception_told out);
+/* Both; on an error nothing is changed, and port not consumed. */
+kern_return_t exception_ports_swap(struct exception_owner owner, exception_mask_t mask, struct ipc_port *port,
+				   exception_behavior_t behavior, int flavor, struct exception_told out);
+/* Does this behavior show the handler registers? */
+bool exception_carries_state(exception_behavior_t behavior);
 
 /*
  * Purpose: ask about an exception of the calling thread. Waits for the answer, abortably.

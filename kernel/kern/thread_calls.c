@@ -199,7 +199,7 @@ static kern_return_t call_set_exception_ports(struct thread *t, exception_mask_t
 					      exception_behavior_t behavior, thread_state_flavor_t flavor)
 {
 	return t == NULL ? KERN_INVALID_ARGUMENT :
-			       exception_ports_set(exception_owner_thread(t), mask, port, behavior, flavor, NULL);
+			       exception_ports_set(exception_owner_thread(t), mask, port, behavior, flavor);
 }
 
 static kern_return_t call_get_exception_ports(struct thread *t, exception_mask_t mask, exception_mask_array_t masks,
@@ -208,14 +208,9 @@ static kern_return_t call_get_exception_ports(struct thread *t, exception_mask_t
 					      mach_msg_type_number_t *behavior_count, exception_flavor_array_t flavors,
 					      mach_msg_type_number_t *flavor_count)
 {
-	struct exception_ports out;
-	kern_return_t kr;
+	struct exception_told out = { masks, count, handlers, handler_count, behaviors, behavior_count, flavors, flavor_count };
 
-	if (t == NULL)
-		return KERN_INVALID_ARGUMENT;
-	kr = exception_ports_get(exception_owner_thread(t), mask, &out);
-	return kr != KERN_SUCCESS ? kr : exception_ports_give(&out, masks, count, handlers, handler_count, behaviors,
-							      behavior_count, flavors, flavor_count);
+	return t == NULL ? KERN_INVALID_ARGUMENT : exception_ports_get(exception_owner_thread(t), mask, out);
 }
 
 static kern_return_t call_swap_exception_ports(struct thread *t, exception_mask_t mask, mach_port_t port,
@@ -225,14 +220,9 @@ static kern_return_t call_swap_exception_ports(struct thread *t, exception_mask_
 					       exception_behavior_array_t behaviors, mach_msg_type_number_t *behavior_count,
 					       exception_flavor_array_t flavors, mach_msg_type_number_t *flavor_count)
 {
-	struct exception_ports out;
-	kern_return_t kr;
+	struct exception_told out = { masks, count, handlers, handler_count, behaviors, behavior_count, flavors, flavor_count };
 
-	if (t == NULL)
-		return KERN_INVALID_ARGUMENT;
-	kr = exception_ports_set(exception_owner_thread(t), mask, port, behavior, flavor, &out);
-	return kr != KERN_SUCCESS ? kr : exception_ports_give(&out, masks, count, handlers, handler_count, behaviors,
-							      behavior_count, flavors, flavor_count);
+	return t == NULL ? KERN_INVALID_ARGUMENT : exception_ports_swap(exception_owner_thread(t), mask, port, behavior, flavor, out);
 }
 
 /* There is none: task.defs says why. */

@@ -3,16 +3,9 @@
  * Description: a debugger drives another task by messages alone: threads, registers, memory, breakpoints in its text, single steps,
  *   hardware breakpoints and watchpoints, and its end.
  */
+#include "stopped.h"
 #include "tap.h"
-#include "threads.h"
 
-#include <mach/mach_exc_server.h>
-#include <mach/thread_status.h>
-#include <string.h>
-
-#define INT3 0xcc
-#define TRAP_FLAG 0x100
-#define SERVE_MAX 4096
 #define PAGE 4096ull
 
 /* ---- who is debugged: a copy of this task ---- */
@@ -44,76 +37,12 @@ static void bystander(void)
 
 /* ---- the debugger ---- */
 
-static mach_port_t task, thread, port;
-
-/* The last exception. */
-static struct {
-	volatile unsigned count;
-	exception_type_t type;
-	int64_t code, subcode;
-	x86_thread_state64_t state;
-} stopped;
-
-/* What the debuggee goes on with: the handler waits for it. */
-static volatile bool go_on;
-static x86_thread_state64_t next_state;
-
-static kern_return_t take(mach_port_t exception_port, mach_port_t who, mach_port_t of, exception_type_t type,
-			  mach_exception_data_t code, mach_msg_type_number_t count, int *flavor, thread_state_t old,
-			  mach_msg_type_number_t old_count, thread_state_t new, mach_msg_type_number_t *new_count)
-{
-	bool ours = who == thread && of == task;
-
-	(void)mach_port_deallocate(mach_task_self(), who);
-	(void)mach_port_deallocate(mach_task_self(), of);
-	if (!ours || old_count != x86_THREAD_STATE64_COUNT)
-		return KERN_SUCCESS;
-	stopped.type = type;
-	stopped.code = code[0];
-	stopped.subcode = code[1];
-	memcpy(&stopped.state, old, sizeof(stopped.state));
-	go_on = false;
-	__atomic_add_fetch(&stopped.count, 1, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&go_on, __ATOMIC_ACQUIRE))
-		usleep(200);
-	memcpy(new, &next_state, sizeof(next_state));
-	*new_count = x86_THREAD_STATE64_COUNT;
-	return KERN_SUCCESS;
-}
-
-static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
-{
-	static const struct mach_exc_ops ops = { .mach_exception_raise_state_identity = take };
-
-	return mach_exc_demux(&ops, in, out);
-}
-
-static void *serve(void *unused)
-{
-	(void)mach_msg_server(demux, SERVE_MAX, port, MACH_MSG_OPTION_NONE);
-	return NULL;
-}
-
-/* Until the debuggee has stopped once more than before; false: it did not. */
-static bool stops(unsigned before)
-{
-	for (int i = 0; i < THREADS_TRIES && __atomic_load_n(&stopped.count, __ATOMIC_ACQUIRE) == before; i++)
-		usleep(500);
-	return __atomic_load_n(&stopped.count, __ATOMIC_ACQUIRE) == before + 1;
-}
-
-static void continue_with(x86_thread_state64_t state)
-{
-	next_state = state;
-	__atomic_store_n(&go_on, true, __ATOMIC_RELEASE);
-}
-
 static bool read_memory(const volatile void *address, void *to, size_t bytes)
 {
 	mach_vm_size_t got = 0;
 
-	return mach_vm_read_overwrite(task, (mach_vm_address_t)(uintptr_t)address, bytes, (mach_vm_address_t)(uintptr_t)to, &got) ==
-		       KERN_SUCCESS && got == bytes;
+	return mach_vm_read_overwrite(stopped_task, (mach_vm_address_t)(uintptr_t)address, bytes, (mach_vm_address_t)(uintptr_t)to,
+				      &got) == KERN_SUCCESS && got == bytes;
 }
 
 /*
@@ -123,17 +52,17 @@ static bool read_memory(const volatile void *address, void *to, size_t bytes)
 static kern_return_t write_text(uint64_t address, uint8_t byte)
 {
 	mach_vm_address_t page = address & ~(PAGE - 1);
-	kern_return_t kr = task_suspend(task);
+	kern_return_t kr = task_suspend(stopped_task);
 
 	if (kr == KERN_SUCCESS)
-		kr = mach_vm_protect(task, page, PAGE, FALSE, VM_PROT_READ | VM_PROT_WRITE | VM_PROT_COPY);
+		kr = mach_vm_protect(stopped_task, page, PAGE, FALSE, VM_PROT_READ | VM_PROT_WRITE | VM_PROT_COPY);
 
 	if (kr == KERN_SUCCESS)
-		kr = mach_vm_write(task, address, (vm_offset_t)(uintptr_t)&byte, 1);
+		kr = mach_vm_write(stopped_task, address, (vm_offset_t)(uintptr_t)&byte, 1);
 	if (kr == KERN_SUCCESS)
-		kr = mach_vm_protect(task, page, PAGE, FALSE, VM_PROT_READ | VM_PROT_EXECUTE);
+		kr = mach_vm_protect(stopped_task, page, PAGE, FALSE, VM_PROT_READ | VM_PROT_EXECUTE);
 	if (kr == KERN_SUCCESS)
-		kr = task_resume(task);
+		kr = task_resume(stopped_task);
 	return kr;
 }
 
@@ -145,17 +74,17 @@ static void create(void)
 	mach_msg_type_number_t count = 0;
 	uint64_t value = 1;
 
-	tap_result(task_create(mach_task_self(), NULL, 0, TRUE, &task), KERN_SUCCESS, "DBG0001 a task to debug");
-	tap_result(task_set_exception_ports(task, EXC_MASK_BREAKPOINT, port, EXCEPTION_STATE_IDENTITY | MACH_EXCEPTION_CODES,
-					    x86_THREAD_STATE64), KERN_SUCCESS, "DBG0002 its breakpoints are told to us");
-	tap_result(thread_create(task, &thread), KERN_SUCCESS, "DBG0003 a thread that does not run");
-	tap_result(thread_set_state(thread, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT), KERN_SUCCESS,
+	tap_result(task_create(mach_task_self(), NULL, 0, TRUE, &stopped_task), KERN_SUCCESS, "DBG0001 a task to debug");
+	tap_result(task_set_exception_ports(stopped_task, EXC_MASK_BREAKPOINT, stopped_port(), STOPPED_BEHAVIOR, x86_THREAD_STATE64), KERN_SUCCESS,
+		   "DBG0002 its breakpoints are told to us");
+	tap_result(thread_create(stopped_task, &stopped_thread), KERN_SUCCESS, "DBG0003 a thread that does not run");
+	tap_result(thread_set_state(stopped_thread, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT), KERN_SUCCESS,
 		   "DBG0004 is given its registers");
 	state.rip = (uint64_t)(uintptr_t)bystander;
 	state.rsp = (uint64_t)(uintptr_t)debuggee_stack[1] + sizeof(debuggee_stack[1]) - 8;
-	tap_result(thread_create_running(task, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT, &other),
+	tap_result(thread_create_running(stopped_task, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT, &other),
 		   KERN_SUCCESS, "DBG0005 another runs");
-	tap(task_threads(task, &list, &count) == KERN_SUCCESS && count == 2, "DBG0006 both are listed");
+	tap(task_threads(stopped_task, &list, &count) == KERN_SUCCESS && count == 2, "DBG0006 both are listed");
 	for (mach_msg_type_number_t i = 0; i < count; i++)
 		(void)mach_port_deallocate(mach_task_self(), list[i]);
 	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)list, count * sizeof(*list));
@@ -172,7 +101,7 @@ static void breakpoint(void)
 	tap_result(write_text(at, INT3), KERN_SUCCESS, "DBG0010 a breakpoint goes into its text");
 	tap(read_memory((void *)(uintptr_t)at, &now, 1) && now == INT3 && *(const volatile uint8_t *)(uintptr_t)at == original,
 	    "DBG0011 and not into ours, which was the same page");
-	tap_result(thread_resume(thread), KERN_SUCCESS, "DBG0012 the thread begins");
+	tap_result(thread_resume(stopped_thread), KERN_SUCCESS, "DBG0012 the thread begins");
 	tap(stops(0) && stopped.type == EXC_BREAKPOINT && stopped.code == EXC_I386_BPT && stopped.state.rip == at + 1,
 	    "DBG0013 and stops at the breakpoint");
 	tap(stopped.state.rdi == 0 && read_memory(&rounds, &value, sizeof(value)) && value == 0, "DBG0014 in its first call");
@@ -193,7 +122,7 @@ static void breakpoint(void)
 
 static kern_return_t set_debug(x86_debug_state64_t debug)
 {
-	return thread_set_state(thread, x86_DEBUG_STATE64, (thread_state_t)&debug, x86_DEBUG_STATE64_COUNT);
+	return thread_set_state(stopped_thread, x86_DEBUG_STATE64, (thread_state_t)&debug, x86_DEBUG_STATE64_COUNT);
 }
 
 static void watchpoint(void)
@@ -210,7 +139,7 @@ static void watchpoint(void)
 	    "DBG0021 stops the thread that writes it: dr6 %#llx", (unsigned long long)stopped.subcode);
 	tap(read_memory(&watched, &value, sizeof(value)) && value != 0 && value % 4 == 0 && value > 100,
 	    "DBG0022 after the write: %llu, from where we set the register", (unsigned long long)value);
-	tap(thread_get_state(thread, x86_DEBUG_STATE64, (thread_state_t)&debug, &count) == KERN_SUCCESS && (debug.dr6 & 0xf) == 2 &&
+	tap(thread_get_state(stopped_thread, x86_DEBUG_STATE64, (thread_state_t)&debug, &count) == KERN_SUCCESS && (debug.dr6 & 0xf) == 2 &&
 	    debug.dr1 == (uint64_t)(uintptr_t)&watched, "DBG0023 the thread's status says which");
 	continue_with(stopped.state);
 	tap(stops(4) && read_memory(&watched, &debug.dr4, sizeof(debug.dr4)) && debug.dr4 == value + 4, "DBG0024 and again at the next write");
@@ -245,34 +174,29 @@ static void stop_and_look(void)
 	mach_msg_type_number_t count = x86_THREAD_STATE64_COUNT;
 	uint64_t forced = 1ull << 40, value = 0;
 
-	tap_result(task_suspend(task), KERN_SUCCESS, "DBG0040 the task is stopped");
-	tap(thread_get_state(thread, x86_THREAD_STATE64, (thread_state_t)&a, &count) == KERN_SUCCESS &&
-	    thread_get_state(thread, x86_THREAD_STATE64, (thread_state_t)&b, &count) == KERN_SUCCESS && memcmp(&a, &b, sizeof(a)) == 0,
+	tap_result(task_suspend(stopped_task), KERN_SUCCESS, "DBG0040 the task is stopped");
+	tap(thread_get_state(stopped_thread, x86_THREAD_STATE64, (thread_state_t)&a, &count) == KERN_SUCCESS &&
+	    thread_get_state(stopped_thread, x86_THREAD_STATE64, (thread_state_t)&b, &count) == KERN_SUCCESS && memcmp(&a, &b, sizeof(a)) == 0,
 	    "DBG0041 its registers hold still");
-	tap_result(mach_vm_write(task, (mach_vm_address_t)(uintptr_t)&watched, (vm_offset_t)(uintptr_t)&forced, sizeof(forced)),
+	tap_result(mach_vm_write(stopped_task, (mach_vm_address_t)(uintptr_t)&watched, (vm_offset_t)(uintptr_t)&forced, sizeof(forced)),
 		   KERN_SUCCESS, "DBG0042 its memory is written");
 	tap(read_memory(&watched, &value, sizeof(value)) && value == forced, "DBG0043 and holds it");
-	tap_result(task_resume(task), KERN_SUCCESS, "DBG0044 it goes on");
+	tap_result(task_resume(stopped_task), KERN_SUCCESS, "DBG0044 it goes on");
 	for (int i = 0; i < THREADS_TRIES && value == forced; i++) {
 		usleep(500);
 		(void)read_memory(&watched, &value, sizeof(value));
 	}
 	tap(value != forced, "DBG0045 and writes there itself");
-	tap_result(task_terminate(task), KERN_SUCCESS, "DBG0046 it is ended");
-	for (int i = 0; i < THREADS_TRIES && tap_refs(thread, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
+	tap_result(task_terminate(stopped_task), KERN_SUCCESS, "DBG0046 it is ended");
+	for (int i = 0; i < THREADS_TRIES && tap_refs(stopped_thread, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
 		usleep(500);
-	tap(tap_refs(thread, MACH_PORT_RIGHT_DEAD_NAME) != 0, "DBG0047 with its threads");
-	(void)mach_port_deallocate(mach_task_self(), thread);
-	(void)mach_port_deallocate(mach_task_self(), task);
+	tap(tap_refs(stopped_thread, MACH_PORT_RIGHT_DEAD_NAME) != 0, "DBG0047 with its threads");
+	(void)mach_port_deallocate(mach_task_self(), stopped_thread);
+	(void)mach_port_deallocate(mach_task_self(), stopped_task);
 }
 
 int main(void)
 {
-	pthread_t server;
-
-	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
-	(void)mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND);
-	(void)pthread_create(&server, NULL, serve, NULL);
 	create();
 	breakpoint();
 	watchpoint();

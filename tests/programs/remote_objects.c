@@ -5,15 +5,11 @@
  *   remote_objects SELF OTHER   only on node SELF; OTHER has a peer
  */
 #include "node.h"
-#include "threads.h"
+#include "stopped.h"
 
-#include <mach/mach_exc_server.h>
-#include <mach/thread_status.h>
 #include <tests/peer.h>
 
 #define MS 1000000
-#define TRAP_FLAG 0x100
-#define SERVE_MAX 4096
 #define PAGE 4096ull
 
 static mach_port_t peer, task, thread, host;
@@ -111,83 +107,22 @@ static void others(void)
 static const uint8_t code[] = { 0x90, 0xcc, 0x48, 0xff, 0xc3, 0x48, 0x89, 0x1d, 0xf4, 0x0f, 0x00, 0x00, 0xeb, 0xf4 };
 #define DATA 0x1000ull
 
-static mach_port_t child, stepped, port;
-static struct {
-	volatile unsigned count;
-	int64_t code, subcode;
-	x86_thread_state64_t state;
-} stopped;
-static volatile bool go_on;
-static x86_thread_state64_t next_state;
-
-static kern_return_t take(mach_port_t at, mach_port_t who, mach_port_t of, exception_type_t type, mach_exception_data_t codes,
-			  mach_msg_type_number_t count, int *flavor, thread_state_t old, mach_msg_type_number_t old_count,
-			  thread_state_t new, mach_msg_type_number_t *new_count)
-{
-	bool ours = who == stepped && of == child;
-
-	drop(who);
-	drop(of);
-	if (!ours || old_count != x86_THREAD_STATE64_COUNT)
-		return KERN_FAILURE;
-	stopped.code = codes[0];
-	stopped.subcode = codes[1];
-	memcpy(&stopped.state, old, sizeof(stopped.state));
-	go_on = false;
-	__atomic_add_fetch(&stopped.count, 1, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&go_on, __ATOMIC_ACQUIRE))
-		node_sleep_ms(1);
-	memcpy(new, &next_state, sizeof(next_state));
-	*new_count = x86_THREAD_STATE64_COUNT;
-	return KERN_SUCCESS;
-}
-
-static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
-{
-	static const struct mach_exc_ops ops = { .mach_exception_raise_state_identity = take };
-
-	return mach_exc_demux(&ops, in, out);
-}
-
-static void *serve(void *unused)
-{
-	(void)mach_msg_server(demux, SERVE_MAX, port, MACH_MSG_OPTION_NONE);
-	return NULL;
-}
-
-static bool stops(unsigned before)
-{
-	for (int i = 0; i < 20000 && __atomic_load_n(&stopped.count, __ATOMIC_ACQUIRE) == before; i++)
-		node_sleep_ms(1);
-	return __atomic_load_n(&stopped.count, __ATOMIC_ACQUIRE) == before + 1;
-}
-
-static void continue_with(x86_thread_state64_t state)
-{
-	next_state = state;
-	__atomic_store_n(&go_on, true, __ATOMIC_RELEASE);
-}
-
 static void debugger(void)
 {
 	mach_vm_address_t text = 0;
 	x86_thread_state64_t state = { .rflags = 0x202 };
 	x86_debug_state64_t debug = { .dr7 = 1 | 1u << 16 | 2u << 18 };
-	pthread_t server;
 
-	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
-	(void)mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND);
-	(void)pthread_create(&server, NULL, serve, NULL);
-	tap_result(task_create(task, NULL, 0, FALSE, &child), KERN_SUCCESS, "ROBJ0040 a task on the other node");
-	tap_result(mach_vm_allocate(child, &text, 2 * PAGE, VM_FLAGS_ANYWHERE), KERN_SUCCESS, "ROBJ0041 is given memory");
-	tap(mach_vm_write(child, text, (vm_offset_t)(uintptr_t)code, sizeof(code)) == KERN_SUCCESS &&
-	    mach_vm_protect(child, text, PAGE, FALSE, VM_PROT_READ | VM_PROT_EXECUTE) == KERN_SUCCESS, "ROBJ0042 and code");
-	tap_result(task_set_exception_ports(child, EXC_MASK_BREAKPOINT, port, EXCEPTION_STATE_IDENTITY | MACH_EXCEPTION_CODES,
-					    x86_THREAD_STATE64), KERN_SUCCESS, "ROBJ0043 its exceptions come here");
+	tap_result(task_create(task, NULL, 0, FALSE, &stopped_task), KERN_SUCCESS, "ROBJ0040 a task on the other node");
+	tap_result(mach_vm_allocate(stopped_task, &text, 2 * PAGE, VM_FLAGS_ANYWHERE), KERN_SUCCESS, "ROBJ0041 is given memory");
+	tap(mach_vm_write(stopped_task, text, (vm_offset_t)(uintptr_t)code, sizeof(code)) == KERN_SUCCESS &&
+	    mach_vm_protect(stopped_task, text, PAGE, FALSE, VM_PROT_READ | VM_PROT_EXECUTE) == KERN_SUCCESS, "ROBJ0042 and code");
+	tap_result(task_set_exception_ports(stopped_task, EXC_MASK_BREAKPOINT, stopped_port(), STOPPED_BEHAVIOR, x86_THREAD_STATE64), KERN_SUCCESS,
+		   "ROBJ0043 its exceptions come here");
 	state.rip = text;
-	tap(thread_create(child, &stepped) == KERN_SUCCESS &&
-	    thread_set_state(stepped, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT) == KERN_SUCCESS &&
-	    thread_resume(stepped) == KERN_SUCCESS, "ROBJ0044 a thread runs it");
+	tap(thread_create(stopped_task, &stopped_thread) == KERN_SUCCESS &&
+	    thread_set_state(stopped_thread, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT) == KERN_SUCCESS &&
+	    thread_resume(stopped_thread) == KERN_SUCCESS, "ROBJ0044 a thread runs it");
 	tap(stops(0) && stopped.code == EXC_I386_BPT && stopped.state.rip == text + 2, "ROBJ0045 up to its breakpoint");
 	state = stopped.state;
 	state.rbx = 40;
@@ -196,19 +131,19 @@ static void debugger(void)
 	tap(stops(1) && stopped.code == EXC_I386_SGL && stopped.state.rip == text + 5 && stopped.state.rbx == 41,
 	    "ROBJ0046 one step, with the register that we set");
 	debug.dr0 = text + DATA;
-	tap_result(thread_set_state(stepped, x86_DEBUG_STATE64, (thread_state_t)&debug, x86_DEBUG_STATE64_COUNT), KERN_SUCCESS,
+	tap_result(thread_set_state(stopped_thread, x86_DEBUG_STATE64, (thread_state_t)&debug, x86_DEBUG_STATE64_COUNT), KERN_SUCCESS,
 		   "ROBJ0047 a watchpoint");
 	state = stopped.state;
 	state.rflags &= ~(uint64_t)TRAP_FLAG;
 	continue_with(state);
 	tap(stops(2) && (stopped.subcode & 0xf) == 1 && stopped.state.rbx == 41, "ROBJ0048 is hit by the write");
-	tap_result(task_terminate(child), KERN_SUCCESS, "ROBJ0049 the task is ended");
+	tap_result(task_terminate(stopped_task), KERN_SUCCESS, "ROBJ0049 the task is ended");
 	continue_with(stopped.state);
-	for (int i = 0; i < THREADS_TRIES && tap_refs(child, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
+	for (int i = 0; i < THREADS_TRIES && tap_refs(stopped_task, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
 		usleep(500);
-	tap(tap_refs(child, MACH_PORT_RIGHT_DEAD_NAME) != 0, "ROBJ0050 while it waited for us");
-	drop(stepped);
-	drop(child);
+	tap(tap_refs(stopped_task, MACH_PORT_RIGHT_DEAD_NAME) != 0, "ROBJ0050 while it waited for us");
+	drop(stopped_thread);
+	drop(stopped_task);
 }
 
 int main(int argc, char **argv)

@@ -72,6 +72,7 @@ SOURCES: list[str] = [
     "kernel/kern/clock.c",
     "kernel/kern/clock_service.c",
     "kernel/kern/exception.c",
+    "kernel/kern/exception_ask.c",
     "kernel/kern/exception_port.c",
     "kernel/kern/host.c",
     "kernel/kern/host_calls.c",

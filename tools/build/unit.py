@@ -123,6 +123,7 @@ UNIT: dict[str, list[str]] = {
                    "tests/unit/kern/boot_input_test.c", *HOST],
     "buffer_cache": ["kernel/device/buffer_cache.c", "tests/unit/device/buffer_cache_test.c", *VM_HOST],
     "crc32": ["lib/base/crc32.c", "tests/unit/base/crc32_test.c"],
+    "exception_port": ["kernel/kern/exception_port.c", "tests/unit/kern/exception_port_test.c", *IPC],
     "fake": ["netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c", "tests/unit/provider/fake_test.c"],
     "host": ["tests/unit/host/smoke_test.c", *HOST],
     "ipc_attribute": ["tests/unit/ipc/attribute_test.c", *IPC],
@@ -169,6 +170,7 @@ LINK: dict[str, str] = {
 
 # Of them, those that are also built under ThreadSanitizer, as NAME_tsan: the cores of IPC and VM, all cases.
 TSAN: list[str] = [
+    "exception_port",
     "host",
     *(name for name in UNIT if name.startswith(("ipc_", "vm_"))),
     "rwlock",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mach/kern_return.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct thread;
@@ -14,3 +15,6 @@ struct machine_thread {
 	struct trap_frame *frame;
 	uint64_t fs_base, gs_base;
 };
+
+/* Of a test that sets exception ports. */
+bool machine_thread_state_settable(int flavor);
