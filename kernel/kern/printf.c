@@ -283,6 +283,14 @@ void kwarn(const char *format, ...)
 	va_end(ap);
 }
 
+void kprint_bytes(const char *bytes, size_t n)
+{
+	spin_lock(&console_lock);
+	for (size_t i = 0; i < n; i++)
+		console_putc(bytes[i]);
+	spin_unlock(&console_lock);
+}
+
 void printf_force(bool force)
 {
 	lock_broken = force;

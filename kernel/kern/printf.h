@@ -9,5 +9,7 @@
 int kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* As kprintf, prefixed "WARN: ": any kernel test whose log shows one fails. */
 void kwarn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The bytes to the console as they are, no kernel line in between. Not when it panics. */
+void kprint_bytes(const char *bytes, size_t n);
 int ksnprintf(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int kvsnprintf(char *buf, size_t size, const char *format, va_list ap);

@@ -5,10 +5,9 @@
  */
 #include <base/string.h>
 #include <ipc/ipc_port.h>
-#include <kern/lock.h>
+#include <kern/printf.h>
 #include <kern/task.h>
 #include <kern/thread.h>
-#include <machine/console.h>
 #include <machine/copyio.h>
 #include <personality/linux_descriptor.h>
 #include <personality/linux_ports.h>
@@ -18,15 +17,6 @@
 #define TIOCGWINSZ 0x5413
 
 static struct linux_file streams[STREAMS];
-static struct spinlock console_lock = SPINLOCK_INIT("console stream");
-
-static void console_put(const char *bytes, size_t n)
-{
-	spin_lock(&console_lock);
-	for (size_t i = 0; i < n; i++)
-		console_putc(bytes[i]);
-	spin_unlock(&console_lock);
-}
 
 /* The task's stdio port with a send right more, or NULL. */
 static struct ipc_port *stdio_port(struct task *t)
@@ -61,7 +51,7 @@ static int64_t stream_write(struct linux_file *f, uint64_t user, uint64_t bytes,
 		if (port != NULL) {
 			err = linux_send_stdio(port, stream, chunk, (uint32_t)n);
 		} else {
-			console_put(chunk, n);
+			kprint_bytes(chunk, n);
 			err = (int64_t)n;
 		}
 		if (err > 0)
