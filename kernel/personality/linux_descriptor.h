@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #define LINUX_DESCRIPTORS_MAX 1024U
+#define LINUX_STREAM_CHUNK 1024U
 
 #define LINUX_O_ACCMODE 3U
 #define LINUX_O_WRONLY 1U
@@ -55,6 +56,8 @@ struct linux_file_ops {
 	/* Bytes between user memory and the file from offset on; streams ignore it. EINVAL. The mutex is not held. */
 	int64_t (*read)(struct linux_file *, uint64_t user, uint64_t bytes, uint64_t offset);
 	int64_t (*write)(struct linux_file *, uint64_t user, uint64_t bytes, uint64_t offset);
+	/* Of a stream: n bytes, at most LINUX_STREAM_CHUNK, as one piece that nothing else comes between. writev gathers for it. */
+	int64_t (*put)(struct linux_file *, const char *bytes, size_t n);
 	void (*stat)(struct linux_file *, struct linux_stat *);
 	/* Bytes, of what has an offset. ESPIPE. */
 	uint64_t (*size)(struct linux_file *);

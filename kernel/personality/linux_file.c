@@ -32,12 +32,69 @@ static int64_t transfer(struct linux_file *f, bool write, uint64_t user, uint64_
 	return n;
 }
 
+/* What gather() has read and not yet written. */
+struct gathered {
+	struct linux_file *f;
+	size_t filled;
+	int64_t total; /* written */
+	char bytes[LINUX_STREAM_CHUNK];
+};
+
+/* Returns 0, or why no more can be written: 1 if the stream took a part only, or a negative errno. */
+static int64_t flush(struct gathered *g)
+{
+	size_t n = g->filled;
+	int64_t put = n == 0 ? 0 : g->f->ops->put(g->f, g->bytes, n);
+
+	g->filled = 0;
+	if (put < 0)
+		return put;
+	g->total += put;
+	return put < (int64_t)n;
+}
+
+/*
+ * writev to a stream: its pieces reach it together, so that a line in two of them, as a C library's buffer and what it adds, stays
+ * whole. Returns the bytes written, or a negative errno if none.
+ */
+static int64_t gather(struct linux_file *f, uint64_t vector, uint64_t count)
+{
+	struct gathered g = { .f = f };
+	int64_t stop = 0, last;
+
+	for (uint64_t i = 0; i < count && stop == 0; i++) {
+		struct linux_iovec v;
+
+		if (copyin(vector + i * sizeof(v), &v, sizeof(v)) != KERN_SUCCESS)
+			stop = -LINUX_EFAULT;
+		while (stop == 0 && v.length != 0) {
+			size_t room = sizeof(g.bytes) - g.filled, n = v.length < room ? v.length : room;
+
+			if (copyin(v.base, g.bytes + g.filled, n) != KERN_SUCCESS) {
+				stop = -LINUX_EFAULT;
+				break;
+			}
+			v.base += n;
+			v.length -= n;
+			g.filled += n;
+			if (g.filled == sizeof(g.bytes))
+				stop = flush(&g);
+		}
+	}
+	last = flush(&g);
+	if (g.total != 0)
+		return g.total;
+	return stop < 0 ? stop : last < 0 ? last : 0;
+}
+
 static int64_t transfer_vector(struct linux_file *f, bool write, uint64_t vector, uint64_t count, uint64_t *offset)
 {
 	int64_t total = 0;
 
 	if (count > IOV_MAX)
 		return -LINUX_EINVAL;
+	if (write && f->ops->put != NULL)
+		return gather(f, vector, count);
 	for (uint64_t i = 0; i < count; i++) {
 		struct linux_iovec v;
 		int64_t n;

@@ -13,7 +13,6 @@
 #include <personality/linux_ports.h>
 
 #define STREAMS 3U
-#define CHUNK 1024
 #define TIOCGWINSZ 0x5413
 
 static struct linux_file streams[STREAMS];
@@ -29,37 +28,38 @@ static struct ipc_port *stdio_port(struct task *t)
 	return port;
 }
 
+static int64_t stream_put(struct linux_file *f, const char *bytes, size_t n)
+{
+	struct ipc_port *port;
+	int64_t put = (int64_t)n;
+
+	if (f == &streams[0])
+		return -LINUX_EBADF;
+	port = stdio_port(current_task());
+	if (port != NULL) {
+		put = linux_send_stdio(port, (uint32_t)(f - streams), bytes, (uint32_t)n);
+		ipc_port_release_send(port);
+	} else {
+		kprint_bytes(bytes, n);
+	}
+	return put;
+}
+
 /* Returns how many bytes were written, or a negative errno if none. */
 static int64_t stream_write(struct linux_file *f, uint64_t user, uint64_t bytes, uint64_t offset)
 {
-	struct ipc_port *port;
-	uint32_t stream = (uint32_t)(f - streams);
 	uint64_t done = 0;
-	int64_t err = 0;
-	char chunk[CHUNK];
+	char chunk[LINUX_STREAM_CHUNK];
 
-	if (stream == 0)
-		return -LINUX_EBADF;
-	port = stdio_port(current_task());
-	while (done < bytes && err >= 0) {
-		size_t n = bytes - done < CHUNK ? bytes - done : CHUNK;
+	while (done < bytes) {
+		size_t n = bytes - done < sizeof(chunk) ? bytes - done : sizeof(chunk);
+		int64_t put = copyin(user + done, chunk, n) == KERN_SUCCESS ? stream_put(f, chunk, n) : -LINUX_EFAULT;
 
-		if (copyin(user + done, chunk, n) != KERN_SUCCESS) {
-			err = -LINUX_EFAULT;
-			break;
-		}
-		if (port != NULL) {
-			err = linux_send_stdio(port, stream, chunk, (uint32_t)n);
-		} else {
-			kprint_bytes(chunk, n);
-			err = (int64_t)n;
-		}
-		if (err > 0)
-			done += (uint64_t)err;
+		if (put < 0)
+			return done != 0 ? (int64_t)done : put;
+		done += (uint64_t)put;
 	}
-	if (port != NULL)
-		ipc_port_release_send(port);
-	return done != 0 || err >= 0 ? (int64_t)done : err;
+	return (int64_t)done;
 }
 
 static int64_t stream_read(struct linux_file *f, uint64_t user, uint64_t bytes, uint64_t offset)
@@ -71,7 +71,7 @@ static void stream_stat(struct linux_file *f, struct linux_stat *st)
 {
 	st->mode = LINUX_S_IFCHR | 0620;
 	st->nlink = 1;
-	st->blksize = CHUNK;
+	st->blksize = LINUX_STREAM_CHUNK;
 }
 
 static int64_t stream_ioctl(struct linux_file *f, uint32_t request, uint64_t argument)
@@ -95,6 +95,7 @@ static void stream_release(struct linux_file *f)
 static const struct linux_file_ops stream_ops = {
 	.read = stream_read,
 	.write = stream_write,
+	.put = stream_put,
 	.stat = stream_stat,
 	.ioctl = stream_ioctl,
 	.release = stream_release,

@@ -162,7 +162,7 @@ static void memory_files(void)
 static void descriptors(void)
 {
 	int fd = memory_file(100), a = dup(fd), b, many[LNX_MANY];
-	char buf[16] = "";
+	char buf[16] = "", line[3000];
 	struct iovec v[2] = { { "ab", 2 }, { "cdef", 4 } };
 	unsigned n = 0;
 
@@ -181,6 +181,14 @@ static void descriptors(void)
 	tap(lseek(fd, 10, SEEK_SET) == 10 && writev(fd, v, 2) == 6 && preadv(fd, &(struct iovec){ buf, 6 }, 1, 10) == 6 &&
 		    memcmp(buf, "abcdef", 6) == 0 && pwritev(fd, v + 1, 1, 0) == 4,
 	    "LNX0056 vectors of bytes");
+	memset(line, ' ', sizeof(line));
+	line[0] = '#';
+	line[sizeof(line) - 1] = '\n';
+	fflush(stdout);
+	tap(writev(1, (struct iovec[]){ { line, 1 }, { (void *)8, 0 }, { line + 1, sizeof(line) - 2 }, { line + sizeof(line) - 1, 1 } }, 4) ==
+			    (ssize_t)sizeof(line) &&
+		    FAILS(writev(1, (struct iovec[]){ { (void *)8, 4 } }, 1), EFAULT) && FAILS(writev(1, (struct iovec *)8, 1), EFAULT),
+	    "LNX0059 a line in pieces goes to a stream whole");
 	close(40), close(41), close(a), close(b);
 	while (n < LNX_MANY && (many[n] = dup(fd)) >= 0)
 		n++;
