@@ -48,11 +48,6 @@ void memory_object_control_release(struct vm_object *o)
 	vm_object_deallocate(o);
 }
 
-struct ipc_port *vm_object_name_port(struct vm_object *o)
-{
-	return o->pager_name == NULL ? IP_NULL : ipc_port_make_send(o->pager_name);
-}
-
 /* A right to send to the control port, for a completion. */
 static struct ipc_port *control_of(struct vm_object *o)
 {

@@ -22,6 +22,7 @@ kern_return_t vm_map_resolve_locked(struct vm_map_entry *e, uint64_t va, enum vm
 {
 	kern_return_t kr = KERN_SUCCESS;
 
+	r->behavior = e->behavior;
 	if (e->object == NULL && access == VM_ACCESS_PEEK) {
 		*r = (struct vm_resolved){ 0 };
 		return KERN_SUCCESS;
@@ -115,6 +116,7 @@ kern_return_t vm_fault(struct vm_map *map, uint64_t va, vm_prot_t prot)
 	do {
 		kr = vm_map_lookup_fault(map, va, prot, &l);
 		if (kr == KERN_SUCCESS) {
+			r.behavior = l.behavior;
 			kr = fault_looked_up(map, va, prot, &l, &r);
 			vm_map_unlock_read(map);
 		}

@@ -101,6 +101,7 @@ struct vm_region {
 	uint64_t resident, private_resident, dirty, paged_out;
 	uint32_t shadow_depth;
 	bool external_pager;
+	struct ipc_port *object_name; /* only vm_map_region_named: a send right, or NULL */
 };
 
 /* What is known of one page; disposition: VM_PAGE_QUERY_*. */
@@ -189,6 +190,11 @@ kern_return_t vm_map_region(struct vm_map *map, mach_vm_address_t address, struc
 /* And its pages counted: a walk over them. */
 kern_return_t vm_map_region_extended(struct vm_map *map, mach_vm_address_t address,
 				     struct vm_region *out);
+/*
+ * The same, extended or not, with a right to the name port of the memory object at the bottom of the region's chain, if that is of an external
+ * pager.
+ */
+kern_return_t vm_map_region_named(struct vm_map *map, mach_vm_address_t address, bool extended, struct vm_region *out);
 /* The page at address, which is in the map's range; nothing mapped: all zero. */
 kern_return_t vm_map_page_facts(struct vm_map *map, mach_vm_address_t address,
 				struct vm_page_facts *out);

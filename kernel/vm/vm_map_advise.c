@@ -24,6 +24,7 @@ struct stretch {
 	struct vm_object *object;  /* +1, or NULL */
 	uint64_t offset;           /* of address in object */
 	uint64_t address, bytes;
+	uint8_t behavior;
 };
 
 static void stretch_end(struct stretch *s)
@@ -49,6 +50,7 @@ static bool next_stretch(struct vm_map *map, uint64_t *at, uint64_t end, struct 
 		s->bytes = (e->end < end ? e->end : end) - s->address;
 		s->object = e->object;
 		s->offset = e->offset + (s->address - e->start);
+		s->behavior = e->behavior;
 		if (e->object != NULL)
 			vm_object_reference(e->object);
 		*at = s->address + s->bytes;
@@ -104,11 +106,11 @@ static void will_need(const struct stretch *s, unsigned *budget)
 	if (s->object == NULL || s->object->device)
 		return;
 	for (uint64_t done = 0; done < s->bytes && *budget != 0; done += PAGE_SIZE, --*budget) {
-		struct vm_resolved r = { 0 };
+		struct vm_resolved r = { .behavior = s->behavior };
 		kern_return_t kr = vm_object_resolve(s->object, s->offset + done, VM_ACCESS_PEEK, &r);
 
 		if (kr == VM_OBJECT_WAIT)
-			vm_object_deallocate(r.object);
+			vm_object_prefetch(&r);
 		else if (kr == KERN_SUCCESS && r.page != NULL)
 			spin_unlock(&r.object->lock);
 	}

@@ -2,11 +2,12 @@
 /*
  * vm_map_region.c - what a map tells of its regions and pages.
  *
- * Interface: vm_map.h vm_map_region, vm_map_region_extended, vm_map_page_facts. The map is held to read; chains of objects
+ * Interface: vm_map.h vm_map_region, _extended, _named, vm_map_page_facts, vm_map_is_cached. The map is held to read; chains of objects
  *   are walked hand over hand. What is told was so at one moment, page by page.
  * References: the flavours and their fields, XNU's osfmk/mach/vm_region.h.
  */
 #include <mach/vm_statistics.h>
+#include <vm/memory_object.h>
 
 #include "vm_map_internal.h"
 
@@ -144,7 +145,32 @@ static void count_pages(const struct vm_map_entry *e, struct vm_region *out)
 	}
 }
 
-static kern_return_t region(struct vm_map *map, mach_vm_address_t address, bool count, struct vm_region *out)
+/* The object at the end of o's chain; +1. */
+static struct vm_object *bottom_of(struct vm_object *o)
+{
+	spin_lock(&o->lock);
+	while (o->shadow != NULL) {
+		struct vm_object *next = o->shadow;
+
+		spin_lock(&next->lock);
+		spin_unlock(&o->lock);
+		o = next;
+	}
+	o->references++;
+	spin_unlock(&o->lock);
+	return o;
+}
+
+static struct ipc_port *name_of(const struct vm_map_entry *e)
+{
+	struct vm_object *o = e->object == NULL ? NULL : bottom_of(e->object);
+	struct ipc_port *name = o == NULL || o->internal ? NULL : vm_object_name_port(o);
+
+	vm_object_deallocate(o);
+	return name;
+}
+
+static kern_return_t region(struct vm_map *map, mach_vm_address_t address, bool count, bool name, struct vm_region *out)
 {
 	struct vm_map_entry *e;
 
@@ -154,6 +180,8 @@ static kern_return_t region(struct vm_map *map, mach_vm_address_t address, bool 
 		describe(e, out);
 		if (count && e->object != NULL && !e->object->device)
 			count_pages(e, out);
+		if (name)
+			out->object_name = name_of(e);
 	}
 	vm_map_unlock_read(map);
 	return e == NULL ? KERN_INVALID_ADDRESS : KERN_SUCCESS;
@@ -161,13 +189,18 @@ static kern_return_t region(struct vm_map *map, mach_vm_address_t address, bool 
 
 kern_return_t vm_map_region(struct vm_map *map, mach_vm_address_t address, struct vm_region *out)
 {
-	return region(map, address, false, out);
+	return region(map, address, false, false, out);
 }
 
 kern_return_t vm_map_region_extended(struct vm_map *map, mach_vm_address_t address,
 				     struct vm_region *out)
 {
-	return region(map, address, true, out);
+	return region(map, address, true, false, out);
+}
+
+kern_return_t vm_map_region_named(struct vm_map *map, mach_vm_address_t address, bool extended, struct vm_region *out)
+{
+	return region(map, address, extended, true, out);
 }
 
 kern_return_t vm_map_page_facts(struct vm_map *map, mach_vm_address_t address,

@@ -75,13 +75,31 @@ void vm_map_entry_unwire(struct vm_map_entry *e)
 	e->wired_count = 0;
 }
 
+/*
+ * The page of va to be wired: the top object's own. Of memory that may be written it is had as for a write, so that nothing need be
+ * copied later. Of a pager's memory that may not, no more than reading is asked of the pager; but where the page is another object's,
+ * or has yet to be pushed to a copy, it is made the top's, which leaves it where it is from then on.
+ */
+static kern_return_t page_to_wire(struct vm_map_entry *e, uint64_t va, struct vm_resolved *r)
+{
+	kern_return_t kr;
+
+	if ((e->protection & VM_PROT_WRITE) != 0 || e->needs_copy || e->object == NULL || e->object->internal)
+		return vm_map_resolve_locked(e, va, VM_ACCESS_WRITE, r);
+	kr = vm_map_resolve_locked(e, va, e->protection & VM_PROT_EXECUTE ? VM_ACCESS_EXECUTE : VM_ACCESS_READ, r);
+	if (kr != KERN_SUCCESS || (r->in_top && !r->read_only))
+		return kr;
+	spin_unlock(&r->object->lock);
+	return vm_map_resolve_locked(e, va, VM_ACCESS_WRITE, r);
+}
+
 /* Wire the pages of e, which is not wired; on failure none of them is. */
 static kern_return_t wire_entry(struct vm_map *map, struct vm_map_entry *e, struct vm_resolved *r)
 {
 	if (!wired_add(pages_of(e)))
 		return KERN_RESOURCE_SHORTAGE;
 	for (uint64_t va = e->start; va < e->end; va += PAGE_SIZE) {
-		kern_return_t kr = vm_map_resolve_locked(e, va, VM_ACCESS_WRITE, r);
+		kern_return_t kr = page_to_wire(e, va, r);
 
 		if (kr == KERN_SUCCESS) {
 			kr = vm_map_enter_page_locked(map, e, va, r, true);

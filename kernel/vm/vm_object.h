@@ -116,6 +116,7 @@ struct vm_resolved {
 	uint64_t offset;          /* in object */
 	uint64_t deadline_ns;     /* of all waits of one access together: 0 at first, then vm_object_wait's */
 	enum vm_access access;    /* to object's page, after VM_OBJECT_WAIT */
+	uint8_t behavior;         /* VM_BEHAVIOR_*, how the region is used: what is asked for along with a page */
 	bool in_top;              /* page is the top's own */
 	bool read_only;           /* before a write something must be done: a mapping may not allow it */
 	bool copied_up;           /* it was made just now: a mapping of the page below must be replaced */
@@ -154,6 +155,8 @@ kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_
  *   pager said so, or did not answer in time; KERN_MEMORY_FAILURE: there is no pager any more.
  */
 kern_return_t vm_object_wait(struct vm_resolved *r);
+/* As vm_object_wait, but the page is only asked for; nothing is waited for. */
+void vm_object_prefetch(struct vm_resolved *r);
 
 /* A new object in front of o at offset; takes the caller's reference on o. NULL: no memory, nothing taken. */
 struct vm_object *vm_object_shadow(struct vm_object *o, uint64_t offset, uint64_t size);

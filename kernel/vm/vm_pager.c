@@ -2,7 +2,7 @@
 /*
  * vm_pager.c - waiting for a page: what the access finds, what is asked of the pager, how long it may take.
  *
- * Interface: vm_object_wait (vm_object.h); the settings in memory_object.h.
+ * Interface: vm_object_wait, vm_object_prefetch (vm_object.h); the settings in memory_object.h.
  * A page as an access sees it, and what it does then (all under the object's lock but the messages and waits):
  *
  *     state     is                                          the access
@@ -25,6 +25,7 @@
 #include <kern/clock.h>
 #include <kern/limits.h>
 #include <kern/thread.h>
+#include <mach/vm_behavior.h>
 #include <vm/vm_page.h>
 
 #include "vm_object_internal.h"
@@ -140,50 +141,98 @@ static uint64_t missing_until(struct vm_object *o, uint64_t offset, uint64_t end
 	return offset;
 }
 
+/* Pages, in bytes of the object. */
+struct span {
+	uint64_t start, end;
+};
+
+/* What has been used by an access in order is not used again soon: it goes before other pages. */
+static void leave_behind(struct vm_object *o, uint64_t start, uint64_t end)
+{
+	for (; start < end; start += PAGE_SIZE) {
+		struct vm_page *p = vm_object_page_lookup_locked(o, start);
+
+		if (p == NULL || p->fictitious || p->busy || p->wire_count != 0 || p->laundry)
+			continue;
+		pmap_clear_reference(p);
+		vm_page_deactivate_locked(p);
+	}
+}
+
 /*
- * What to ask for along with the page: the missing ones around it in its cluster; for an access that goes on where the last one ended, the
- * cluster from there on.
+ * The pages around offset that may be asked for along with it: by what the user said of the region; if that is nothing, its
+ * cluster, or for an access that goes on where the last one ended, a cluster from there on.
  */
-static void choose_cluster(struct vm_object *o, uint64_t offset, uint64_t *start, uint64_t *end)
+static struct span window_of(struct vm_object *o, uint64_t offset, uint64_t cluster, uint8_t behavior)
+{
+	uint64_t low = offset >= cluster ? offset - cluster : 0;
+
+	switch (behavior) {
+	case VM_BEHAVIOR_RANDOM:
+		return (struct span){ offset, offset + PAGE_SIZE };
+	case VM_BEHAVIOR_SEQUENTIAL:
+		leave_behind(o, low, offset);
+		return (struct span){ offset, offset + cluster };
+	case VM_BEHAVIOR_RSEQNTL:
+		leave_behind(o, offset + PAGE_SIZE, offset + PAGE_SIZE + cluster);
+		return (struct span){ offset >= cluster ? low + PAGE_SIZE : 0, offset + PAGE_SIZE };
+	default:
+		o->sequential = offset == o->last_request && offset != 0;
+		if (!o->sequential)
+			low = offset & ~(cluster - 1);
+		return o->sequential ? (struct span){ offset, offset + cluster } : (struct span){ low, low + cluster };
+	}
+}
+
+/* Of the window, the missing pages around offset. */
+static struct span choose_cluster(struct vm_object *o, uint64_t offset, uint8_t behavior)
 {
 	uint64_t cluster = o->cluster_size < CLUSTER_MAX ? o->cluster_size : CLUSTER_MAX;
+	struct span s;
 
 	if (vm_page_free_count() < RESERVED_PAGES + cluster / PAGE_SIZE)
 		cluster = PAGE_SIZE; /* no more than is needed */
-
-	o->sequential = offset == o->last_request && offset != 0;
-	*start = o->sequential ? offset : offset & ~(cluster - 1);
-	*end = *start + cluster;
-	if (*end > o->size)
-		*end = o->size;
-	if (*end <= offset)
-		*end = offset + PAGE_SIZE;
-	while (*start < offset && missing_until(o, *start, offset) != offset)
-		*start = missing_until(o, *start, offset) + PAGE_SIZE;
-	*end = missing_until(o, offset + PAGE_SIZE, *end);
-	o->last_request = *end;
+	s = window_of(o, offset, cluster, behavior);
+	if (s.end > o->size)
+		s.end = o->size;
+	if (s.end <= offset)
+		s.end = offset + PAGE_SIZE;
+	while (s.start < offset && missing_until(o, s.start, offset) != offset)
+		s.start = missing_until(o, s.start, offset) + PAGE_SIZE;
+	s.end = missing_until(o, offset + PAGE_SIZE, s.end);
+	o->last_request = s.end;
+	return s;
 }
 
-static kern_return_t ask_for_pages(struct vm_object *o, struct vm_resolved *r)
+/* Make placeholders and send the request. o is locked, and not on return. *next: a thread that is owed the CPU, or NULL. */
+static kern_return_t send_request(struct vm_object *o, const struct vm_resolved *r, struct thread **next)
 {
-	uint64_t start, end, at;
-	struct thread *next;
-	struct vm_page *p;
-	kern_return_t kr;
+	struct span s = choose_cluster(o, r->offset, r->behavior);
+	uint64_t at;
 
-	choose_cluster(o, r->offset, &start, &end);
 	if (vm_object_placeholder_locked(o, r->offset) == NULL) {
 		spin_unlock(&o->lock);
 		return KERN_RESOURCE_SHORTAGE;
 	}
-	for (at = r->offset; at > start && vm_object_placeholder_locked(o, at - PAGE_SIZE) != NULL;)
+	for (at = r->offset; at > s.start && vm_object_placeholder_locked(o, at - PAGE_SIZE) != NULL;)
 		at -= PAGE_SIZE;
-	start = at;
-	for (at = r->offset + PAGE_SIZE; at < end && vm_object_placeholder_locked(o, at) != NULL;)
+	s.start = at;
+	for (at = r->offset + PAGE_SIZE; at < s.end && vm_object_placeholder_locked(o, at) != NULL;)
 		at += PAGE_SIZE;
-	end = at;
+	s.end = at;
 	spin_unlock(&o->lock);
-	next = vm_pager_send_request(o, start, (uint32_t)(end - start), vm_access_needs(r->access));
+	*next = vm_pager_send_request(o, s.start, (uint32_t)(s.end - s.start), vm_access_needs(r->access));
+	return KERN_SUCCESS;
+}
+
+static kern_return_t ask_for_pages(struct vm_object *o, struct vm_resolved *r)
+{
+	struct thread *next;
+	struct vm_page *p;
+	kern_return_t kr = send_request(o, r, &next);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
 	spin_lock(&o->lock);
 	p = vm_object_page_lookup_locked(o, r->offset);
 	if (p != NULL && p->busy)
@@ -193,6 +242,24 @@ static kern_return_t ask_for_pages(struct vm_object *o, struct vm_resolved *r)
 	if (next != NULL)
 		thread_go(next);
 	return kr;
+}
+
+void vm_object_prefetch(struct vm_resolved *r)
+{
+	struct vm_object *o = r->object;
+	struct thread *next = NULL;
+
+	if (o == NULL)
+		return; /* memory is short: not now */
+	spin_lock(&o->lock);
+	if (vm_page_free_count() > RESERVED_PAGES && state_of_locked(o, r) == PAGE_MISSING)
+		(void)send_request(o, r, &next);
+	else
+		spin_unlock(&o->lock);
+	if (next != NULL)
+		thread_go(next);
+	r->object = NULL;
+	vm_object_deallocate(o);
 }
 
 static kern_return_t ask_to_unlock(struct vm_object *o, struct vm_resolved *r)

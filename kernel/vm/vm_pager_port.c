@@ -2,7 +2,7 @@
 /*
  * vm_pager_port.c - the ports between an object and its pager, and the messages to it.
  *
- * Interface: vm_pager_port.h (O6 of vm_object.h).
+ * Interface: vm_pager_port.h (O6 of vm_object.h); memory_object.h vm_object_name_port.
  * The kernel holds a send right to the memory object, and the receive rights of the control and the name port. The request
  *   to hear of the memory object's death names the control port: the notice is a message to it (memory_object_port_died).
  *   memory_object_terminate gives both receive rights to the pager, unless that is on another node: those stay where they are.
@@ -171,6 +171,11 @@ void vm_pager_detach(struct vm_object *o, bool tell)
 		ipc_port_dealloc_special(o->pager_name);
 	o->pager_control = o->pager_name = NULL;
 	ipc_port_release_send(o->pager);
+}
+
+struct ipc_port *vm_object_name_port(struct vm_object *o)
+{
+	return o->pager_name == NULL ? IP_NULL : ipc_port_make_send(o->pager_name);
 }
 
 /* ---- messages ---- */

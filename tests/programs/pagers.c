@@ -610,6 +610,66 @@ static void clusters(void)
 	finish(at);
 }
 
+static uint64_t asked(vm_behavior_t behavior, uint64_t page, uint64_t *length)
+{
+	uint64_t at = fresh(MEMORY_OBJECT_COPY_DELAY, 8 * PAGE, FALSE), offset;
+	bool good = mach_vm_behavior_set(self, at, PAGES * PAGE, behavior) == KERN_SUCCESS && has_word(at + page * PAGE, WORD(page));
+
+	offset = good ? P.offset / PAGE : ~0ull;
+	*length = P.length / PAGE;
+	finish(at);
+	return offset;
+}
+
+/* What a region's user says of it, and what it tells of itself. */
+static void regions(void)
+{
+	uint64_t at, n, length = 0;
+	vm_region_basic_info_data_64_t info;
+	mach_msg_type_number_t count = VM_REGION_BASIC_INFO_COUNT_64;
+	mach_vm_address_t start;
+	mach_vm_size_t size;
+	mach_port_t name = MACH_PORT_NULL, control = MACH_PORT_NULL;
+
+	tap(asked(VM_BEHAVIOR_DEFAULT, 13, &length) == 8 && length == 8, "PGR0180 by default the cluster around a page is asked for");
+	tap(asked(VM_BEHAVIOR_RANDOM, 13, &length) == 13 && length == 1, "PGR0181 VM_BEHAVIOR_RANDOM: the page alone");
+	tap(asked(VM_BEHAVIOR_SEQUENTIAL, 13, &length) == 13 && length == 8, "PGR0182 VM_BEHAVIOR_SEQUENTIAL: a cluster from it on");
+	tap(asked(VM_BEHAVIOR_RSEQNTL, 13, &length) == 6 && length == 8, "PGR0183 VM_BEHAVIOR_RSEQNTL: a cluster up to it");
+	at = fresh(MEMORY_OBJECT_COPY_DELAY, 4 * PAGE, FALSE);
+	n = P.requests;
+	tap(mach_vm_behavior_set(self, at + 8 * PAGE, 16 * PAGE, VM_BEHAVIOR_WILLNEED) == KERN_SUCCESS && reaches(&P.requests, (unsigned)n + 4),
+	    "PGR0184 VM_BEHAVIOR_WILLNEED asks for all of it");
+	tap(has_word(at + 8 * PAGE, WORD(8)) && has_word(at + 23 * PAGE, WORD(23)) && P.requests == n + 4, "PGR0185 and nobody asks again");
+	*(volatile uint64_t *)(at + 9 * PAGE) = 5;
+	tap(mach_vm_behavior_set(self, at + 8 * PAGE, 16 * PAGE, VM_BEHAVIOR_DONTNEED) == KERN_SUCCESS && has_word(at + 9 * PAGE, 5) &&
+		    P.requests == n + 4, "PGR0186 VM_BEHAVIOR_DONTNEED loses nothing");
+	tap(mach_vm_behavior_set(self, at + 8 * PAGE, 16 * PAGE, VM_BEHAVIOR_FREE) == KERN_SUCCESS && has_word(at + 9 * PAGE, 5),
+	    "PGR0187 nor does VM_BEHAVIOR_FREE of a pager's memory");
+	start = at;
+	tap(mach_vm_region(self, &start, &size, VM_REGION_BASIC_INFO_64, (vm_region_info_t)&info, &count, &name) == KERN_SUCCESS && start == at &&
+		    name == P.name && name != MACH_PORT_NULL, "PGR0188 mach_vm_region's object_name is the name that memory_object_init brought");
+	release(name);
+	tap(memory_object_get_attributes(P.name, MEMORY_OBJECT_PERFORMANCE_INFO, (memory_object_info_t)&info, &count) != KERN_SUCCESS,
+	    "PGR0189 which is good for nothing but to compare");
+	start = (mach_vm_address_t)(uintptr_t)&P;
+	count = VM_REGION_BASIC_INFO_COUNT_64;
+	tap(mach_vm_region(self, &start, &size, VM_REGION_BASIC_INFO_64, (vm_region_info_t)&info, &count, &name) == KERN_SUCCESS &&
+		    name == MACH_PORT_NULL, "PGR0190 anonymous memory has none");
+	/* wired for reading */
+	P.script[40] = WRITE_REFUSED;
+	(void)task_get_special_port(self, TASK_HOST_PORT, &control);
+	(void)mach_vm_protect(self, at + 40 * PAGE, PAGE, FALSE, VM_PROT_READ);
+	n = P.unlocks;
+	tap_result(mach_vm_wire(control, self, at + 40 * PAGE, PAGE, VM_PROT_READ), KERN_SUCCESS,
+		   "PGR0191 a page that may never be written is wired where it may not be written");
+	tap(P.unlocks == n && has_word(at + 40 * PAGE, WORD(40)) && mach_vm_wire(control, self, at + 40 * PAGE, PAGE, VM_PROT_NONE) == KERN_SUCCESS,
+	    "PGR0192 without asking the pager to write");
+	(void)mach_vm_protect(self, at + 40 * PAGE, PAGE, FALSE, VM_PROT_DEFAULT);
+	tap_result(mach_vm_wire(control, self, at + 40 * PAGE, PAGE, VM_PROT_READ), KERN_MEMORY_ERROR, "PGR0193 and is not where it may");
+	release(control);
+	finish(at);
+}
+
 static kern_return_t lock(uint64_t offset, uint64_t size, memory_object_return_t what, boolean_t flush, vm_prot_t prot)
 {
 	unsigned n = P.locked;
@@ -997,6 +1057,7 @@ int main(void)
 	attributes();
 	scripts();
 	clusters();
+	regions();
 	locks();
 	syncs();
 	cache();

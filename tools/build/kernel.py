@@ -160,6 +160,7 @@ SOURCES: list[str] = [
     "kernel/vm/vm_pager_port.c",
     "kernel/vm/vm_swap.c",
     "kernel/vm/vm_user.c",
+    "kernel/vm/vm_user_info.c",
     "lib/base/crc32.c",
     "lib/base/elf.c",
     "lib/base/siphash.c",

@@ -148,7 +148,7 @@ UNIT: dict[str, list[str]] = {
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],
     "vm_smp": ["tests/unit/vm/vm_smp_test.c", *VM, *VM_HOST],
-    "vm_user": ["kernel/vm/vm_device_pager.c", "kernel/vm/vm_named_entry.c", "kernel/vm/vm_user.c", "tests/unit/vm/fake_port.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
+    "vm_user": ["kernel/vm/vm_device_pager.c", "kernel/vm/vm_named_entry.c", "kernel/vm/vm_user.c", "kernel/vm/vm_user_info.c", "tests/unit/vm/fake_port.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
     "vm_pager": ["tests/unit/vm/vm_pager_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
 }

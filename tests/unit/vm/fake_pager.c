@@ -148,6 +148,12 @@ void vm_pager_detach(struct vm_object *o, bool say)
 	__atomic_fetch_sub(&o->pager->objects, 1, __ATOMIC_RELAXED);
 }
 
+/* Its pager's port stands for it. */
+struct ipc_port *vm_object_name_port(struct vm_object *o)
+{
+	return o->pager;
+}
+
 void vm_pager_send_init(struct vm_object *o)
 {
 	tell(o->pager, (struct fake_message){ .kind = PAGER_INIT });

@@ -406,6 +406,121 @@ static void VMPA0012_a_page_out_leaves_nothing_behind(void **state)
 	fake_pager_free(pager);
 }
 
+static void asked(const struct ipc_port *pager, unsigned requests, uint64_t first, uint64_t pages)
+{
+	const struct fake_message *m = fake_pager_last(pager, PAGER_REQUEST);
+
+	assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), requests);
+	assert_int_equal(m->offset, first * PAGE_SIZE);
+	assert_int_equal(m->length, pages * PAGE_SIZE);
+}
+
+/* What the user says of a region decides what is asked for along with a page. */
+static void VMPA0014_behavior_chooses_the_cluster(void **state)
+{
+	static const struct {
+		vm_behavior_t behavior;
+		uint64_t first, pages;
+	} cases[] = { { VM_BEHAVIOR_DEFAULT, 4, 4 }, { VM_BEHAVIOR_RANDOM, 6, 1 }, { VM_BEHAVIOR_SEQUENTIAL, 6, 4 }, { VM_BEHAVIOR_RSEQNTL, 3, 4 } };
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct ipc_port *pager = fake_pager_new(NULL);
+		struct vm_map *map = vm_map_create();
+		uint64_t a = map_of(map, pager, false);
+
+		fake_pager_ready(pager, MEMORY_OBJECT_COPY_DELAY, 4 * PAGE_SIZE, false);
+		pager->hear = fake_pager_good;
+		assert_int_equal(vm_map_set_behavior(map, a, SIZE, cases[i].behavior), KERN_SUCCESS);
+		assert_int_equal(get(map, a + 6 * PAGE_SIZE), 1006);
+		asked(pager, 1, cases[i].first, cases[i].pages);
+		if (cases[i].behavior == VM_BEHAVIOR_SEQUENTIAL) { /* what was used goes first when frames are short */
+			uint64_t inactive = vm_page_queue_count(PAGE_QUEUE_INACTIVE);
+
+			assert_int_equal(get(map, a + 10 * PAGE_SIZE), 1010);
+			asked(pager, 2, 10, 4);
+			assert_int_equal(vm_page_queue_count(PAGE_QUEUE_INACTIVE), inactive + 4);
+		} else if (cases[i].behavior == VM_BEHAVIOR_RSEQNTL) {
+			uint64_t inactive = vm_page_queue_count(PAGE_QUEUE_INACTIVE);
+
+			assert_int_equal(get(map, a + 2 * PAGE_SIZE), 1002);
+			asked(pager, 2, 0, 3);
+			assert_int_equal(vm_page_queue_count(PAGE_QUEUE_INACTIVE), inactive + 4);
+		}
+		vm_map_deallocate(map);
+		fake_pager_free(pager);
+	}
+}
+
+static void VMPA0015_what_will_be_needed_is_asked_for_and_not_waited_for(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(NULL);
+	struct vm_map *map = vm_map_create();
+	uint64_t a = map_of(map, pager, false);
+
+	assert_int_equal(vm_map_advise(map, a, SIZE, VM_BEHAVIOR_WILLNEED), KERN_SUCCESS); /* not ready: nothing */
+	assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), 0);
+	fake_pager_ready(pager, MEMORY_OBJECT_COPY_DELAY, 4 * PAGE_SIZE, false);
+	assert_int_equal(vm_map_advise(map, a + 4 * PAGE_SIZE, 8 * PAGE_SIZE, VM_BEHAVIOR_WILLNEED), KERN_SUCCESS); /* nobody answers */
+	asked(pager, 2, 8, 4);
+	assert_int_equal(vm_map_advise(map, a + 4 * PAGE_SIZE, 8 * PAGE_SIZE, VM_BEHAVIOR_WILLNEED), KERN_SUCCESS);
+	asked(pager, 2, 8, 4);
+	assert_int_equal(fake_pager_supply(pager, 4 * PAGE_SIZE, 8 * PAGE_SIZE, 0, false), KERN_SUCCESS);
+	assert_int_equal(get(map, a + 9 * PAGE_SIZE), 1009);
+	assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), 2);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0016_read_only_memory_is_wired_without_asking_for_writes(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(odd_one);
+	struct vm_map *map = vm_map_create(), *child;
+	uint64_t a = map_of(map, pager, false), at = a + 6 * PAGE_SIZE, v = 1;
+
+	assert_int_equal(vm_map_protect(map, a, SIZE, VM_PROT_READ, false), KERN_SUCCESS);
+	assert_int_equal(vm_map_wire(map, at, PAGE_SIZE, VM_PROT_READ), KERN_SUCCESS); /* supplied locked against writes */
+	assert_int_equal(fake_pager_last(pager, PAGER_REQUEST)->access, VM_PROT_READ);
+	assert_int_equal(fake_pager_count(pager, PAGER_UNLOCK), 0);
+	fake_pmap_forget(map->pmap);
+	assert_int_equal(get(map, at), 1006);
+	assert_int_equal(user_write(map, at, &v, 8), KERN_PROTECTION_FAILURE);
+	assert_int_equal(vm_map_wire(map, at, PAGE_SIZE, VM_PROT_NONE), KERN_SUCCESS);
+	/* A copy of it is its own memory: the page is brought up, which the pager need not allow. */
+	assert_int_equal(vm_map_fork(map, &child), KERN_SUCCESS);
+	assert_int_equal(vm_map_wire(child, at, PAGE_SIZE, VM_PROT_READ), KERN_SUCCESS);
+	assert_int_equal(fake_pager_count(pager, PAGER_UNLOCK), 0);
+	assert_int_equal(get(child, at), 1006);
+	vm_map_deallocate(child);
+	/* Now it has a copy (the child's is gone, so not any more): wired to be written it is asked for. */
+	assert_int_equal(vm_map_protect(map, a, SIZE, VM_PROT_DEFAULT, false), KERN_SUCCESS);
+	assert_int_equal(vm_map_wire(map, at, PAGE_SIZE, VM_PROT_READ), KERN_SUCCESS);
+	assert_int_equal(fake_pager_count(pager, PAGER_UNLOCK), 1);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
+static void VMPA0017_a_region_tells_the_name_of_its_object(void **state)
+{
+	struct ipc_port *pager = fake_pager_new(fake_pager_good);
+	struct vm_map *map = vm_map_create(), *child;
+	uint64_t a = map_of(map, pager, false), plain = 0;
+	struct vm_region r;
+
+	assert_int_equal(vm_map_region_named(map, a, false, &r), KERN_SUCCESS);
+	assert_ptr_equal(r.object_name, pager);
+	assert_int_equal(vm_map_fork(map, &child), KERN_SUCCESS);
+	put(child, a, 1); /* through a shadow */
+	assert_int_equal(vm_map_region_named(child, a, true, &r), KERN_SUCCESS);
+	assert_ptr_equal(r.object_name, pager);
+	assert_int_equal(vm_map_allocate(map, &plain, PAGE_SIZE, VM_FLAGS_ANYWHERE), KERN_SUCCESS);
+	put(map, plain, 1);
+	assert_int_equal(vm_map_region_named(map, plain, false, &r), KERN_SUCCESS);
+	assert_null(r.object_name);
+	vm_map_deallocate(child);
+	vm_map_deallocate(map);
+	fake_pager_free(pager);
+}
+
 /* Everything at once, with every allocation failing in turn; what fails, fails with an error, and nothing is lost. */
 static void scenario(void)
 {
@@ -477,6 +592,10 @@ int main(void)
 		TEST(VMPA0011_sync_writes_and_waits),
 		TEST(VMPA0012_a_page_out_leaves_nothing_behind),
 		TEST(VMPA0013_every_allocation_may_fail),
+		TEST(VMPA0014_behavior_chooses_the_cluster),
+		TEST(VMPA0015_what_will_be_needed_is_asked_for_and_not_waited_for),
+		TEST(VMPA0016_read_only_memory_is_wired_without_asking_for_writes),
+		TEST(VMPA0017_a_region_tells_the_name_of_its_object),
 	};
 
 	arena_init();
