@@ -71,9 +71,10 @@ static bool check_right(struct check *c, uint32_t said)
 {
 	enum netipc_right_kind kind;
 
-	if (c->rights >= c->in->right_count || !is_send_type(said))
+	if (c->rights >= c->in->right_count || !(is_send_type(said) || said == MACH_MSG_TYPE_PORT_RECEIVE))
 		return false;
 	kind = c->kind(c->ctx, c->rights++);
+	/* A receive right stays on its node; that there is none can be said (memory_object_terminate). */
 	return kind <= NETIPC_RIGHT_SEND_ONCE && type_of_kind(kind, said) == said;
 }
 
@@ -112,7 +113,7 @@ static bool check_body(const struct net_in *in, uint32_t size,
 	if (h->msgh_size != size || size % 4 != 0 ||
 	    (h->msgh_bits & ~(MACH_MSGH_BITS_COMPLEX | MACH_MSGH_BITS_REMOTE_MASK | MACH_MSGH_BITS_LOCAL_MASK)))
 		return false;
-	if (local != 0 && !check_right(&c, local))
+	if (local != 0 && !(is_send_type(local) && check_right(&c, local)))
 		return false;
 	if (!(h->msgh_bits & MACH_MSGH_BITS_COMPLEX))
 		return c.rights == in->right_count && in->ool_count == 0;

@@ -173,6 +173,11 @@ void vm_pager_detach(struct vm_object *o, bool tell)
 	ipc_port_release_send(o->pager);
 }
 
+bool vm_pager_is_remote(struct vm_object *o)
+{
+	return o->pager != NULL && o->pager->ip_remote;
+}
+
 struct ipc_port *vm_object_name_port(struct vm_object *o)
 {
 	return o->pager_name == NULL ? IP_NULL : ipc_port_make_send(o->pager_name);

@@ -13,6 +13,7 @@ PROGRAMS: list[str] = [
     "peer",
     "remote_calls",
     "remote_objects",
+    "remote_pager",
     "third_party",
 ]
 FLAGS = "-Itests/programs"

@@ -148,6 +148,11 @@ void vm_pager_detach(struct vm_object *o, bool say)
 	__atomic_fetch_sub(&o->pager->objects, 1, __ATOMIC_RELAXED);
 }
 
+bool vm_pager_is_remote(struct vm_object *o)
+{
+	return false;
+}
+
 /* Its pager's port stands for it. */
 struct ipc_port *vm_object_name_port(struct vm_object *o)
 {
