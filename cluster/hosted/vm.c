@@ -177,7 +177,7 @@ kern_return_t vm_map_copy_to_kernel(struct vm_map_copy *copy, mach_vm_size_t off
 }
 
 struct vm_map_copy *vm_map_copy_from_pages(struct vm_page **pages, uint32_t count,
-					   uint32_t offset_in_first_page, mach_vm_size_t size)
+					   uint32_t offset_in_first_page, mach_vm_size_t size, bool pinned)
 {
 	struct vm_map_copy *copy = copy_new(size);
 	mach_vm_size_t at = 0;

@@ -29,6 +29,7 @@ struct device_io {
 	struct list link;          /* the driver's until done, then [t] */
 	struct device *device;     /* [I] */
 	bool write;                /* [I] */
+	bool pinned;               /* [I] the answer's pages are not paged out before they are there (vm_map_copy.h) */
 	bool inband;               /* [I] the answer has the bytes in the message */
 	uint32_t answer_bytes;     /* [I] of them, how many (inband) */
 	uint64_t record;           /* [I] first */

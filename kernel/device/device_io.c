@@ -109,6 +109,7 @@ static kern_return_t io_make(struct device_open *o, dev_mode_t need, recnum_t re
 	io->device = o->device;
 	io->open = o;
 	atomic_fetch_add(&o->references, 1);
+	io->pinned = current_thread()->vm_privilege; /* who reads frees memory, and needs these bytes for it */
 	io->write = need == D_WRITE;
 	io->record = recnum;
 	io->bytes = cut;
@@ -242,7 +243,7 @@ static void answer_inband(struct device_io *io)
 static void answer_data(struct device_io *io)
 {
 	struct data_reply *out = (struct data_reply *)io->reply->ikm_header;
-	struct vm_map_copy *copy = vm_map_copy_from_pages(io->pages, io->page_count, 0, io->bytes);
+	struct vm_map_copy *copy = vm_map_copy_from_pages(io->pages, io->page_count, 0, io->bytes, io->pinned);
 
 	if (copy == NULL) {
 		answer_result(io, D_NO_MEMORY);

@@ -245,7 +245,7 @@ static bool adopt_frames(struct net_in *in)
 	for (uint32_t i = 0; i < in->ool_count && in->page_count > 0; i++) {
 		uint32_t count = (uint32_t)((in->ool[i] + PAGE_SIZE - 1) / PAGE_SIZE);
 
-		in->copies[i] = vm_map_copy_from_pages(&in->pages[n], count, 0, in->ool[i]);
+		in->copies[i] = vm_map_copy_from_pages(&in->pages[n], count, 0, in->ool[i], false);
 		if (in->copies[i] == NULL)
 			return false;
 		memset(&in->pages[n], 0, count * sizeof(*in->pages));

@@ -10,12 +10,15 @@
  * Invariants:
  *   C1 the entries follow each other without a gap from 0 to the last byte's page.
  *   C2 a page whose bit in `wired` is set is resident and wired once for this copy.
+ *   C3 what a thread that frees memory (the default pager's) sends, or asked a device for, is pinned until a thread that does not gets
+ *      it: were it paged out, that thread would wait for itself.
  * Locking: none of its own (one owner); map lock -> object locks while in and out.
  */
 #include <vm/vm_map_copy.h>
 
 #include <base/string.h>
 #include <kern/kalloc.h>
+#include <kern/thread.h>
 
 #include "vm_map_copy_internal.h"
 #include "vm_object_internal.h"
@@ -139,6 +142,8 @@ static kern_return_t append_physical(struct vm_map_copy *c, const struct source 
 	if (e == NULL)
 		return KERN_RESOURCE_SHORTAGE;
 	list_add_tail(&c->entries, &e->link);
+	if (s->map != NULL && current_thread()->vm_privilege)
+		vm_object_pin(e->object, true); /* C3 */
 	for (uint64_t at = start; at < end; at += PAGE_SIZE) {
 		struct vm_page *p;
 		kern_return_t kr = KERN_SUCCESS;
@@ -187,7 +192,7 @@ struct vm_map_copy *vm_map_copy_from_kernel_blocks(const void *const *blocks, ui
 }
 
 struct vm_map_copy *vm_map_copy_from_pages(struct vm_page **pages, uint32_t count,
-					   uint32_t offset_in_first_page, mach_vm_size_t size)
+					   uint32_t offset_in_first_page, mach_vm_size_t size, bool pinned)
 {
 	struct vm_map_copy *c;
 	struct vm_map_entry *e;
@@ -208,6 +213,7 @@ struct vm_map_copy *vm_map_copy_from_pages(struct vm_page **pages, uint32_t coun
 	memset(vm_page_virt(pages[0]), 0, c->first);
 	memset((char *)vm_page_virt(pages[count - 1]) + PAGE_SIZE - tail, 0, tail);
 	spin_lock(&e->object->lock);
+	e->object->pinned = pinned;
 	for (uint32_t i = 0; i < count; i++) {
 		pages[i]->dirty = true;
 		vm_object_page_insert_locked(e->object, pages[i], (uint64_t)i << PAGE_SHIFT);
@@ -400,6 +406,7 @@ static void prefault(struct vm_map *map, struct vm_map_entry *e, unsigned *budge
 
 kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct vm_map_copy *copy)
 {
+	bool unpin = !current_thread()->vm_privilege; /* C3 */
 	unsigned budget = PREFAULT_PAGES;
 	kern_return_t kr;
 	uint64_t base;
@@ -416,6 +423,8 @@ kern_return_t vm_map_copyout(struct vm_map *map, mach_vm_address_t *addr, struct
 			struct vm_map_entry *e = container_of(l, struct vm_map_entry, link);
 
 			list_remove(l);
+			if (unpin && e->object != NULL && e->object->pinned)
+				vm_object_pin(e->object, false);
 			e->start += base;
 			e->end += base;
 			e->protection = VM_PROT_DEFAULT;

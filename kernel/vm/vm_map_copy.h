@@ -52,10 +52,11 @@ kern_return_t vm_map_copy_to_kernel(struct vm_map_copy *copy, mach_vm_size_t off
 				    mach_vm_size_t n);
 /*
  * For the network: make a copy of size bytes from whole frames whose ownership passes to it (first
- * byte at offset_in_first_page of pages[0]). NULL: no memory, the caller keeps the frames.
+ * byte at offset_in_first_page of pages[0]). NULL: no memory, the caller keeps the frames. pinned: they are not paged out
+ * before a thread that is not privileged has them (thread.vm_privilege).
  */
 struct vm_map_copy *vm_map_copy_from_pages(struct vm_page **pages, uint32_t count,
-					   uint32_t offset_in_first_page, mach_vm_size_t size);
+					   uint32_t offset_in_first_page, mach_vm_size_t size, bool pinned);
 /*
  * For the network: the frame that holds byte offset, wired (resident and not to be freed until
  * vm_map_copy_unwire) so that a peer may read it. May sleep for a pager; KERN_MEMORY_ERROR.

@@ -357,6 +357,21 @@ bool vm_object_extend(struct vm_object *o, uint64_t end, uint64_t more)
 	return ok;
 }
 
+void vm_object_pin(struct vm_object *o, bool pinned)
+{
+	spin_lock(&o->lock);
+	o->pinned = pinned;
+	LIST_FOR_EACH(l, &o->pages) {
+		struct vm_page *p = container_of(l, struct vm_page, object_link);
+
+		if (pinned)
+			vm_page_unqueue_locked(p);
+		else
+			vm_page_activate_locked(p);
+	}
+	spin_unlock(&o->lock);
+}
+
 void vm_object_page_done_locked(struct vm_object *o, struct vm_page *page)
 {
 	spin_assert_held(&o->lock);

@@ -75,12 +75,14 @@ struct vm_object {
 	bool pager_ready;               /* [o] the pager has set the attributes */
 	bool alive;                     /* [o] requests may be made */
 	bool terminating;               /* [o] the last reference is gone */
+	bool sending;                   /* [o] pages are on their way to the pager (vm_object_sending_begin_locked) */
 	bool tabled;                    /* [co] the table of pagers has a reference */
 	bool cached;                    /* [c] that reference is the only one: in the cache */
 	bool invalidate;                /* [o] attribute: do not keep its pages either */
 	bool silent_overwrite;          /* [o] attribute, only remembered */
 	bool advisory_pageout;          /* [o] attribute, only remembered */
 	bool is_copy;                   /* [o] shadow->copy is this object */
+	bool pinned;                    /* [o] its pages are on no queue: in transit from or to who frees memory (vm_object_pin) */
 	bool sequential;                /* [o] the last requests followed each other */
 	uint64_t last_request;          /* [o] offset that they reached */
 	struct vm_object *copy;         /* [o] where pages are pushed before they change (delayed copy); not referenced */
@@ -135,6 +137,11 @@ struct vm_page *vm_object_page_lookup_locked(struct vm_object *o, uint64_t offse
 void vm_object_page_insert_locked(struct vm_object *o, struct vm_page *page, uint64_t offset);
 /* An entry that showed [start, end) goes: release the pages that nobody else can see (O3). */
 void vm_object_forget_range(struct vm_object *o, uint64_t start, uint64_t end);
+/*
+ * Data on its way to or from the default pager is not paged out: the default pager would wait for itself. Pages that are in o, or come into it,
+ * are on no queue while it is pinned.
+ */
+void vm_object_pin(struct vm_object *o, bool pinned);
 /* Grow an object whose one entry ends at end by more bytes of zeros; false if something forbids it. */
 bool vm_object_extend(struct vm_object *o, uint64_t end, uint64_t more);
 /* The page is no longer busy: wake who waits. */

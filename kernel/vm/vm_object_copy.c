@@ -56,6 +56,7 @@ static void sink_locked(struct vm_object *o, struct vm_object *below)
 	below->shadow_offset = o->shadow_offset;
 	below->references = 2; /* o's and the caller's */
 	below->copied = true;
+	below->pinned = o->pinned;
 	o->shadow = below;
 	o->shadow_offset = 0;
 }

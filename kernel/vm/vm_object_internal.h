@@ -34,6 +34,16 @@ static inline bool vm_page_is_hole(const struct vm_page *p)
 /* Shorten the chain at o as far as its next shadow allows it. o is locked, and stays so. */
 void vm_object_collapse_locked(struct vm_object *o);
 
+/* ---- vm_pager_data.c ---- */
+
+/*
+ * Messages about pages reach the pager in the order of what happened: from the moment that a page leaves o (or is forgotten) until the message that
+ * says so was sent nobody asks for a page of o, and nobody else returns any. _begin waits until it is the caller's turn; o is
+ * locked, before and after, nothing else.
+ */
+void vm_object_sending_begin_locked(struct vm_object *o);
+void vm_object_sending_end(struct vm_object *o);
+
 /* ---- vm_object_cache.c ---- */
 
 /* o, attached and new, gets its control port's calls and can be found by its pager's port. */

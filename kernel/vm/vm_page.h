@@ -6,7 +6,7 @@
  * a vm_object (object, offset) or to the kernel (kalloc, page tables, stacks, wired frames lent to netipc).
  *
  * An object's page that may be paged out is on the active or the inactive queue (vm_page_queue.c); one that is wired
- * or on its way to the default pager is on none, one on its way to another pager on a queue of its own:
+ * or on its way to or from the default pager is on none, one on its way to another pager on a queue of its own:
  *
  *     free --grab--> nobody's --insert--> active <--refault-- inactive --clean--> free
  *                                           \ \______scan_____^   \--dirty--> laundry --pager took it--> free
@@ -98,7 +98,7 @@ void vm_page_owner_counts(uint64_t counts[PAGE_OWNER_COUNT]);
 
 /* ---- vm_page_queue.c: all with the lock of the page's object held ---- */
 
-/* Put the page on the active (inactive) queue, at its end; nothing if it is wired, laundry, or fictitious. */
+/* Put the page on the active (inactive) queue, at its end; nothing if it is wired, laundry, or fictitious, or its object pinned. */
 void vm_page_activate_locked(struct vm_page *p);
 void vm_page_deactivate_locked(struct vm_page *p);
 /* Off its queue, if it is on one. */

@@ -42,7 +42,7 @@ static void put_on(struct vm_page *p, enum vm_page_queue queue)
 static void requeue(struct vm_page *p, enum vm_page_queue queue)
 {
 	KASSERT(p->object != NULL && !p->free);
-	if (p->wire_count != 0 || p->laundry || p->fictitious)
+	if (p->wire_count != 0 || p->laundry || p->fictitious || p->object->pinned)
 		return;
 	spin_lock(&queue_lock);
 	if (p->queue != PAGE_QUEUE_NONE)

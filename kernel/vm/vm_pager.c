@@ -7,6 +7,8 @@
  *
  *     state     is                                          the access
  *     READY     here and not forbidden, or no pager's       tries again
+ *     LEAVING   not here, and a message about pages       waits for an event of the object
+ *               is on its way to the pager
  *     UNKNOWN   the pager has not said that it is ready     waits for an event of the object
  *     GONE      not here, and there is no pager any more    fails: KERN_MEMORY_FAILURE
  *     FAILED    a placeholder with an error                 drops it, as MISSING
@@ -35,7 +37,7 @@
 
 uint64_t vm_pager_timeout_ns = 30ULL * 1000 * 1000 * 1000;
 
-#define PAGE_STATES(S) S(READY) S(UNKNOWN) S(GONE) S(FAILED) S(MISSING) S(BUSY) S(LOCKED)
+#define PAGE_STATES(S) S(READY) S(LEAVING) S(UNKNOWN) S(GONE) S(FAILED) S(MISSING) S(BUSY) S(LOCKED)
 #define STATE_ENUM(name) PAGE_##name,
 enum page_state { PAGE_STATES(STATE_ENUM) };
 
@@ -60,6 +62,8 @@ static enum page_state state_of_locked(struct vm_object *o, const struct vm_reso
 			return PAGE_GONE;
 		if (asked)
 			return PAGE_UNKNOWN;
+		if (o->sending)
+			return PAGE_LEAVING;
 		return p == NULL ? PAGE_MISSING : PAGE_FAILED;
 	}
 	if (p->busy)
@@ -296,6 +300,7 @@ static kern_return_t page_in(struct vm_object *o, struct vm_resolved *r)
 		r->deadline_ns = deadline_of_locked(o);
 	p = vm_object_page_lookup_locked(o, r->offset);
 	switch (state_of_locked(o, r)) {
+	case PAGE_LEAVING:
 	case PAGE_UNKNOWN:
 		return wait_for_event(o, r);
 	case PAGE_GONE:

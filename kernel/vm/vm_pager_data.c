@@ -6,8 +6,9 @@
  * Every range is a pager's word: it may be any pages, asked for or not, of an object that may have ended meanwhile. A page that is here is never
  *   replaced by a supply. Work goes page by page, or run by run, each under one hold of the object's lock.
  * Invariants:
- *   R1 a page that is returned and dropped leaves the object before its message is sent, with no mapping left, so that an access after
- *      that asks the pager, whose port has the data_return queued before.
+ *   R1 a page that is returned and dropped leaves the object before its message is sent, with no mapping left; the object is `sending`
+ *      from then on until the message is in the pager's queue, and as long nobody asks for its pages. So a data_request for a page comes
+ *      after the data_return that has its bytes, and two returns of a page come in the order in which their bytes were taken.
  *   R2 a frame in a returned message is laundry until the pager deallocates it.
  * References: OSF MK kernel interfaces, memory_object_data_supply(3), memory_object_lock_request(3), memory_object_data_return(3).
  */
@@ -211,6 +212,25 @@ void vm_object_pager_gone(struct vm_object *o)
 
 /* ---- to the pager ---- */
 
+void vm_object_sending_begin_locked(struct vm_object *o)
+{
+	spin_assert_held(&o->lock);
+	while (o->sending) {
+		/* A message that waits for nobody. */
+		(void)waitq_block(&o->event_wait, &o->lock, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
+		spin_lock(&o->lock);
+	}
+	o->sending = true;
+}
+
+void vm_object_sending_end(struct vm_object *o)
+{
+	spin_lock(&o->lock);
+	o->sending = false;
+	(void)waitq_wake_all(&o->event_wait);
+	spin_unlock(&o->lock);
+}
+
 /* Pages of one message: consecutive, all dirty or none. */
 struct run {
 	struct vm_page *pages[RUN_MAX]; /* frames that are the run's, in no object */
@@ -320,7 +340,7 @@ static struct vm_map_copy *run_locked(struct vm_object *o, struct vm_page *p, ui
 	}
 	if (run->count == 0)
 		return NULL;
-	copy = vm_map_copy_from_pages(run->pages, run->count, 0, run->count * PAGE_SIZE);
+	copy = vm_map_copy_from_pages(run->pages, run->count, 0, run->count * PAGE_SIZE, o->internal);
 	if (copy == NULL) {
 		run_undo_locked(o, run, stays);
 		return NULL;
@@ -344,12 +364,15 @@ unsigned vm_object_page_out(struct vm_object *o, struct vm_page *page, unsigned 
 	struct run run = { .count = 0 };
 
 	spin_assert_held(&o->lock);
-	if (o->pager != NULL && o->alive && !o->terminating && (o->internal ? o->paged_out != NULL : o->pager_ready))
+	if (o->pager != NULL && o->alive && !o->terminating && !o->sending &&
+	    (o->internal ? o->paged_out != NULL : o->pager_ready))
 		copy = run_locked(o, page, UINT64_MAX, max_pages, true, false, &run);
+	o->sending |= copy != NULL; /* R1 */
 	spin_unlock(&o->lock);
 	if (copy == NULL)
 		return 0;
 	run_send(o, &run, copy, false);
+	vm_object_sending_end(o);
 	return run.count;
 }
 
@@ -402,7 +425,7 @@ static struct vm_page *next_page_locked(struct vm_object *o, uint64_t offset, ui
 	return best;
 }
 
-/* One page, or one run of pages that are returned. Moves q->offset on. o is locked, and not on return. */
+/* One page, or one run of pages that are returned. Moves q->offset on. o is locked and not sending, and not locked on return. */
 static kern_return_t lock_step_locked(struct vm_object *o, struct vm_page *p, struct lock_request *q)
 {
 	/* A wired page is not dropped; its bytes may be returned. */
@@ -432,11 +455,13 @@ static kern_return_t lock_step_locked(struct vm_object *o, struct vm_page *p, st
 				set_lock_locked(o, more, q->lock);
 		}
 	copy = run_locked(o, p, q->end, RUN_MAX, q->should_return == MEMORY_OBJECT_RETURN_ALL, stays, &run);
+	o->sending = copy != NULL; /* R1 */
 	spin_unlock(&o->lock);
 	if (copy == NULL)
 		return KERN_RESOURCE_SHORTAGE;
 	q->offset = run.offset + run.count * PAGE_SIZE;
 	run_send(o, &run, copy, stays);
+	vm_object_sending_end(o);
 	return KERN_SUCCESS;
 }
 
@@ -448,6 +473,8 @@ static kern_return_t lock_range(struct vm_object *o, struct lock_request *q)
 		struct vm_page *p;
 
 		spin_lock(&o->lock);
+		vm_object_sending_begin_locked(o);
+		o->sending = false; /* lock_step_locked says */
 		p = q->offset < q->end ? next_page_locked(o, q->offset, q->end) : NULL;
 		if (p == NULL) {
 			spin_unlock(&o->lock);

@@ -58,6 +58,9 @@ static uint64_t drop_pages(struct vm_object *o)
 	uint64_t dropped = 0, stored = 0, size;
 	bool more;
 
+	spin_lock(&o->lock);
+	vm_object_sending_begin_locked(o);
+	spin_unlock(&o->lock);
 	do {
 		spin_lock(&o->lock);
 		more = drop_some_locked(o, &dropped);
@@ -67,6 +70,7 @@ static uint64_t drop_pages(struct vm_object *o)
 	} while (more);
 	if (stored != 0)
 		vm_pager_send_discard(o, 0, size);
+	vm_object_sending_end(o);
 	return dropped;
 }
 

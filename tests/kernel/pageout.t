@@ -22,4 +22,6 @@ def pressure(folder: str, arguments: str, *, memory: int, swap: int, cpus: int, 
 
 with tempfile.TemporaryDirectory(prefix="meshach-s-") as temporary:
     pressure(temporary, "run 170", memory=64, swap=384, cpus=1, name="three times its memory")
+    pressure(temporary, "run 100", memory=64, swap=256, cpus=2, name="paging on two processors")
+    pressure(temporary, "one 100", memory=64, swap=256, cpus=4, name="paging on four processors")
 done()

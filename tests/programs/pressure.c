@@ -4,7 +4,7 @@
  * machine's, written and read in order and at random, each page checked; forked memory, shared memory, memory in messages under the same
  * pressure; what there is no room for gives errors, and the rest goes on.
  *
- *   pressure WHAT [MIB]: run | full | none
+ *   pressure WHAT [MIB]: run | one (its first part)
  */
 #include "tap.h"
 
@@ -362,6 +362,9 @@ int main(int argc, char **argv)
 		tell("after shares");
 		messages(bytes / 2);
 		tell("at the end");
+		nothing_is_left(swap_before);
+	} else if (strcmp(what, "one") == 0) {
+		tasks(1, bytes);
 		nothing_is_left(swap_before);
 	}
 	return tap_done();

@@ -386,7 +386,7 @@ static void VMAP0011_network_copies(void **state)
 		pages[i] = vm_page_grab();
 		memset(vm_page_virt(pages[i]), 0x11 * (i + 1), PAGE_SIZE);
 	}
-	copy = vm_map_copy_from_pages(pages, 3, 10, 2 * PAGE_SIZE + 20);
+	copy = vm_map_copy_from_pages(pages, 3, 10, 2 * PAGE_SIZE + 20, false);
 	assert_non_null(copy);
 	assert_int_equal(vm_map_copy_wire_page(copy, 2 * PAGE_SIZE, &wired), KERN_SUCCESS);
 	assert_ptr_equal(wired, pages[2]);
@@ -647,6 +647,66 @@ static void VMAP0017_a_hog_leaves_the_kernel_its_reserve(void **state)
 	vm_map_deallocate(map);
 }
 
+static uint64_t queued_pages(void)
+{
+	return vm_page_queue_count(PAGE_QUEUE_ACTIVE) + vm_page_queue_count(PAGE_QUEUE_INACTIVE);
+}
+
+/* A copy of two frames, as a device answers a read of the default pager. */
+static struct vm_map_copy *two_pinned(void)
+{
+	struct vm_page *pages[2];
+
+	for (int i = 0; i < 2; i++) {
+		pages[i] = vm_page_grab();
+		memset(vm_page_virt(pages[i]), 0x21 + i, PAGE_SIZE);
+	}
+	return vm_map_copy_from_pages(pages, 2, 0, 2 * PAGE_SIZE, true);
+}
+
+/*
+ * What is on its way from or to a thread that frees memory is never on a queue of the pageout daemon, so that the default pager never waits for
+ * itself; with another receiver it is memory like any other.
+ */
+static void VMAP0018_data_of_the_default_pager_is_not_paged_out(void **state)
+{
+	struct vm_map *map = new_map();
+	uint64_t before = queued_pages();
+	struct vm_map_copy *copy = two_pinned();
+	mach_vm_address_t at, own;
+	struct vm_page *page;
+	uint8_t byte;
+
+	assert_int_equal(queued_pages(), before);
+	current_thread()->vm_privilege = true;
+	assert_int_equal(vm_map_copyout(map, &at, copy), KERN_SUCCESS);
+	assert_int_equal(user_read(map, at + PAGE_SIZE, &byte, 1), KERN_SUCCESS);
+	assert_int_equal(byte, 0x22);
+	put(map, at + 8, 5);
+	assert_int_equal(queued_pages(), before);
+	/* Given away it is moved, or copied if it is little; a page that a pager's object takes from it is on the queue. */
+	assert_int_equal(vm_map_copyin(map, at, 2 * PAGE_SIZE, true, &copy), KERN_SUCCESS);
+	assert_int_equal(queued_pages(), before);
+	assert_int_equal(vm_map_copy_take_page(copy, 0, &page), KERN_SUCCESS);
+	assert_int_equal(((uint64_t *)vm_page_virt(page))[1], 5);
+	vm_page_release(page);
+	vm_map_copy_discard(copy);
+	/* Its own memory is as anyone's; a copy of it on its way is not. */
+	own = allocate(map, 0, 2 * PAGE_SIZE);
+	put(map, own, 7);
+	assert_int_equal(queued_pages(), before + 1);
+	assert_int_equal(vm_map_copyin(map, own, 2 * PAGE_SIZE, false, &copy), KERN_SUCCESS);
+	assert_int_equal(queued_pages(), before + 1);
+	vm_map_copy_discard(copy);
+	/* Another receiver. */
+	current_thread()->vm_privilege = false;
+	before = queued_pages();
+	assert_int_equal(vm_map_copyout(map, &at, two_pinned()), KERN_SUCCESS);
+	assert_int_equal(queued_pages(), before + 2);
+	vm_map_deallocate(map);
+	assert_int_equal(queued_pages(), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, nothing_left)
@@ -667,6 +727,7 @@ int main(void)
 		TEST(VMAP0014_remap_shares_or_copies),
 		TEST(VMAP0015_a_busy_page_is_waited_for),
 		TEST(VMAP0016_every_allocation_may_fail),
+		TEST(VMAP0018_data_of_the_default_pager_is_not_paged_out),
 		TEST(VMAP0017_a_hog_leaves_the_kernel_its_reserve),
 	};
 

@@ -9,6 +9,7 @@
 #include <mach/vm_sync.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <vm/memory_object.h>
 #include <vm/vm_fault.h>
 #include <vm/vm_map.h>
@@ -521,6 +522,55 @@ static void VMPA0017_a_region_tells_the_name_of_its_object(void **state)
 	fake_pager_free(pager);
 }
 
+/* While a returned page is on its way to the pager another thread wants it: it is asked for after that. */
+static struct reader overtaker;
+static struct thread *overtaking;
+static unsigned early;
+
+static void slow_way(struct ipc_port *pager, const struct fake_message *m)
+{
+	unsigned before = fake_pager_count(pager, PAGER_REQUEST);
+
+	if (m->kind != PAGER_RETURN || overtaking != NULL) {
+		fake_pager_good(pager, m);
+		return;
+	}
+	overtaking = host_thread_start(NULL, read_thread, &overtaker);
+	usleep(50000); /* as if the message took so long */
+	early += fake_pager_count(pager, PAGER_REQUEST) - before;
+}
+
+static void VMPA0030_no_request_overtakes_a_return(void **state)
+{
+	for (int by_lock = 0; by_lock < 2; by_lock++) {
+		struct ipc_port *pager = fake_pager_new(slow_way);
+		struct vm_map *map = vm_map_create();
+		uint64_t a = map_of(map, pager, false);
+		struct vm_object *o = pager->control;
+		unsigned asked;
+
+		overtaking = NULL;
+		early = 0;
+		overtaker = (struct reader){ .map = map, .at = a };
+		put(map, a, 70);
+		asked = fake_pager_count(pager, PAGER_REQUEST);
+		if (by_lock) {
+			assert_int_equal(vm_pager_lock(o, 0, PAGE_SIZE, MEMORY_OBJECT_RETURN_DIRTY, true, VM_PROT_NO_CHANGE), KERN_SUCCESS);
+		} else {
+			vm_object_reference(o);
+			spin_lock(&o->lock);
+			assert_int_equal(vm_object_page_out(o, vm_object_page_lookup_locked(o, 0), 1), 1);
+			vm_object_deallocate(o);
+		}
+		host_thread_join(overtaking);
+		assert_int_equal(early, 0);
+		assert_int_equal(overtaker.kr, KERN_SUCCESS);
+		assert_int_equal(fake_pager_count(pager, PAGER_REQUEST), asked + 1);
+		vm_map_deallocate(map);
+		fake_pager_free(pager);
+	}
+}
+
 /* Everything at once, with every allocation failing in turn; what fails, fails with an error, and nothing is lost. */
 static void scenario(void)
 {
@@ -591,6 +641,7 @@ int main(void)
 		TEST(VMPA0010_a_destroyed_object_fails),
 		TEST(VMPA0011_sync_writes_and_waits),
 		TEST(VMPA0012_a_page_out_leaves_nothing_behind),
+		TEST(VMPA0030_no_request_overtakes_a_return),
 		TEST(VMPA0013_every_allocation_may_fail),
 		TEST(VMPA0014_behavior_chooses_the_cluster),
 		TEST(VMPA0015_what_will_be_needed_is_asked_for_and_not_waited_for),
