@@ -179,8 +179,13 @@ typedef struct {
 
 /*
  * The sender's identity, of its task (task_info TASK_SECURITY_TOKEN and TASK_AUDIT_TOKEN tell it,
- * host_security_set_task_token sets it). val[5] of the audit token is the task's number, as elsewhere the pid.
+ * host_security_set_task_token sets it). val[5] of the audit token is the task's number, as elsewhere the pid. Of a message that
+ * came from another node, the receiving kernel has written into the audit token which node and which boot of it that is; the
+ * rest is what that node's kernel says. A message of this node has there what the task has: 0, if nobody set it.
  */
+#define AUDIT_TOKEN_TASK 5
+#define AUDIT_TOKEN_NODE 6        /* its IPv4 address */
+#define AUDIT_TOKEN_INCARNATION 7 /* the low half of its incarnation (HOST_NODE_INFO) */
 #define KERNEL_SECURITY_TOKEN_VALUE { { 0, 1 } }
 #define KERNEL_AUDIT_TOKEN_VALUE { { 0, 0, 0, 0, 0, 0, 0, 0 } }
 

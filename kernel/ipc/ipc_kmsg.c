@@ -21,10 +21,6 @@
 
 static struct zone *kmsg_zone;
 static const struct ipc_tokens kernel_tokens = { KERNEL_SECURITY_TOKEN_VALUE, KERNEL_AUDIT_TOKEN_VALUE };
-const struct ipc_tokens ipc_tokens_unknown = {
-	{ { UINT32_MAX, UINT32_MAX } },
-	{ { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
-};
 
 void ipc_kmsg_init_zones(void)
 {

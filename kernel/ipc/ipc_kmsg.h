@@ -25,9 +25,6 @@ struct ipc_space;
 struct task;
 struct vm_map;
 
-/* Of a message whose sender is not known here. */
-extern const struct ipc_tokens ipc_tokens_unknown;
-
 struct ipc_kmsg {
 	struct list ikm_link;            /* in a queue: the port's lock */
 	struct ipc_port *ikm_remote_port;

@@ -351,6 +351,18 @@ static void take_destination_locked(struct ipc_kmsg *kmsg, struct ipc_port *port
 
 /* ---- a message is offered ---- */
 
+/* Its sender: what its node says of the task, and which node and which boot of it that is, which we know. */
+static struct ipc_tokens tokens_of(const struct netipc_deliver *d)
+{
+	struct ipc_tokens tokens;
+
+	memcpy(&tokens.security, d->sender, sizeof(tokens.security));
+	memcpy(&tokens.audit, d->sender + 2, (NETIPC_SENDER_WORDS - 2) * sizeof(*d->sender));
+	tokens.audit.val[AUDIT_TOKEN_NODE] = d->from;
+	tokens.audit.val[AUDIT_TOKEN_INCARNATION] = (uint32_t)d->from_incarnation;
+	return tokens;
+}
+
 static void refuse(const struct netipc_deliver *d, enum netipc_refusal why)
 {
 	spin_lock(&net.lock);
@@ -449,7 +461,7 @@ void net_deliver(const struct netipc_deliver *d)
 		goto drop;
 	}
 	in->kmsg->ikm_from_net = true;
-	in->kmsg->ikm_tokens = ipc_tokens_unknown;
+	in->kmsg->ikm_tokens = tokens_of(d);
 	in->kmsg->ikm_priority = d->priority;
 	if (accept(d, in) != NETIPC_OK)
 		goto drop;

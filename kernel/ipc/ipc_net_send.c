@@ -486,6 +486,13 @@ static mach_msg_return_t wait_verdict_unlock(struct net_out *out, uint64_t deadl
 	return mr;
 }
 
+/* Who sends it, for the wire: the receiving kernel says which node that is. */
+static void net_tokens_out(const struct ipc_tokens *tokens, uint32_t sender[NETIPC_SENDER_WORDS])
+{
+	memcpy(sender, &tokens->security, sizeof(tokens->security));
+	memcpy(sender + 2, &tokens->audit, (NETIPC_SENDER_WORDS - 2) * sizeof(*sender));
+}
+
 mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns)
 {
 	bool once = MACH_MSGH_BITS_REMOTE(kmsg->ikm_header->msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE;
@@ -507,6 +514,7 @@ mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint
 	waitq_init(&out->wait);
 	out->send.cookie = out;
 	out->send.priority = kmsg->ikm_priority;
+	net_tokens_out(&kmsg->ikm_tokens, out->send.sender);
 	out->send.flags = (waited ? NETIPC_SEND_WAITING : 0u) | (once ? NETIPC_SEND_ONCE : 0u);
 	mr = out_fill(out);
 	if (mr != MACH_MSG_SUCCESS) {

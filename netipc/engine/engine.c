@@ -414,6 +414,7 @@ static void fill_deliver(struct netipc_delivery *d, struct netipc_deliver *out)
 		.ool = d->ool,
 		.pull_size = d->m.pull_size,
 	};
+	memcpy(out->sender, d->m.sender, sizeof(out->sender));
 	if (!(d->m.flags & NW_MSG_BODY_PULLED)) {
 		out->body = d->data + at;
 		at += (d->m.body_size + 7u) & ~7u;

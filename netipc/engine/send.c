@@ -304,6 +304,7 @@ static void message_fill(struct netipc_message *m, const struct netipc_send *s, 
 			      (z->body_inline ? 0 : NW_MSG_BODY_PULLED) |
 			      (z->ool_inline ? 0 : NW_MSG_DATA_PULLED));
 	w->priority = s->priority;
+	memcpy(w->sender, s->sender, sizeof(w->sender));
 	w->rights = (uint16_t)s->right_count;
 	w->ool = (uint16_t)s->ool_count;
 	w->body_size = (uint32_t)z->body;

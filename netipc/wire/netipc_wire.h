@@ -140,6 +140,7 @@ struct nw_message {
 	uint32_t rkey;      /* of the first chunk of the pulled bytes */
 	uint64_t pull_size; /* bytes to be pulled, in all */
 	uint64_t chunk;     /* bytes that rkey exposes, from the first on */
+	uint32_t sender[8]; /* who sent it, as its node says: Mach's security token (2) and audit token (the first 6) */
 };
 
 #define NW_PRIORITY_MAX 127
@@ -291,7 +292,8 @@ NW_CHECK(nw_message, once_id, 56);
 NW_CHECK(nw_message, flags, 72);
 NW_CHECK(nw_message, body_size, 80);
 NW_CHECK(nw_message, pull_size, 88);
-_Static_assert(sizeof(struct nw_message) == 104, "nw_message");
+NW_CHECK(nw_message, sender, 104);
+_Static_assert(sizeof(struct nw_message) == 136, "nw_message");
 _Static_assert(sizeof(struct nw_verdict) == 48, "nw_verdict");
 NW_CHECK(nw_ref, check, 56);
 NW_CHECK(nw_ref, code, 80);

@@ -414,6 +414,8 @@ static void do_send(struct sim *s, struct node *n)
 	total = (total + 3) & ~3ull;
 	send = (struct netipc_send){ .to = to->engine, .cookie = g, .right_count = g->rights };
 	send.flags = (once ? NETIPC_SEND_ONCE : 0) | (below(s, 3) == 0 ? NETIPC_SEND_WAITING : 0);
+	for (uint32_t i = 0; i < NETIPC_SENDER_WORDS; i++)
+		send.sender[i] = n->index << 24 | i << 16 | (uint32_t)(g->id & 0xffff);
 	if (s->o.bulk && below(s, 6) == 0)
 		send.ool_count = 1 + below(s, OOL_MAX);
 	body_sge.length = (uint32_t)total;
@@ -712,6 +714,9 @@ static void up_deliver(struct sim *s, struct node *n, const struct netipc_delive
 		memcpy(&b, d->body, sizeof(b));
 	for (uint32_t i = 0; i < d->ool_count; i++)
 		ool += d->ool[i];
+	for (uint32_t i = 0; d->body != NULL && i < NETIPC_SENDER_WORDS; i++)
+		if (d->sender[i] != (b.from << 24 | i << 16 | (uint32_t)(b.id & 0xffff)))
+			FAIL(s, "message %llu: its sender changed on the way", (unsigned long long)b.id);
 	if (d->body != NULL) {
 		check_bytes(s, &b, d->body, 0, d->body_size);
 		if (d->ool_data != NULL)

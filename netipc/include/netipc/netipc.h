@@ -99,10 +99,13 @@ enum netipc_send_flags {
 	NETIPC_SEND_ONCE = 4,    /* by a send-once right of the proxy */
 };
 
+#define NETIPC_SENDER_WORDS 8
+
 struct netipc_send {
 	struct netipc_proxy *to;
 	uint32_t flags;
 	uint8_t priority;                     /* told to the receiver, at most 127 */
+	uint32_t sender[NETIPC_SENDER_WORDS]; /* told to the receiver: who sends it */
 	void *cookie;                         /* comes back in NETIPC_UP_SENT */
 	const struct np_sge *body;            /* copied before netipc_send() returns if it fits */
 	uint32_t body_count;
@@ -150,6 +153,7 @@ struct netipc_deliver {
 	bool granted;              /* a slot was kept for it: ignores the queue limit */
 	bool paging;
 	uint8_t priority;
+	uint32_t sender[NETIPC_SENDER_WORDS]; /* as its node, from, says */
 	const uint8_t *body;       /* NULL: pulled */
 	uint32_t body_size;
 	uint32_t right_count;      /* their kinds are known now, the rights only on accept */
