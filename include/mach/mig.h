@@ -9,7 +9,8 @@
  * Invariants:
  *   M1 nothing of a message is used before mig_check() passed it;
  *   M2 a caller's stub consumes what it was given to move (rights by a MOVE disposition, memory with
- *      dealloc), whatever it returns; what it makes or copies for the message leaves nothing behind;
+ *      dealloc), whatever it returns but MACH_SEND_INVALID_RIGHT: one of the rights was none, or may not go there, and
+ *      what was not taken stays; what it makes or copies for the message leaves nothing behind;
  *   M3 a server function that returns an error has consumed nothing of the request: its caller
  *      destroys the request; one that returns KERN_SUCCESS or MIG_NO_REPLY has consumed it all.
  */

@@ -175,9 +175,22 @@ static mach_msg_return_t header_copyin(struct ipc_kmsg *kmsg, struct ipc_space *
 	return MACH_MSG_SUCCESS;
 }
 
-/* Decode: every descriptor lies in the message and has a known kind. */
+/* Would it take a receive right along? */
+static bool moves_receive_right(const mach_msg_descriptor_t *d)
+{
+	if (d->type.type == MACH_MSG_PORT_DESCRIPTOR)
+		return d->port.disposition == MACH_MSG_TYPE_MOVE_RECEIVE && MACH_PORT_VALID(d->port.name);
+	return d->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR && d->ool_ports.disposition == MACH_MSG_TYPE_MOVE_RECEIVE &&
+	       d->ool_ports.count != 0;
+}
+
+/*
+ * Decode: every descriptor lies in the message and has a known kind. Receive rights stay on their node: a message that would
+ * take one to another is refused before anything of its body was taken.
+ */
 static mach_msg_return_t descriptors_check(struct ipc_kmsg *kmsg)
 {
+	bool far = IP_VALID(kmsg->ikm_remote_port) && kmsg->ikm_remote_port->ip_remote;
 	char *end = (char *)kmsg->ikm_header + ikm_size(kmsg);
 	mach_msg_descriptor_t *d = ikm_descriptors(kmsg);
 	uint32_t count, size;
@@ -195,6 +208,8 @@ static mach_msg_return_t descriptors_check(struct ipc_kmsg *kmsg)
 			return MACH_SEND_INVALID_TYPE;
 		if ((size_t)(end - (char *)d) < size)
 			return MACH_SEND_MSG_TOO_SMALL;
+		if (far && moves_receive_right(d))
+			return MACH_SEND_INVALID_RIGHT;
 	}
 	return MACH_MSG_SUCCESS;
 }

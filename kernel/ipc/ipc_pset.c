@@ -45,13 +45,11 @@ struct ipc_pset_link *ipc_pset_find_link(struct ipc_pset *pset, struct ipc_port 
 	return NULL;
 }
 
-kern_return_t ipc_pset_add(struct ipc_pset *pset, struct ipc_port *port)
+/* port, not a member, becomes one. */
+static kern_return_t add_locked(struct ipc_pset *pset, struct ipc_port *port)
 {
 	struct ipc_pset_link *link;
 
-	spin_assert_held(&port->ip_object.io_lock);
-	if (ipc_pset_find_link(pset, port))
-		return KERN_ALREADY_IN_SET;
 	link = zone_alloc(ipc_link_zone);
 	if (!link)
 		return KERN_RESOURCE_SHORTAGE;
@@ -71,6 +69,26 @@ kern_return_t ipc_pset_add(struct ipc_pset *pset, struct ipc_port *port)
 	ipc_mqueue_offer_to_set(port, link);
 	ips_unlock(pset);
 	return KERN_SUCCESS;
+}
+
+kern_return_t ipc_pset_add(struct ipc_pset *pset, struct ipc_port *port)
+{
+	spin_assert_held(&port->ip_object.io_lock);
+	if (ipc_pset_find_link(pset, port))
+		return KERN_ALREADY_IN_SET;
+	return port->ip_pset_count >= IP_PSETS_MAX ? KERN_NO_SPACE : add_locked(pset, port);
+}
+
+kern_return_t ipc_pset_move(struct ipc_pset *pset, struct ipc_port *port)
+{
+	kern_return_t kr = KERN_SUCCESS;
+
+	spin_assert_held(&port->ip_object.io_lock);
+	if (pset && !ipc_pset_find_link(pset, port))
+		kr = add_locked(pset, port);
+	if (kr == KERN_SUCCESS && ipc_pset_remove_from_all(port, pset) == 0 && !pset)
+		kr = KERN_NOT_IN_SET;
+	return kr;
 }
 
 /* Port and set locked. */

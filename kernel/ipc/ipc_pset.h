@@ -21,6 +21,9 @@
 
 struct ipc_port;
 
+/* The most sets that a port is in: its first message, its death and each change go through all of them under its lock. */
+#define IP_PSETS_MAX 256u
+
 struct ipc_pset {
 	struct ipc_object ips_object;
 	mach_port_name_t ips_name;  /* [I] in its space */
@@ -69,9 +72,15 @@ void ipc_pset_init_zones(void);
 struct ipc_pset *ipc_pset_alloc(mach_port_name_t name);
 /*
  * Purpose: add port, locked and active with a receiver, to pset. The port stays locked.
- * Returns: KERN_SUCCESS, KERN_ALREADY_IN_SET, KERN_RESOURCE_SHORTAGE, KERN_INVALID_RIGHT (the set is dead).
+ * Returns: KERN_SUCCESS, KERN_ALREADY_IN_SET, KERN_NO_SPACE (IP_PSETS_MAX), KERN_RESOURCE_SHORTAGE, KERN_INVALID_RIGHT (the
+ *   set is dead).
  */
 kern_return_t ipc_pset_add(struct ipc_pset *pset, struct ipc_port *port);
+/*
+ * Purpose: make pset the one set that port is in (NULL: in none). port: as for ipc_pset_add.
+ * Returns: KERN_SUCCESS, KERN_NOT_IN_SET (pset is NULL), KERN_RESOURCE_SHORTAGE, KERN_INVALID_RIGHT; nothing done then.
+ */
+kern_return_t ipc_pset_move(struct ipc_pset *pset, struct ipc_port *port);
 /* Port locked. KERN_NOT_IN_SET. */
 kern_return_t ipc_pset_remove(struct ipc_pset *pset, struct ipc_port *port);
 /* The membership of port, locked, in pset; NULL. */

@@ -50,6 +50,7 @@ struct ipc_thread {
 	/* Only the thread itself. */
 	uint64_t guard_code;           /* of the EXC_GUARD it is owed (AST_GUARD); 0: none */
 	uint64_t guard_subcode;
+	bool answer_far;               /* the call on a kernel object that it makes is answered to another node */
 	bool deferring;                /* ipc_kmsg_run_deferred() is at work below us on the stack */
 	struct list deferred;          /* of ipc_kmsg.ikm_link; next NULL: not yet used */
 	struct ipc_kmsg *kmsg_cache;   /* one free small block, warm */

@@ -16,6 +16,7 @@
 #include <kern/assert.h>
 #include <kern/ipc_kobject.h>
 #include <kern/kalloc.h>
+#include <kern/thread.h>
 #include <mach/notify.h>
 #include <vm/vm_map_copy.h>
 
@@ -393,6 +394,19 @@ kern_return_t mach_port_insert_right(struct ipc_space *space, mach_port_name_t n
 	return ipc_object_copyout_name(space, poly, poly_type, false, name);
 }
 
+/* A receive right that nothing holds in its space. */
+static bool may_move(struct ipc_space *space, mach_port_name_t name)
+{
+	struct ipc_port *port;
+	bool may;
+
+	if (mach_port_receive_lock(space, name, &port) != KERN_SUCCESS)
+		return false;
+	may = !port->ip_immovable_receive;
+	ip_unlock(port);
+	return may;
+}
+
 kern_return_t mach_port_extract_right(struct ipc_space *space, mach_port_name_t name,
 				      mach_msg_type_name_t disposition, struct ipc_port **poly,
 				      mach_msg_type_name_t *poly_type)
@@ -406,6 +420,8 @@ kern_return_t mach_port_extract_right(struct ipc_space *space, mach_port_name_t 
 		return KERN_INVALID_VALUE;
 	if (!MACH_PORT_VALID(name))
 		return KERN_INVALID_RIGHT;
+	if (disposition == MACH_MSG_TYPE_MOVE_RECEIVE && current_thread()->ipc.answer_far && may_move(space, name))
+		return KERN_NOT_SUPPORTED; /* it could not travel with the answer */
 	kr = ipc_object_copyin(space, name, disposition, poly);
 	if (kr == KERN_SUCCESS)
 		*poly_type = ipc_right_type_taken(disposition);
@@ -455,10 +471,7 @@ kern_return_t mach_port_move_member(struct ipc_space *space, mach_port_name_t me
 
 	if (kr != KERN_SUCCESS)
 		return kr;
-	if (pset && !ipc_pset_find_link(pset, port))
-		kr = ipc_pset_add(pset, port);
-	if (kr == KERN_SUCCESS && ipc_pset_remove_from_all(port, pset) == 0 && !pset)
-		kr = KERN_NOT_IN_SET;
+	kr = ipc_pset_move(pset, port);
 	ip_unlock(port);
 	is_unlock(space);
 	return kr;
@@ -640,6 +653,10 @@ kern_return_t mach_port_request_notification(struct ipc_space *space, mach_port_
 		if (port->ip_kotype != IKOT_NONE) { /* its object goes with it */
 			ip_unlock(port);
 			return KERN_INVALID_RIGHT;
+		}
+		if (IP_VALID(notify) && notify->ip_remote) { /* the right could not be returned there */
+			ip_unlock(port);
+			return KERN_NOT_SUPPORTED;
 		}
 		ipc_port_pdrequest(port, notify, previous);
 		return KERN_SUCCESS;

@@ -15,6 +15,7 @@
 #include <kern/ipc_kobject.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/kalloc.h>
+#include <kern/thread.h>
 #include <mach/notify.h>
 #include <machine/cpu.h>
 
@@ -157,9 +158,11 @@ static kern_return_t call(const struct ipc_kobject_subsystem *s, struct ipc_kmsg
 	kern_return_t result;
 
 	cpu_irq_enable();
+	current_thread()->ipc.answer_far = IP_VALID(reply->ikm_remote_port) && reply->ikm_remote_port->ip_remote;
 	(void)with_receive_rights(request, arrive);
 	result = s->server->stubs[in->msgh_id - s->server->subsystem->base](
 		s->calls, request->ikm_remote_port, reply->ikm_remote_port, in, reply->ikm_header);
+	current_thread()->ipc.answer_far = false;
 	if (!irq_were_on)
 		cpu_irq_disable();
 	return result;

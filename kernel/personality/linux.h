@@ -35,6 +35,7 @@ struct trap_frame;
 #define LINUX_EMFILE 24
 #define LINUX_ENOTTY 25
 #define LINUX_EFBIG 27
+#define LINUX_ENOSPC 28
 #define LINUX_ESPIPE 29
 #define LINUX_EROFS 30
 #define LINUX_EPIPE 32

@@ -85,6 +85,8 @@ static struct ipc_pset *set_of(struct ipc_port *port, int64_t *err)
 	ip_unlock(port);
 	if (kr == KERN_SUCCESS)
 		return pset;
+	if (kr == KERN_NO_SPACE)
+		*err = -LINUX_ENOSPC;
 	if (kr == KERN_INVALID_RIGHT)
 		*err = -LINUX_EBADF;
 	ipc_pset_destroy(pset);

@@ -6,7 +6,9 @@
  * A failed send leaves the message in one of two states. Untouched: the kernel looked at it and took
  * nothing; the bits are as we set them. Given back (pseudo-received, after a timeout or an
  * interruption): it holds the rights and memory that had been taken, under names that may be new, and
- * its bits say MOVE. mach_msg_destroy() consumes either: of an untouched one what sending would have.
+ * its bits say MOVE. mach_msg_destroy() consumes either: of an untouched one what sending would have. But of a message with a
+ * right that is none, or a receive right that cannot go there (MACH_SEND_INVALID_RIGHT), nothing is consumed here: what the kernel did
+ * not take stays the caller's.
  */
 #include <mach/mach_init.h>
 #include <mach/mach_port.h>
@@ -39,7 +41,7 @@ kern_return_t mig_send(mach_msg_header_t *msg, mach_msg_option_t option, mach_ms
 	mach_msg_return_t result;
 
 	result = mach_msg(msg, MACH_SEND_MSG | option, msg->msgh_size, 0, MACH_PORT_NULL, timeout, MACH_PORT_NULL);
-	if (result != MACH_MSG_SUCCESS)
+	if (result != MACH_MSG_SUCCESS && result != MACH_SEND_INVALID_RIGHT)
 		consume_unsent(msg);
 	return result;
 }
@@ -79,7 +81,7 @@ MIG_HOT kern_return_t mig_call(mach_msg_header_t *msg, mach_msg_size_t rcv_size,
 			mig_put_reply_port(reply);
 		return take_reply(msg, routine, id);
 	}
-	if (is_send_error(result))
+	if (is_send_error(result) && result != MACH_SEND_INVALID_RIGHT)
 		consume_unsent(msg);
 	else if ((result & ~MACH_MSG_MASK) == MACH_RCV_BODY_ERROR)
 		mach_msg_destroy(msg);

@@ -170,6 +170,7 @@ static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
 
 static void *serve(void *port)
 {
+	mig_put_reply_port(mig_get_reply_port()); /* each thread has its own, from the beginning: names are counted */
 	(void)mach_msg_server(demux, MESSAGE_MAX, (mach_port_t)(uintptr_t)port, MACH_MSG_OPTION_NONE);
 	return NULL;
 }

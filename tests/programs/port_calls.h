@@ -446,6 +446,29 @@ static inline unsigned pc_members(const struct port_place *p, mach_port_name_t s
 	return n;
 }
 
+#define PC_SETS_MAX 256u /* sets that a port may be in */
+
+/* port, in no set, joins as many as it may; other: one more. */
+static inline void pc_many_sets(const struct port_place *p, mach_port_name_t port, mach_port_name_t other)
+{
+	mach_port_name_t sets[PC_SETS_MAX];
+	kern_return_t kr = KERN_SUCCESS;
+
+	for (unsigned i = 0; i < PC_SETS_MAX; i++) {
+		sets[i] = pc_allocate(p, MACH_PORT_RIGHT_PORT_SET);
+		if (kr == KERN_SUCCESS)
+			kr = mach_port_insert_member(p->task, port, sets[i]);
+	}
+	pc_is(p, kr, KERN_SUCCESS, "PORT0154 a port joins 256 sets");
+	pc_is(p, mach_port_insert_member(p->task, port, other), KERN_NO_SPACE, "PORT0155 and no more");
+	pc_is(p, mach_port_insert_member(p->task, port, sets[7]), KERN_ALREADY_IN_SET, "PORT0156 it knows those that it is in");
+	pc_is(p, mach_port_move_member(p->task, port, other), KERN_SUCCESS, "PORT0157 it moves from all of them to another");
+	pc_is(p, mach_port_extract_member(p->task, port, sets[7]), KERN_NOT_IN_SET, "PORT0158 and is in none of them then");
+	(void)mach_port_extract_member(p->task, port, other);
+	for (unsigned i = 0; i < PC_SETS_MAX; i++)
+		(void)mach_port_destroy(p->task, sets[i]);
+}
+
 static inline void pc_sets(const struct port_place *p)
 {
 	mach_port_name_t a = pc_allocate(p, MACH_PORT_RIGHT_RECEIVE), b = pc_allocate(p, MACH_PORT_RIGHT_RECEIVE);
@@ -476,6 +499,7 @@ static inline void pc_sets(const struct port_place *p)
 	pc_is(p, mach_port_move_member(p->task, a, b), KERN_INVALID_RIGHT, "PORT0150 nor to a port");
 	pc_is(p, mach_port_get_set_status(p->task, a, &members, &n), KERN_INVALID_RIGHT, "PORT0151 a port has no members");
 	pc_is(p, mach_port_get_set_status(p->task, PC_NO_NAME, &members, &n), KERN_INVALID_NAME, "PORT0152 nor has no name");
+	pc_many_sets(p, b, t);
 	(void)mach_port_destroy(p->task, t);
 	pc_is(p, mach_port_move_member(p->task, a, MACH_PORT_NULL), KERN_NOT_IN_SET, "PORT0153 a destroyed set let its member go");
 	(void)mach_port_destroy(p->task, a);

@@ -474,6 +474,164 @@ static void send_possible(void)
 	drop_port(told);
 }
 
+/* ---- receive rights stay on their node ---- */
+
+/* A message to the other node with a send right and then a receive right, or arrays of them. */
+static mach_msg_return_t send_receive_right(mach_port_t to, mach_port_t send, mach_port_t receive, bool arrays)
+{
+	struct {
+		mach_msg_header_t head;
+		mach_msg_body_t body;
+		union {
+			mach_msg_port_descriptor_t one[2];
+			mach_msg_ool_ports_descriptor_t array[2];
+		};
+	} m = { .head = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0) | MACH_MSGH_BITS_COMPLEX, .msgh_remote_port = to,
+			  .msgh_id = 9 },
+		.body = { 2 } };
+	mach_port_name_t names[2] = { send, receive };
+	static const mach_msg_type_name_t how[2] = { MACH_MSG_TYPE_MOVE_SEND, MACH_MSG_TYPE_MOVE_RECEIVE };
+
+	for (int i = 0; i < 2; i++) {
+		if (arrays)
+			m.array[i] = (mach_msg_ool_ports_descriptor_t){ .address = &names[i], .count = 1, .disposition = (uint8_t)how[i],
+									.copy = MACH_MSG_PHYSICAL_COPY,
+									.type = MACH_MSG_OOL_PORTS_DESCRIPTOR };
+		else
+			m.one[i] = (mach_msg_port_descriptor_t){ .name = names[i], .disposition = (uint8_t)how[i],
+								 .type = MACH_MSG_PORT_DESCRIPTOR };
+	}
+	return mach_msg(&m.head, MACH_SEND_MSG, (mach_msg_size_t)((char *)(arrays ? (void *)&m.array[2] : (void *)&m.one[2]) - (char *)&m),
+			0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+}
+
+/* port has its receive right and one user reference of a send right under name, and a message in its queue. */
+static bool untouched(mach_port_t port)
+{
+	mach_port_status_t status;
+	mach_msg_type_number_t count = MACH_PORT_RECEIVE_STATUS_COUNT;
+	mach_port_urefs_t references = 0;
+
+	return mach_port_get_attributes(mach_task_self(), port, MACH_PORT_RECEIVE_STATUS, (mach_port_info_t)&status, &count) ==
+		       KERN_SUCCESS &&
+	       status.mps_msgcount == 1 &&
+	       mach_port_get_refs(mach_task_self(), port, MACH_PORT_RIGHT_SEND, &references) == KERN_SUCCESS && references == 1;
+}
+
+static void receive_rights(void)
+{
+	mach_port_t port = new_port(), here = new_port(), once = MACH_PORT_NULL, previous = MACH_PORT_NULL, got_right = MACH_PORT_NULL;
+	mach_msg_type_name_t type = 0;
+	mach_port_type_t what = 0;
+	mach_msg_id_t id = 0;
+	natural_t number;
+	kern_return_t kr;
+
+	node_must(mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND), "a right");
+	node_must(node_send(port, MACH_MSG_TYPE_COPY_SEND, 4, MACH_PORT_NULL, 0, 0), "a message to itself");
+	node_must(peer_make(peer, &queue_name), "peer_make");
+	node_must(mach_port_extract_right(task, queue_name, MACH_MSG_TYPE_MAKE_SEND, &queue, &type), "extracting a right");
+	for (int arrays = 0; arrays < 2; arrays++) {
+		tap(send_receive_right(queue, port, port, arrays != 0) == MACH_SEND_INVALID_RIGHT,
+		    "REMOTE0320 a receive right does not go to another node%s", arrays ? ", nor an array of them" : "");
+		tap(untouched(port), "REMOTE0321 it stays, with its queue, and so do the message's other rights");
+	}
+	tap(next(200) == 0, "REMOTE0322 nothing arrived");
+	kr = mach_port_insert_right(task, 0x7700, port, MACH_MSG_TYPE_MOVE_RECEIVE);
+	tap(kr != KERN_SUCCESS && untouched(port), "REMOTE0323 nor by mach_port_insert_right: %#x", (unsigned)kr);
+	tap_result(mach_port_extract_right(task, queue_name, MACH_MSG_TYPE_MOVE_RECEIVE, &got_right, &type), KERN_NOT_SUPPORTED,
+		   "REMOTE0324 mach_port_extract_right does not fetch one");
+	tap(mach_port_type(task, queue_name, &what) == KERN_SUCCESS && (what & MACH_PORT_TYPE_RECEIVE) != 0,
+	    "REMOTE0325 it stays where it is");
+	tap_result(mach_port_request_notification(task, queue_name, MACH_NOTIFY_PORT_DESTROYED, 0, here, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+						  &previous),
+		   KERN_NOT_SUPPORTED, "REMOTE0326 a dying port's right cannot be asked for from another node");
+	tap(node_receive(here, 5000, &id, &number) == MACH_MSG_SUCCESS && id == MACH_NOTIFY_SEND_ONCE,
+	    "REMOTE0327 the right that asked is told that nothing will come");
+	tap(send_id(5, 1000) == MACH_MSG_SUCCESS && next(2000) == 5, "REMOTE0328 the port lives on");
+	node_must(mach_port_extract_right(task, queue_name, MACH_MSG_TYPE_MAKE_SEND_ONCE, &once, &type), "a send-once right");
+	kr = mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_PORT_DESTROYED, 0, once,
+					    MACH_MSG_TYPE_MOVE_SEND_ONCE, &previous);
+	tap_result(kr, KERN_NOT_SUPPORTED, "REMOTE0329 nor can another node's port be told of one's own");
+	tap(next(5000) == MACH_NOTIFY_SEND_ONCE && untouched(port), "REMOTE0330 which hears of that");
+	(void)mach_port_destroy(task, queue_name);
+	(void)mach_port_destroy(mach_task_self(), queue);
+	(void)mach_port_destroy(mach_task_self(), port);
+	drop_port(here);
+}
+
+/* ---- who sent it ---- */
+
+struct with_sender {
+	mach_msg_header_t head;
+	mach_msg_audit_trailer_t trailer;
+};
+
+static mach_msg_return_t receive_sender(mach_port_t port, struct with_sender *m)
+{
+	union {
+		struct with_sender m;
+		uint8_t room[sizeof(struct with_sender) + 256];
+	} u = { 0 };
+	mach_msg_return_t mr = mach_msg(&u.m.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_TRAILER_TYPE(MACH_MSG_TRAILER_FORMAT_0) |
+						MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_AUDIT),
+					0, sizeof(u), port, 5000, MACH_PORT_NULL);
+
+	*m = u.m;
+	return mr;
+}
+
+static void senders(void)
+{
+	mach_port_t port = new_port();
+	mach_port_name_t name = MACH_PORT_NULL;
+	security_token_t security = { { 0 } };
+	audit_token_t audit = { { 0 } };
+	mach_msg_type_number_t count = TASK_SECURITY_TOKEN_COUNT, node_count = HOST_NODE_INFO_COUNT;
+	host_node_info_data_t node = { 0 };
+	struct with_sender m;
+	int got = -1;
+
+	node_must(mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND), "a right");
+	node_must(peer_keep(peer, port, MACH_MSG_TYPE_COPY_SEND, &name), "peer_keep");
+	node_must(task_info(task, TASK_SECURITY_TOKEN, (task_info_t)&security, &count), "TASK_SECURITY_TOKEN");
+	count = TASK_AUDIT_TOKEN_COUNT;
+	node_must(task_info(task, TASK_AUDIT_TOKEN, (task_info_t)&audit, &count), "TASK_AUDIT_TOKEN");
+	node_must(host_info(host, HOST_NODE_INFO, (host_info_t)&node, &node_count), "HOST_NODE_INFO");
+	node_must(peer_send(peer, name, MACH_MSG_TYPE_COPY_SEND, 5, MACH_PORT_NULL, 0, 5000, &got), "peer_send");
+	tap_result(receive_sender(port, &m), MACH_MSG_SUCCESS, "REMOTE0300 a message of another node's task, and its audit trailer");
+	tap(m.head.msgh_id == 5 && m.head.msgh_size == sizeof(m.head) && m.trailer.msgh_trailer_size == sizeof(m.trailer),
+	    "REMOTE0301 it is whole");
+	tap(memcmp(&m.trailer.msgh_sender, &security, sizeof(security)) == 0, "REMOTE0302 its security token is the sending task's");
+	tap(memcmp(&m.trailer.msgh_audit, &audit, 6 * sizeof(audit.val[0])) == 0 && audit.val[AUDIT_TOKEN_TASK] != 0,
+	    "REMOTE0303 and so is its audit token");
+	tap(m.trailer.msgh_audit.val[AUDIT_TOKEN_NODE] == node.address && (node.address & 255) == other &&
+	    m.trailer.msgh_audit.val[AUDIT_TOKEN_INCARNATION] == (uint32_t)node.incarnation,
+	    "REMOTE0304 which says on which boot of which node it runs");
+	node_must(node_send(port, MACH_MSG_TYPE_COPY_SEND, 7, MACH_PORT_NULL, 0, 0), "sending here");
+	tap(receive_sender(port, &m) == MACH_MSG_SUCCESS && m.trailer.msgh_audit.val[AUDIT_TOKEN_NODE] == 0 &&
+	    m.trailer.msgh_audit.val[AUDIT_TOKEN_INCARNATION] == 0, "REMOTE0305 a message of this node has no node in it");
+	/* what a kernel answers */
+	{
+		struct {
+			mach_msg_header_t head;
+			mach_msg_audit_trailer_t trailer;
+			uint8_t room[512];
+		} u = { .head = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE),
+				  .msgh_remote_port = host, .msgh_local_port = port, .msgh_id = 200, .msgh_size = sizeof(u.head) } };
+		mach_msg_return_t mr = mach_msg(&u.head, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT |
+							 MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_AUDIT),
+						sizeof(u.head), sizeof(u), port, 5000, MACH_PORT_NULL);
+		const mach_msg_audit_trailer_t *t = (const void *)((const uint8_t *)&u + u.head.msgh_size);
+
+		tap(mr == MACH_MSG_SUCCESS && t->msgh_sender.val[0] == 0 && t->msgh_sender.val[1] == 1 &&
+		    t->msgh_audit.val[AUDIT_TOKEN_NODE] == node.address, "REMOTE0306 a call's answer is from that node's kernel");
+	}
+	node_must(peer_refs(peer, name, MACH_PORT_RIGHT_SEND, -1, &got), "peer_refs");
+	(void)mach_port_deallocate(mach_task_self(), port);
+	drop_port(port);
+}
+
 int main(int argc, char **argv)
 {
 	struct port_place there_ports = { .where = "another node's task" };
@@ -500,6 +658,8 @@ int main(int argc, char **argv)
 		spawn();
 		flow();
 		send_possible();
+		senders();
+		receive_rights();
 		node_must(peer_state(peer, 0, &type, &refs, &mscount, &sorights, &there[1]), "peer_state");
 	}
 	tap(there[0] == there[1], "REMOTE0098 no name is left over there: %u before, %u now", there[0], there[1]);
