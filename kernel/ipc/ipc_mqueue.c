@@ -16,6 +16,7 @@
 #include <kern/assert.h>
 #include <kern/thread.h>
 #include <sched/donate.h>
+#include <sched/run_queue.h>
 
 /* Can the receiver ith take kmsg? MACH_MSG_SUCCESS, MACH_RCV_{TOO_LARGE,SCATTER_SMALL,INVALID_TYPE}. */
 static mach_msg_return_t suits(const struct ipc_thread *ith, mach_msg_option_t option, mach_msg_size_t max_size,
@@ -32,6 +33,30 @@ static bool wants_to_know(mach_msg_option_t option, mach_msg_return_t mr)
 	return (option & MACH_RCV_LARGE) && mr != MACH_RCV_INVALID_TYPE;
 }
 
+__attribute__((noinline)) struct thread *ipc_mqueue_best_waiter_borrow(struct waitq *wq)
+{
+	struct thread *best = waitq_first_borrow(wq);
+
+	for (struct thread *t = best ? waitq_next_borrow(wq, best) : NULL; t; t = waitq_next_borrow(wq, t))
+		if (run_queue_beats(t, best))
+			best = t;
+	return best;
+}
+
+/* The receiver whose turn it is, claimed: the first, or by priority if the port goes by it. The object is locked. */
+static struct thread *claim_next_receiver(struct waitq *wq, const struct ipc_port *port)
+{
+	struct thread *best;
+
+	if (__builtin_expect(port->ip_order == NULL, 1))
+		return waitq_claim(wq);
+	/* Who had a timeout or an abort first is not a waiter when looked at again. */
+	do
+		best = ipc_mqueue_best_waiter_borrow(wq);
+	while (best && !waitq_claim_thread(wq, best));
+	return best;
+}
+
 /*
  * Claim a receiver of wq for kmsg. One that cannot take it all and asked to be told (MACH_RCV_LARGE)
  * is told, and the next one is asked; one that did not ask gets it and will report it too large.
@@ -40,7 +65,7 @@ static struct thread *claim_receiver(struct waitq *wq, struct ipc_port *port, st
 {
 	struct thread *t;
 
-	while ((t = waitq_claim(wq)) != NULL) {
+	while ((t = claim_next_receiver(wq, port)) != NULL) {
 		struct ipc_thread *ith = &t->ipc;
 
 		ith->state = suits(ith, ith->option, ith->msize, kmsg);

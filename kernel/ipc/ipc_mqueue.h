@@ -71,6 +71,12 @@ mach_msg_return_t ipc_mqueue_receive(struct ipc_object *object, struct ipc_space
  */
 mach_msg_return_t ipc_mqueue_received(struct ipc_mqueue_received *out);
 
+/*
+ * The waiter of wq that is worth most, the longest waiting of equals, not claimed: whose turn it is at a port that goes by
+ * priority. The object is locked.
+ */
+struct thread *ipc_mqueue_best_waiter_borrow(struct waitq *wq);
+
 /* Slots may have become free (a message left, the limit grew): serve blocked senders. Port locked. */
 void ipc_mqueue_serve_senders(struct ipc_port *port);
 /* The port is now a member of pset: give its messages to the set's receivers. Both locked. */

@@ -32,6 +32,11 @@ static uint64_t deadline_of(mach_msg_option_t option, mach_msg_option_t timeout_
 	return timeout == 0 ? IPC_NO_WAIT : clock_now_ns() + timeout * NSEC_PER_MSEC;
 }
 
+uint64_t mach_msg_receive_deadline(mach_msg_option_t option, mach_msg_timeout_t timeout)
+{
+	return deadline_of(option, MACH_RCV_TIMEOUT, timeout);
+}
+
 /* The call on a kernel object is made here, and its reply sent on; the requester may have ended. */
 static __attribute__((noinline)) void call_kernel(struct ipc_kmsg *request)
 {
@@ -84,6 +89,18 @@ static bool is_put_back(mach_msg_return_t mr)
 	return mr == MACH_SEND_TIMED_OUT || mr == MACH_SEND_INTERRUPTED || mr == MACH_SEND_NO_BUFFER;
 }
 
+/*
+ * A message trap begins with interrupts off, and a short one ends so: turning them on and off again at each lock would
+ * cost more than the message. What may take long runs with interrupts on, from then to the end of the trap; each lock
+ * turns them off for as long as it is held.
+ */
+#define SHORT_BYTES IPC_FAST_BYTES
+
+static inline void long_work(void)
+{
+	cpu_irq_enable();
+}
+
 /* What a trap asks for: the arguments of mach_msg_overwrite(). */
 struct request {
 	uint64_t msg, rcv_msg;
@@ -130,6 +147,7 @@ static __attribute__((noinline, cold)) mach_msg_return_t send_failed(const struc
 {
 	struct task *task = current_task();
 
+	long_work();
 	if (mr == MACH_SEND_TIMED_OUT && (r->option & MACH_SEND_NOTIFY) && IP_VALID(kmsg->ikm_remote_port))
 		ipc_right_arm_send_possible(task->ipc.space, kmsg->ikm_remote_port);
 	if (!is_put_back(mr)) {
@@ -152,9 +170,13 @@ static mach_msg_return_t send(const struct request *r, struct thread **receiver,
 	struct ipc_kmsg *kmsg;
 	mach_msg_return_t mr;
 
+	if (r->send_size > SHORT_BYTES)
+		long_work();
 	mr = ipc_kmsg_get(r->msg, r->send_size, &kmsg);
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
+	if (ikm_complex(kmsg))
+		long_work();
 	if (option & SEND_RARE) {
 		mr = prepare_send(r, kmsg);
 		if (mr != MACH_MSG_SUCCESS)
@@ -165,6 +187,8 @@ static mach_msg_return_t send(const struct request *r, struct thread **receiver,
 	if (mr != MACH_MSG_SUCCESS)
 		return mr;
 	TRACE3(SEND, kmsg->ikm_remote_port, kmsg->ikm_header->msgh_id, kmsg->ikm_header->msgh_size);
+	if (__builtin_expect(IP_VALID(kmsg->ikm_remote_port) && kmsg->ikm_remote_port->ip_remote, 0))
+		long_work(); /* it is made ready for the wire here */
 	if (rcv_object && MACH_MSGH_BITS_LOCAL(kmsg->ikm_header->msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE)
 		kmsg->ikm_ticket = donate_ticket(); /* a call: who serves it gets our priority */
 	mr = ipc_kmsg_send(kmsg, option & ~MACH_SEND_ALWAYS,
@@ -180,6 +204,7 @@ static mach_msg_return_t send(const struct request *r, struct thread **receiver,
 static __attribute__((noinline)) mach_msg_return_t receive_error(uint64_t msg, struct ipc_kmsg *kmsg, mach_msg_size_t max_size,
 				       mach_msg_return_t mr)
 {
+	long_work();
 	ipc_kmsg_copyout_dest(kmsg, current_task()->ipc.space);
 	if (max_size < sizeof(mach_msg_header_t)) {
 		ipc_kmsg_put_back(kmsg);
@@ -224,6 +249,8 @@ static mach_msg_return_t deliver(const struct request *r, const struct ipc_mqueu
 		return mach_msg_fast_deliver(r->rcv_msg, r->rcv_size);
 	TRACE3(RECEIVE, kmsg->ikm_remote_port, kmsg->ikm_header->msgh_id, kmsg->ikm_header->msgh_size);
 	donate_take(kmsg->ikm_ticket);
+	if (ikm_complex(kmsg) || ikm_size(kmsg) > SHORT_BYTES)
+		long_work();
 	mr = ipc_kmsg_copyout(kmsg, self->ipc.space, self->task,
 			      r->option & MACH_RCV_NOTIFY ? r->notify : MACH_PORT_NULL,
 			      r->option & MACH_RCV_OVERWRITE ? self->ipc.scatter : NULL);
@@ -245,20 +272,21 @@ static mach_msg_return_t received(const struct request *r, mach_msg_return_t mr,
 }
 
 /* object is consumed. */
-static mach_msg_return_t receive_from(const struct request *r, struct ipc_object *object, struct thread *handoff)
+static mach_msg_return_t receive_from(const struct request *r, struct ipc_object *object, uint64_t deadline_ns,
+				      struct thread *handoff)
 {
 	struct ipc_mqueue_received got;
 	mach_msg_return_t mr;
 
 	current_thread()->ipc.fast_ok = !(r->option & MACH_MSG_KMSG_OPTIONS);
 	mr = ipc_mqueue_receive(object, current_thread()->ipc.space, r->option, r->rcv_size,
-				deadline_of(r->option, MACH_RCV_TIMEOUT, r->timeout), handoff, &got);
+				deadline_ns, handoff, &got);
 	io_release(object);
 	return received(r, mr, &got);
 }
 
 __attribute__((noinline)) mach_msg_return_t mach_msg_receive_rest(uint64_t msg, mach_msg_option_t option,
-								  mach_msg_size_t rcv_size,
+								  mach_msg_size_t rcv_size, uint64_t deadline_ns,
 								  struct ipc_object *object, struct thread *handoff)
 {
 	const struct request r = { .msg = msg, .rcv_msg = msg, .option = option, .rcv_size = rcv_size };
@@ -266,10 +294,10 @@ __attribute__((noinline)) mach_msg_return_t mach_msg_receive_rest(uint64_t msg, 
 	mach_msg_return_t mr;
 
 	if (handoff)
-		return receive_from(&r, object, handoff);
+		return receive_from(&r, object, deadline_ns, handoff);
 	mr = ipc_mqueue_received(&got);
 	if (mr == MACH_RCV_IN_PROGRESS)
-		return receive_from(&r, object, NULL);
+		return receive_from(&r, object, deadline_ns, NULL);
 	io_release(object);
 	return received(&r, mr, &got);
 }
@@ -284,12 +312,14 @@ static __attribute__((noinline)) mach_msg_return_t receive_rare(const struct req
 	mach_msg_return_t mr = MACH_MSG_SUCCESS;
 
 	ith->scatter = NULL;
+	if (r->option & MACH_RCV_OVERWRITE)
+		long_work();
 	if (!ipc_kmsg_trailer_known(r->option))
 		mr = MACH_RCV_INVALID_TRAILER;
 	else if (r->option & MACH_RCV_OVERWRITE)
 		mr = ipc_scatter_copyin(r->rcv_msg, r->rcv_limit, &ith->scatter);
 	if (mr == MACH_MSG_SUCCESS) {
-		mr = receive_from(r, object, handoff);
+		mr = receive_from(r, object, mach_msg_receive_deadline(r->option, r->timeout), handoff);
 	} else {
 		io_release(object);
 		if (handoff)
@@ -313,7 +343,9 @@ static mach_msg_return_t receive(const struct request *r, struct ipc_object *obj
 			return mr;
 		}
 	}
-	return r->option & RECEIVE_RARE ? receive_rare(r, object, handoff) : receive_from(r, object, handoff);
+	return r->option & RECEIVE_RARE
+		       ? receive_rare(r, object, handoff)
+		       : receive_from(r, object, mach_msg_receive_deadline(r->option, r->timeout), handoff);
 }
 
 /*
@@ -348,7 +380,7 @@ mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg
 	mach_msg_return_t mr;
 
 	if ((option & ~MACH_MSG_FAST_OPTIONS) == (MACH_SEND_MSG | MACH_RCV_MSG) &&
-	    mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, &mr))
+	    mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, timeout, &mr))
 		return mr;
 	return mach_msg_overwrite_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0, 0);
 }

@@ -37,10 +37,11 @@ union message {
 	uint64_t words[IPC_FAST_BYTES / 8];
 };
 
-/* The first waiter of wq, claimed, if it may be given size bytes. The object is locked. */
-static inline struct thread *claim_fast(struct waitq *wq, mach_msg_size_t size)
+/* The waiter of wq whose turn it is, claimed, if it may be given size bytes. The object is locked. */
+static inline struct thread *claim_fast(struct waitq *wq, const struct ipc_port *port, mach_msg_size_t size)
 {
-	struct thread *t = waitq_first_borrow(wq);
+	struct thread *t = __builtin_expect(port->ip_order != NULL, 0) ? ipc_mqueue_best_waiter_borrow(wq)
+								       : waitq_first_borrow(wq);
 
 	if (!t || !t->ipc.fast_ok || t->ipc.msize < size + sizeof(mach_msg_trailer_t) || !waitq_claim_thread(wq, t))
 		return NULL;
@@ -55,12 +56,12 @@ static inline struct thread *claim(struct ipc_port *port, mach_msg_size_t size)
 	struct thread *t;
 
 	if (!list_empty(&port->ip_receivers.threads))
-		return claim_fast(&port->ip_receivers, size);
+		return claim_fast(&port->ip_receivers, port, size);
 	if (list_empty(sets) || sets->next != sets->prev)
 		return NULL;
 	link = container_of(sets->next, struct ipc_pset_link, port_link);
 	ips_lock(link->pset);
-	t = claim_fast(&link->pset->ips_receivers, size);
+	t = claim_fast(&link->pset->ips_receivers, port, size);
 	ips_unlock(link->pset);
 	return t;
 }
@@ -174,14 +175,20 @@ mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size)
 	return copyout(h, msg, bytes) == KERN_SUCCESS ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
 }
 
-/* Wait for the next message in object, handing the CPU to t. MACH_RCV_IN_PROGRESS: something came that mach_msg.c is for. */
+/*
+ * Wait for the next message in object, handing the CPU to t. MACH_RCV_IN_PROGRESS: something came that mach_msg.c is for,
+ * or nothing may be waited for.
+ */
 static inline mach_msg_return_t wait_fast(struct ipc_object *object, mach_msg_option_t option, mach_msg_size_t max_size,
-					  struct thread **t)
+					  uint64_t deadline_ns, struct thread **t)
 {
 	struct ipc_thread *ith = &current_thread()->ipc;
 	struct thread *next = *t;
 	struct waitq *wq;
+	enum wait_result result;
 
+	if (deadline_ns == IPC_NO_WAIT)
+		return MACH_RCV_IN_PROGRESS;
 	spin_lock(&object->io_lock);
 	if (object->io_kind == IOT_PORT) {
 		struct ipc_port *port = (struct ipc_port *)object;
@@ -203,8 +210,9 @@ static inline mach_msg_return_t wait_fast(struct ipc_object *object, mach_msg_op
 	ith->fast_ok = true;
 	ith->option = option;
 	ith->msize = max_size;
-	if (waitq_block_handoff(wq, &object->io_lock, WAIT_ABORTABLE, WAIT_FOREVER, next) != WAIT_WOKEN)
-		return MACH_RCV_INTERRUPTED;
+	result = waitq_block_handoff(wq, &object->io_lock, WAIT_ABORTABLE, deadline_ns, next);
+	if (result != WAIT_WOKEN)
+		return result == WAIT_TIMED_OUT ? MACH_RCV_TIMED_OUT : MACH_RCV_INTERRUPTED;
 	return ith->fast_size ? MACH_MSG_SUCCESS : MACH_RCV_IN_PROGRESS;
 other:
 	spin_unlock(&object->io_lock);
@@ -213,13 +221,14 @@ other:
 
 __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 					    mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
-					    mach_msg_return_t *result)
+					    mach_msg_timeout_t timeout, mach_msg_return_t *result)
 {
 	struct ipc_thread *ith = &current_thread()->ipc;
 	struct ipc_object *object = NULL;
 	union message m;
 	struct thread *t;
 	mach_msg_return_t mr;
+	uint64_t deadline_ns = WAIT_FOREVER;
 
 	if (send_size - sizeof m.h > sizeof m - sizeof m.h || (send_size & 3) || mach_msg_fast_off ||
 	    copyin(msg, &m, send_size) != KERN_SUCCESS)
@@ -230,9 +239,11 @@ __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_opt
 	if (!t)
 		return false;
 	ith->fast_sends++;
-	mr = wait_fast(object, option, rcv_size, &t);
+	if (__builtin_expect((option & MACH_RCV_TIMEOUT) != 0, 0))
+		deadline_ns = mach_msg_receive_deadline(option, timeout);
+	mr = wait_fast(object, option, rcv_size, deadline_ns, &t);
 	if (mr == MACH_RCV_IN_PROGRESS) {
-		mr = mach_msg_receive_rest(msg, option, rcv_size, object, t);
+		mr = mach_msg_receive_rest(msg, option, rcv_size, deadline_ns, object, t);
 	} else {
 		io_release(object);
 		if (mr == MACH_MSG_SUCCESS)

@@ -7,10 +7,13 @@
 struct ipc_object;
 struct thread;
 
-/* Options that the fast way takes beside MACH_SEND_MSG | MACH_RCV_MSG: they change nothing of it. */
+/*
+ * Options that the fast way takes beside MACH_SEND_MSG | MACH_RCV_MSG. None changes its send: the receiver waits, so
+ * that a limit of the send has no meaning. A limit of the receive is its wait's.
+ */
 #define MACH_MSG_FAST_OPTIONS                                                                            \
-	(MACH_SEND_INTERRUPT | MACH_RCV_INTERRUPT | MACH_RCV_LARGE | MACH_RCV_LARGE_IDENTITY | \
-	 MACH_RCV_VOUCHER)
+	(MACH_SEND_INTERRUPT | MACH_RCV_INTERRUPT | MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT | MACH_RCV_LARGE | \
+	 MACH_RCV_LARGE_IDENTITY | MACH_RCV_VOUCHER)
 /* Options of a receive that can only be served with a kmsg. */
 #define MACH_MSG_KMSG_OPTIONS (MACH_RCV_OVERWRITE | MACH_RCV_NOTIFY | (mach_msg_option_t)MACH_RCV_TRAILER_MASK)
 
@@ -23,7 +26,9 @@ extern bool mach_msg_fast_off;
  * Returns false: nothing was done. true: *result is the trap's.
  */
 bool mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size,
-		   mach_port_name_t rcv_name, mach_msg_return_t *result);
+		   mach_port_name_t rcv_name, mach_msg_timeout_t timeout, mach_msg_return_t *result);
+/* When a receive that begins now is over: WAIT_FOREVER, IPC_NO_WAIT or a time. */
+uint64_t mach_msg_receive_deadline(mach_msg_option_t option, mach_msg_timeout_t timeout);
 /* The calling thread was given a short message (ipc.fast_size): its receive's end. */
 mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size);
 /*
@@ -31,4 +36,4 @@ mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size);
  * thread has waited and ipc.state says what came). Consumes the reference of object.
  */
 mach_msg_return_t mach_msg_receive_rest(uint64_t msg, mach_msg_option_t option, mach_msg_size_t rcv_size,
-					struct ipc_object *object, struct thread *handoff);
+					uint64_t deadline_ns, struct ipc_object *object, struct thread *handoff);

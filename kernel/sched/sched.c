@@ -1019,16 +1019,27 @@ struct thread *waitq_claim(struct waitq *wq)
 	return NULL;
 }
 
+/* Who was claimed by a timeout or an abort stays linked until it has the lock: it does not wait any more. */
+static inline struct thread *first_waiting(struct waitq *wq, struct list *pos)
+{
+	for (; pos != &wq->threads; pos = pos->next) {
+		struct thread *t = container_of(pos, struct thread, wait_link);
+		uint32_t claim = atomic_load_explicit(&t->claim, memory_order_relaxed);
+
+		if (__builtin_expect(claim == CLAIM_OPEN || claim == CLAIM_OPEN_HARD, 1))
+			return t;
+	}
+	return NULL;
+}
+
 struct thread *waitq_first_borrow(struct waitq *wq)
 {
-	return list_first(&wq->threads, struct thread, wait_link);
+	return first_waiting(wq, wq->threads.next);
 }
 
 struct thread *waitq_next_borrow(struct waitq *wq, struct thread *t)
 {
-	struct list *next = t->wait_link.next;
-
-	return next == &wq->threads ? NULL : container_of(next, struct thread, wait_link);
+	return first_waiting(wq, t->wait_link.next);
 }
 
 bool waitq_wake_one(struct waitq *wq)

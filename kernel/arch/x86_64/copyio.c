@@ -11,6 +11,9 @@
 #include <machine/pmap.h>
 #include <stdbool.h>
 
+/* More than this at once is copied with interrupts on: for how long they are off has a bound. */
+#define COPY_LONG 1024u
+
 /* copyio.S */
 bool user_read(void *dst, uint64_t user_src, size_t bytes);
 bool user_write(uint64_t user_dst, const void *src, size_t bytes);
@@ -23,7 +26,7 @@ static bool is_user_range(uint64_t start, size_t bytes)
 
 __attribute__((section(".text.hot"))) kern_return_t copyin(uint64_t user_src, void *dst, size_t bytes)
 {
-	KASSERT(cpu_irq_depth() == 0);
+	KASSERT(cpu_irq_depth() == 0 && (bytes <= COPY_LONG || cpu_irq_enabled()));
 	if (!is_user_range(user_src, bytes) || !user_read(dst, user_src, bytes))
 		return KERN_INVALID_ADDRESS;
 	return KERN_SUCCESS;
@@ -31,7 +34,7 @@ __attribute__((section(".text.hot"))) kern_return_t copyin(uint64_t user_src, vo
 
 __attribute__((section(".text.hot"))) kern_return_t copyout(const void *src, uint64_t user_dst, size_t bytes)
 {
-	KASSERT(cpu_irq_depth() == 0);
+	KASSERT(cpu_irq_depth() == 0 && (bytes <= COPY_LONG || cpu_irq_enabled()));
 	if (!is_user_range(user_dst, bytes) || !user_write(user_dst, src, bytes))
 		return KERN_INVALID_ADDRESS;
 	return KERN_SUCCESS;

@@ -16,7 +16,9 @@
 #define RECORD_BYTES (1u << 18)
 
 /* What the server does with a request; in its first body word. */
-enum action { ANSWER, ANSWER_LONG, ANSWER_SLOWLY, DROP, ANSWER_TWICE, KEEP, ACTIONS };
+enum action { ANSWER, ANSWER_LONG, ANSWER_SLOWLY, ANSWER_LIMITED, DROP, ANSWER_TWICE, KEEP, ACTIONS };
+
+#define LONG_MS 600000u /* a limit that never passes */
 
 union buffer {
 	mach_msg_header_t h;
@@ -77,10 +79,17 @@ static uint32_t answer(union buffer *b, enum action action)
 	return size;
 }
 
+/* The client's second word at random. */
+static uint32_t roll_word(const union buffer *b)
+{
+	return b->words[7];
+}
+
 static mach_msg_return_t serve_one(struct run *run, union buffer *b, enum action action)
 {
 	mach_msg_option_t option = MACH_SEND_MSG | MACH_RCV_MSG;
 	mach_port_name_t remote = b->h.msgh_remote_port;
+	mach_msg_timeout_t limit = 0;
 	mach_msg_size_t size;
 
 	if (remote == MACH_PORT_NULL || action == DROP || action == KEEP) {
@@ -97,8 +106,12 @@ static mach_msg_return_t serve_one(struct run *run, union buffer *b, enum action
 		return mach_msg_trap((uintptr_t)b, MACH_RCV_MSG, 0, sizeof *b, run->from, 0, NONE);
 	}
 	if (action == ANSWER_SLOWLY)
-		option |= MACH_SEND_TIMEOUT;
-	return mach_msg_trap((uintptr_t)b, option, size, sizeof *b, run->from, 0, NONE);
+		option |= MACH_SEND_NOTIFY;
+	if (action == ANSWER_LIMITED) {
+		option |= MACH_RCV_TIMEOUT | (roll_word(b) & 1 ? MACH_SEND_TIMEOUT : 0);
+		limit = LONG_MS;
+	}
+	return mach_msg_trap((uintptr_t)b, option, size, sizeof *b, run->from, limit, NONE);
 }
 
 static void server(void *arg)
@@ -180,8 +193,10 @@ static void sweep(struct run *run)
 static void step(struct run *run)
 {
 	static const mach_msg_option_t more[] = { 0, 0, MACH_RCV_LARGE, MACH_RCV_LARGE | MACH_RCV_LARGE_IDENTITY,
-						  MACH_SEND_INTERRUPT | MACH_RCV_INTERRUPT, MACH_RCV_VOUCHER };
-	mach_msg_option_t option = MACH_SEND_MSG | MACH_RCV_MSG | more[roll(run, 6)];
+						  MACH_SEND_INTERRUPT | MACH_RCV_INTERRUPT, MACH_RCV_VOUCHER,
+						  MACH_SEND_TIMEOUT, MACH_RCV_TIMEOUT, MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT };
+	mach_msg_option_t option = MACH_SEND_MSG | MACH_RCV_MSG | more[roll(run, 9)];
+	mach_msg_timeout_t wait_ms = LONG_MS;
 	mach_msg_type_name_t dest = COPY_SEND, reply = MAKE_ONCE;
 	mach_msg_size_t size = (mach_msg_size_t)sizeof(mach_msg_header_t) + 4 * roll(run, 70), limit = sizeof(union buffer);
 	mach_port_name_t to = run->to;
@@ -226,11 +241,13 @@ static void step(struct run *run)
 		action = ANSWER; /* or the client would wait for ever */
 	if (size >= 28)
 		b.words[6] = action;
-	if (action == KEEP)
+	if (action == KEEP) { /* the wait ends by its limit: none at all, or one that passes */
 		option |= MACH_RCV_TIMEOUT;
+		wait_ms = roll(run, 2);
+	}
 	b.h = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(dest, reply), .msgh_remote_port = to,
 				   .msgh_local_port = run->reply, .msgh_id = 1000 + (int)roll(run, 1000) };
-	note_received(&run->client, mach_msg_trap((uintptr_t)&b, option, size, limit, run->reply, 0, NONE), &b);
+	note_received(&run->client, mach_msg_trap((uintptr_t)&b, option, size, limit, run->reply, wait_ms, NONE), &b);
 	settle(run);
 	drain(run);
 	sweep(run);

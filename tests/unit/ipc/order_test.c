@@ -163,6 +163,131 @@ static void IPC0824_blocked_senders_too_are_served_by_priority(void **state)
 	assert_int_equal(receive_id(port), 1);
 }
 
+struct taker {
+	mach_port_name_t from;
+	uint32_t priority;
+	mach_msg_option_t option;
+	mach_msg_timeout_t timeout;
+	mach_msg_id_t got;
+	mach_msg_return_t result;
+};
+
+#define TAKER(port, worth, ...) { .from = (port), .priority = (worth), __VA_ARGS__ }
+
+static void take(void *arg)
+{
+	struct taker *k = arg;
+	struct msg m;
+
+	current_thread()->priority = k->priority;
+	k->result = mach_msg_trap((uintptr_t)&m, MACH_RCV_MSG | k->option, 0, sizeof m, k->from, k->timeout, NONE);
+	k->got = k->result == MACH_MSG_SUCCESS ? m.h.msgh_id : 0;
+}
+
+/* Four wait in `from`, and as many messages come to port: in which order they have them. */
+static void takers(mach_port_name_t port, mach_port_name_t from, const mach_msg_id_t expected[4])
+{
+	struct taker k[4] = { TAKER(from, 20), TAKER(from, 60), TAKER(from, 40), TAKER(from, 60) };
+	struct thread *t[4];
+
+	for (int i = 0; i < 4; i++) {
+		t[i] = ipc_thread(alice, take, &k[i]);
+		host_wait_until_blocked(t[i]);
+	}
+	for (int i = 1; i <= 4; i++)
+		send_id(port, i);
+	for (int i = 0; i < 4; i++) {
+		host_thread_join(t[i]);
+		assert_int_equal(k[i].result, MACH_MSG_SUCCESS);
+		assert_int_equal(k[i].got, expected[i]);
+	}
+}
+
+static void IPC0825_receivers_of_a_real_time_port_are_served_by_priority_then_age(void **state)
+{
+	static const mach_msg_id_t by_priority[4] = { 4, 1, 3, 2 }, by_age[4] = { 1, 2, 3, 4 };
+	mach_port_name_t port = new_rt_port(), plain = new_port_with_send(), set = new_right(PORT_SET);
+
+	takers(port, port, by_priority);
+	takers(plain, plain, by_age);
+	/* who waits in a set is chosen as the port that the message is for says */
+	assert_int_equal(mach_port_insert_member(here(), port, set), KERN_SUCCESS);
+	assert_int_equal(mach_port_insert_member(here(), plain, set), KERN_SUCCESS);
+	takers(port, set, by_priority);
+	takers(plain, set, by_age);
+}
+
+/* Who has given up waiting does not stand in the way of who waits. */
+static void IPC0826_a_better_receiver_that_gives_up_leaves_the_message_to_the_next(void **state)
+{
+	mach_port_name_t port = new_rt_port();
+	uint32_t given_up = 0;
+
+	for (int i = 0; i < 200; i++) {
+		struct taker best = TAKER(port, 60, .option = MACH_RCV_TIMEOUT, .timeout = 1), other = TAKER(port, 20);
+		struct thread *a = ipc_thread(alice, take, &best), *b = ipc_thread(alice, take, &other);
+
+		host_wait_until_blocked(b);
+		if (i & 1)
+			thread_abort(a);
+		send_id(port, 7);
+		host_thread_join(a);
+		if (best.result == MACH_MSG_SUCCESS)
+			send_id(port, 7);
+		else
+			given_up++;
+		host_thread_join(b);
+		assert_int_equal(other.result, MACH_MSG_SUCCESS);
+	}
+	assert_true(given_up > 0);
+	assert_empty(port);
+}
+
+/* The short way chooses as the long one does. */
+static void answer_best(void *arg)
+{
+	struct taker *k = arg;
+	struct msg m;
+
+	current_thread()->priority = current_thread()->lend_priority = k->priority;
+	k->result = mach_msg_trap((uintptr_t)&m, MACH_RCV_MSG, 0, sizeof m, k->from, 0, NONE);
+	k->got = m.h.msgh_id;
+	if (m.h.msgh_remote_port == NONE)
+		return;
+	m.h.msgh_bits = MACH_MSGH_BITS(MOVE_ONCE, 0);
+	m.h.msgh_local_port = NONE;
+	assert_int_equal(mach_msg_trap((uintptr_t)&m, MACH_SEND_MSG, 40, 0, NONE, 0, NONE), MACH_MSG_SUCCESS);
+}
+
+static void IPC0827_a_short_call_too_goes_to_the_best_receiver(void **state)
+{
+	for (int fast = 0; fast < 2; fast++) {
+		mach_port_name_t port = new_rt_port(), reply = new_port();
+		struct taker k[2] = { TAKER(port, 20), TAKER(port, 50) };
+		struct msg m = { .h = { .msgh_bits = MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), .msgh_remote_port = port,
+					.msgh_local_port = reply, .msgh_id = 3 } };
+		struct thread *t[2];
+		uint64_t before = current_thread()->ipc.fast_sends;
+
+		mach_msg_fast_off = !fast;
+		for (int i = 0; i < 2; i++) {
+			t[i] = ipc_thread(alice, answer_best, &k[i]);
+			host_wait_until_blocked(t[i]);
+		}
+		assert_int_equal(mach_msg_trap((uintptr_t)&m, MACH_SEND_MSG | MACH_RCV_MSG, 40, sizeof m, reply, 0, NONE),
+				 MACH_MSG_SUCCESS);
+		assert_int_equal(current_thread()->ipc.fast_sends - before, (uint64_t)fast);
+		host_thread_join(t[1]);
+		assert_int_equal(k[1].got, 3);
+		send_id(port, 4);
+		host_thread_join(t[0]);
+		assert_int_equal(k[0].got, 4);
+		destroy(port);
+		destroy(reply);
+	}
+	mach_msg_fast_off = false;
+}
+
 /* ---- lending ---- */
 
 struct call {
@@ -323,6 +448,9 @@ int main(void)
 		ipc_test(IPC0822_a_sender_may_say_its_messages_priority_up_to_its_own_most),
 		ipc_test(IPC0823_the_order_goes_with_the_port),
 		ipc_test(IPC0824_blocked_senders_too_are_served_by_priority),
+		ipc_test(IPC0825_receivers_of_a_real_time_port_are_served_by_priority_then_age),
+		ipc_test(IPC0826_a_better_receiver_that_gives_up_leaves_the_message_to_the_next),
+		ipc_test(IPC0827_a_short_call_too_goes_to_the_best_receiver),
 		ipc_test(IPC0831_a_server_gets_its_callers_priority_until_it_answers),
 		ipc_test(IPC0832_a_call_given_up_takes_its_priority_back),
 		ipc_test(IPC0833_a_queued_call_lends_to_who_served_last),
