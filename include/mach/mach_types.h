@@ -42,6 +42,7 @@ typedef mach_port_t host_t;
 typedef mach_port_t host_priv_t;
 typedef mach_port_t task_t;
 typedef mach_port_t task_name_t;
+typedef mach_port_t task_suspension_token_t;
 typedef mach_port_t ipc_space_t;
 typedef mach_port_t vm_map_t;
 typedef mach_port_t vm_task_entry_t;

@@ -53,11 +53,11 @@ typedef task_absolutetime_info_data_t *task_absolutetime_info_t;
 
 #define TASK_EVENTS_INFO 2 /* of all its threads, ended ones too */
 typedef struct task_events_info {
-	integer_t faults;
-	integer_t pageins;           /* not counted by task: 0 (host_statistics has the node's) */
-	integer_t cow_faults;        /* likewise */
-	integer_t messages_sent;     /* likewise */
-	integer_t messages_received; /* likewise */
+	integer_t faults;            /* of its own code, and of what the kernel copied for it */
+	integer_t pageins;           /* of them, those that asked a pager */
+	integer_t cow_faults;        /* pages copied for a write */
+	integer_t messages_sent;
+	integer_t messages_received;
 	integer_t syscalls_mach;
 	integer_t syscalls_unix;     /* Linux system calls */
 	integer_t csw;               /* times a thread of it got a CPU */
@@ -83,7 +83,7 @@ typedef task_thread_times_info_data_t *task_thread_times_info_t;
 typedef struct mach_task_basic_info {
 	mach_vm_size_t virtual_size;
 	mach_vm_size_t resident_size;
-	mach_vm_size_t resident_size_max;
+	mach_vm_size_t resident_size_max; /* the most that it had */
 	time_value_t user_time;
 	time_value_t system_time;
 	policy_t policy;
@@ -91,6 +91,48 @@ typedef struct mach_task_basic_info {
 } mach_task_basic_info_data_t;
 typedef mach_task_basic_info_data_t *mach_task_basic_info_t;
 #define MACH_TASK_BASIC_INFO_COUNT ((natural_t)(sizeof(mach_task_basic_info_data_t) / sizeof(natural_t)))
+
+/* What its new threads begin with: a policy_timeshare_base, _rr_base, _fifo_base of <mach/policy.h>. KERN_INVALID_POLICY: another. */
+#define TASK_SCHED_TIMESHARE_INFO 10
+#define TASK_SCHED_RR_INFO 11
+#define TASK_SCHED_FIFO_INFO 12
+
+#define TASK_FLAGS_INFO 28
+#define TF_LP64 0x1
+#define TF_64B_DATA 0x2
+typedef struct task_flags_info {
+	uint32_t flags; /* TF_*: always both */
+} task_flags_info_data_t;
+typedef task_flags_info_data_t *task_flags_info_t;
+#define TASK_FLAGS_INFO_COUNT ((natural_t)(sizeof(task_flags_info_data_t) / sizeof(natural_t)))
+
+/*
+ * Its memory, region by region, in bytes; both flavours are this. Pages of objects with a pager of their own are external, all
+ * others internal; compressed: internal ones that the default pager has.
+ */
+#define TASK_VM_INFO 22
+#define TASK_VM_INFO_PURGEABLE 23
+typedef struct task_vm_info {
+	mach_vm_size_t virtual_size;
+	integer_t region_count;
+	integer_t page_size;
+	mach_vm_size_t resident_size;      /* pages mapped */
+	mach_vm_size_t resident_size_peak;
+	mach_vm_size_t device, device_peak;             /* 0: not counted, as are the other peaks */
+	mach_vm_size_t internal, internal_peak;
+	mach_vm_size_t external, external_peak;
+	mach_vm_size_t reusable, reusable_peak;         /* 0 */
+	mach_vm_size_t purgeable_volatile_pmap;         /* as resident */
+	mach_vm_size_t purgeable_volatile_resident;
+	mach_vm_size_t purgeable_volatile_virtual;
+	mach_vm_size_t compressed, compressed_peak, compressed_lifetime;
+	mach_vm_size_t phys_footprint;                  /* from here on revision 1: internal and compressed */
+	mach_vm_address_t min_address, max_address;
+} task_vm_info_data_t;
+typedef task_vm_info_data_t *task_vm_info_t;
+#define TASK_VM_INFO_COUNT ((natural_t)(sizeof(task_vm_info_data_t) / sizeof(natural_t)))
+#define TASK_VM_INFO_REV1_COUNT TASK_VM_INFO_COUNT
+#define TASK_VM_INFO_REV0_COUNT ((natural_t)(TASK_VM_INFO_COUNT - 3 * sizeof(mach_vm_size_t) / sizeof(natural_t)))
 
 /* Ours: what `ps` shows. */
 #define TASK_NAME_INFO 0x4d53

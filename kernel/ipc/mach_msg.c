@@ -193,8 +193,10 @@ static mach_msg_return_t send(const struct request *r, struct thread **receiver,
 		kmsg->ikm_ticket = donate_ticket(); /* a call: who serves it gets our priority */
 	mr = ipc_kmsg_send(kmsg, option & ~MACH_SEND_ALWAYS,
 			   deadline_of(option, MACH_SEND_TIMEOUT, r->timeout), receiver);
-	if (mr == MACH_MSG_SUCCESS)
+	if (mr == MACH_MSG_SUCCESS) {
+		self->events.messages_sent++;
 		return mr;
+	}
 	if (rcv_object && *rcv_object)
 		io_release(*rcv_object);
 	return send_failed(r, kmsg, mr);
@@ -256,6 +258,7 @@ static mach_msg_return_t deliver(const struct request *r, const struct ipc_mqueu
 			      r->option & MACH_RCV_OVERWRITE ? self->ipc.scatter : NULL);
 	if (mr != MACH_MSG_SUCCESS && (mr & ~MACH_MSG_MASK) != MACH_RCV_BODY_ERROR)
 		return receive_error(r->rcv_msg, kmsg, r->rcv_size, mr);
+	self->events.messages_received++;
 	size = ikm_size(kmsg) + ipc_kmsg_add_trailer(kmsg, r->option, got->seqno, got->context);
 	put = ipc_kmsg_put(r->rcv_msg, kmsg, size);
 	return put == MACH_MSG_SUCCESS ? mr : put;

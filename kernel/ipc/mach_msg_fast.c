@@ -172,6 +172,7 @@ mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size)
 		if (kr != KERN_SUCCESS)
 			return no_name(msg, max_size, kr);
 	}
+	current_thread()->events.messages_received++;
 	return copyout(h, msg, bytes) == KERN_SUCCESS ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
 }
 
@@ -239,6 +240,7 @@ __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_opt
 	if (!t)
 		return false;
 	ith->fast_sends++;
+	current_thread()->events.messages_sent++;
 	if (__builtin_expect((option & MACH_RCV_TIMEOUT) != 0, 0))
 		deadline_ns = mach_msg_receive_deadline(option, timeout);
 	mr = wait_fast(object, option, rcv_size, deadline_ns, &t);

@@ -32,6 +32,7 @@ enum ipc_kotype {
 	IKOT_HOST_SECURITY,
 	IKOT_NAMED_ENTRY, /* memory: vm/vm_named_entry.h */
 	IKOT_DEVICE_PAGER, /* device memory: vm/vm_device_pager.h */
+	IKOT_TASK_SUSPENSION, /* kern/task_suspension.h */
 	IKOT_COUNT
 };
 

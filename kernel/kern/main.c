@@ -24,6 +24,7 @@
 #include <kern/options.h>
 #include <kern/printf.h>
 #include <kern/task.h>
+#include <kern/task_suspension.h>
 #include <kern/thread.h>
 #include <machine/boot.h>
 #include <machine/cpu.h>
@@ -138,6 +139,7 @@ void kernel_main(void)
 	vm_pager_timeout_ns = boot_options.pager_timeout_ms * 1000000ULL;
 	device_init();
 	vm_named_entry_init();
+	task_suspension_init();
 	vm_device_pager_init();
 	linux_init();
 	thread_deallocate(kernel_thread_start("startup", SCHED_PRIORITY_KERNEL, startup, NULL));

@@ -146,6 +146,7 @@ void task_finish(struct task *t)
 	spin_unlock(&task_list.lock);
 	pset_task_end(t);
 	linux_task_exit(t);
+	task_limits_end(t);
 	semaphore_task_exit(t);
 	lock_set_task_exit(t);
 	ipc_task_terminate(t);

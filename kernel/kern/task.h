@@ -10,7 +10,10 @@
 #include <base/list.h>
 #include <ipc/ipc_task.h>
 #include <kern/lock.h>
+#include <kern/task_events.h>
+#include <kern/task_limits.h>
 #include <mach/kern_return.h>
+#include <machine/thread.h>
 #include <personality/linux_task.h>
 #include <sched/task_sched.h>
 #include <stdatomic.h>
@@ -35,10 +38,10 @@ struct task {
 	bool ends_machine;            /* [I] after creation: the first task under exit=1 */
 	struct list semaphores;       /* [t] of semaphore.owner_link */
 	struct list lock_sets;        /* [t] of lock_set.owner_link */
-	struct task_events {
-		uint32_t faults, mach_calls, linux_calls, switches;
-	} dead_events;                /* [t] of its ended threads */
+	struct task_events dead_events; /* [t] of its ended threads */
 	uint64_t dead_user_ns, dead_system_ns; /* [t] of its ended threads */
+	struct task_limits limits;    /* what it may use */
+	struct machine_task machine;  /* [t] what its new threads begin with */
 	char name[32];                /* [t] for ps and traces */
 };
 

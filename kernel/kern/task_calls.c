@@ -14,6 +14,8 @@
 #include <kern/semaphore.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/task.h>
+#include <kern/task_info.h>
+#include <kern/task_suspension.h>
 #include <kern/thread.h>
 #include <kernel/task_server.h>
 #include <mach/task_info.h>
@@ -103,182 +105,6 @@ static kern_return_t call_task_threads(struct task *task, mach_port_t **list, ma
 		return KERN_RESOURCE_SHORTAGE;
 	*list = ports;
 	*count = n;
-	return KERN_SUCCESS;
-}
-
-static time_value_t time_value_of(uint64_t ns)
-{
-	return (time_value_t){ .seconds = (integer_t)(ns / NSEC_PER_SEC),
-			       .microseconds = (integer_t)(ns % NSEC_PER_SEC / 1000) };
-}
-
-struct task_times {
-	uint64_t dead_user, dead_system, live_user, live_system;
-};
-
-static struct task_times times_of(struct task *task)
-{
-	struct task_times times = { 0 };
-
-	spin_lock(&task->lock);
-	times.dead_user = task->dead_user_ns;
-	times.dead_system = task->dead_system_ns;
-	LIST_FOR_EACH(pos, &task->threads) {
-		struct thread *t = container_of(pos, struct thread, task_link);
-
-		uint64_t user_ns, system_ns;
-
-		thread_times(t, &user_ns, &system_ns);
-		times.live_user += user_ns;
-		times.live_system += system_ns;
-	}
-	spin_unlock(&task->lock);
-	return times;
-}
-
-static void fill_name_info(struct task *task, task_name_info_data_t *info)
-{
-	info->id = task->id;
-	info->port_names = task->ipc.space->is_names;
-	spin_lock(&task->lock);
-	info->thread_count = task->thread_count;
-	memcpy(info->name, task->name, sizeof(info->name));
-	spin_unlock(&task->lock);
-}
-
-static natural_t narrow(uint64_t bytes)
-{
-	return bytes > UINT32_MAX ? UINT32_MAX : (natural_t)bytes;
-}
-
-static void fill_events(struct task *task, task_events_info_data_t *info)
-{
-	struct task_events sum;
-
-	spin_lock(&task->lock);
-	sum = task->dead_events;
-	LIST_FOR_EACH(pos, &task->threads) {
-		const struct machine_thread *m = &container_of(pos, struct thread, task_link)->machine;
-
-		sum.faults += m->faults;
-		sum.mach_calls += m->mach_calls;
-		sum.linux_calls += m->linux_calls;
-		sum.switches += m->switches;
-	}
-	spin_unlock(&task->lock);
-	info->faults = (integer_t)sum.faults;
-	info->syscalls_mach = (integer_t)sum.mach_calls;
-	info->syscalls_unix = (integer_t)sum.linux_calls;
-	info->csw = (integer_t)sum.switches;
-}
-
-static kern_return_t call_task_info(struct task *task, task_flavor_t flavor, task_info_t out,
-				    mach_msg_type_number_t *count)
-{
-	union {
-		task_basic_info_64_data_t basic;
-		mach_task_basic_info_data_t mach;
-		task_thread_times_info_data_t times;
-		task_name_info_data_t name;
-		task_basic_info_32_data_t basic32;
-		task_absolutetime_info_data_t absolute;
-		task_events_info_data_t events;
-		security_token_t security;
-		audit_token_t audit;
-	} info;
-	mach_msg_type_number_t need;
-	struct task_times times;
-	uint64_t resident, virtual;
-
-	if (task == NULL)
-		return KERN_INVALID_TASK;
-	memset(&info, 0, sizeof(info));
-	times = times_of(task);
-	virtual = task->map == NULL ? 0 : task->map->size;
-	resident = task->map == NULL ? 0 : pmap_resident_count(vm_map_pmap(task->map)) * PAGE_SIZE;
-	switch (flavor) {
-	case TASK_BASIC_INFO_64:
-		need = TASK_BASIC_INFO_64_COUNT;
-		info.basic.suspend_count = (integer_t)atomic_load(&task->suspend_count);
-		info.basic.virtual_size = virtual;
-		info.basic.resident_size = resident;
-		info.basic.user_time = time_value_of(times.dead_user);
-		info.basic.system_time = time_value_of(times.dead_system);
-		info.basic.policy = POLICY_TIMESHARE;
-		break;
-	case MACH_TASK_BASIC_INFO:
-		need = MACH_TASK_BASIC_INFO_COUNT;
-		info.mach.virtual_size = virtual;
-		info.mach.resident_size = resident;
-		info.mach.resident_size_max = resident;
-		info.mach.user_time = time_value_of(times.dead_user);
-		info.mach.system_time = time_value_of(times.dead_system);
-		info.mach.policy = POLICY_TIMESHARE;
-		info.mach.suspend_count = (integer_t)atomic_load(&task->suspend_count);
-		break;
-	case TASK_THREAD_TIMES_INFO:
-		need = TASK_THREAD_TIMES_INFO_COUNT;
-		info.times.user_time = time_value_of(times.live_user);
-		info.times.system_time = time_value_of(times.live_system);
-		break;
-	case TASK_BASIC_INFO_32:
-		need = TASK_BASIC_INFO_32_COUNT;
-		info.basic32.suspend_count = (integer_t)atomic_load(&task->suspend_count);
-		info.basic32.virtual_size = narrow(virtual);
-		info.basic32.resident_size = narrow(resident);
-		info.basic32.user_time = time_value_of(times.dead_user);
-		info.basic32.system_time = time_value_of(times.dead_system);
-		info.basic32.policy = POLICY_TIMESHARE;
-		break;
-	case TASK_ABSOLUTETIME_INFO:
-		need = TASK_ABSOLUTETIME_INFO_COUNT;
-		info.absolute.threads_user = times.live_user;
-		info.absolute.threads_system = times.live_system;
-		info.absolute.total_user = times.live_user + times.dead_user;
-		info.absolute.total_system = times.live_system + times.dead_system;
-		break;
-	case TASK_EVENTS_INFO:
-		need = TASK_EVENTS_INFO_COUNT;
-		fill_events(task, &info.events);
-		break;
-	case TASK_SECURITY_TOKEN:
-		need = TASK_SECURITY_TOKEN_COUNT;
-		info.security = ipc_task_tokens(task).security;
-		break;
-	case TASK_AUDIT_TOKEN:
-		need = TASK_AUDIT_TOKEN_COUNT;
-		info.audit = ipc_task_tokens(task).audit;
-		break;
-	case TASK_NAME_INFO:
-		need = TASK_NAME_INFO_COUNT;
-		fill_name_info(task, &info.name);
-		break;
-	default:
-		return KERN_INVALID_ARGUMENT;
-	}
-	if (*count < need)
-		return KERN_INVALID_ARGUMENT;
-	memcpy(out, &info, need * sizeof(natural_t));
-	*count = need;
-	return KERN_SUCCESS;
-}
-
-/* The name that logs and listings show: printable characters only, whatever the caller wrote. */
-static kern_return_t call_task_set_info(struct task *task, task_flavor_t flavor, task_info_t in,
-					mach_msg_type_number_t count)
-{
-	const task_name_info_data_t *info = (const void *)in;
-	size_t n = 0;
-
-	if (task == NULL)
-		return KERN_INVALID_TASK;
-	if (flavor != TASK_NAME_INFO || count != TASK_NAME_INFO_COUNT)
-		return KERN_INVALID_ARGUMENT;
-	spin_lock(&task->lock);
-	for (; n < sizeof(info->name) && n < sizeof(task->name) - 1 && info->name[n] != '\0'; n++)
-		task->name[n] = info->name[n] > ' ' && info->name[n] < 127 ? info->name[n] : '?';
-	task->name[n] = '\0';
-	spin_unlock(&task->lock);
 	return KERN_SUCCESS;
 }
 
@@ -448,6 +274,30 @@ static kern_return_t call_lock_set_destroy(struct task *task, struct lock_set *s
 	return task == NULL ? KERN_INVALID_TASK : lock_set_destroy(task, set);
 }
 
+static kern_return_t call_get_state(struct task *task, thread_state_flavor_t flavor, thread_state_t state, mach_msg_type_number_t *count)
+{
+	kern_return_t kr;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	spin_lock(&task->lock);
+	kr = machine_task_get_state(&task->machine, flavor, (uint32_t *)state, count);
+	spin_unlock(&task->lock);
+	return kr;
+}
+
+static kern_return_t call_set_state(struct task *task, thread_state_flavor_t flavor, thread_state_t state, mach_msg_type_number_t count)
+{
+	kern_return_t kr;
+
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	spin_lock(&task->lock);
+	kr = machine_task_set_state(&task->machine, flavor, (const uint32_t *)state, count);
+	spin_unlock(&task->lock);
+	return kr;
+}
+
 /* ---- what this kernel has not: task.defs says why ---- */
 
 static kern_return_t no_sample(struct task *task, mach_port_t reply)
@@ -488,13 +338,20 @@ const struct task_ops task_calls = {
 	.lock_set_destroy = call_lock_set_destroy,
 	.semaphore_create = call_semaphore_create,
 	.semaphore_destroy = call_semaphore_destroy,
+	.task_get_state = call_get_state,
+	.task_set_state = call_set_state,
+	.task_set_phys_footprint_limit = task_call_set_phys_footprint_limit,
+	.task_suspend2 = task_call_suspend2,
+	.task_resume2 = task_call_resume2,
+	.task_set_cpumon_params = task_call_set_cpumon_params,
+	.task_get_cpumon_params = task_call_get_cpumon_params,
 	.task_create = call_task_create,
 	.task_terminate = call_task_terminate,
 	.task_threads = call_task_threads,
 	.mach_ports_register = call_ports_register,
 	.mach_ports_lookup = call_ports_lookup,
-	.task_info = call_task_info,
-	.task_set_info = call_task_set_info,
+	.task_info = task_call_info,
+	.task_set_info = task_call_set_info,
 	.task_suspend = call_task_suspend,
 	.task_resume = call_task_resume,
 	.task_get_special_port = call_get_special_port,

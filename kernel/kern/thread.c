@@ -83,6 +83,7 @@ void thread_charge(struct thread *old, struct thread *next, uint64_t now_ns)
 
 	cpu->system_ns += now_ns - cpu->stamp_ns;
 	cpu->stamp_ns = now_ns;
+	old->switched_out_ns = now_ns;
 	old->user_ns += cpu->user_ns - old->user_mark_ns;
 	old->system_ns += cpu->system_ns - old->system_mark_ns;
 	next->user_mark_ns = cpu->user_ns;
@@ -183,6 +184,7 @@ kern_return_t thread_create(struct task *task, struct thread **out)
 	list_add_tail(&task->threads, &t->task_link);
 	task->thread_count++;
 	pset_thread_begin(t, task);
+	machine_thread_inherit(t, &task->machine);
 	memcpy(t->name, task->name, sizeof(t->name));
 	if (atomic_load(&task->suspend_count) != 0)
 		atomic_fetch_or(&t->ast, AST_STOP);
@@ -369,10 +371,7 @@ void thread_exit_self(void)
 	spin_lock(&task->lock);
 	list_remove(&t->task_link);
 	last = --task->thread_count == 0 && !task->active;
-	task->dead_events.faults += t->machine.faults;
-	task->dead_events.mach_calls += t->machine.mach_calls;
-	task->dead_events.linux_calls += t->machine.linux_calls;
-	task->dead_events.switches += t->machine.switches;
+	task_events_add(&task->dead_events, &t->events);
 	task->dead_user_ns += t->user_ns;
 	task->dead_system_ns += t->system_ns;
 	spin_unlock(&task->lock);
@@ -411,6 +410,12 @@ void ast_taken(struct trap_frame *frame)
 			atomic_fetch_and(&t->ast, ~(uint32_t)AST_GUARD);
 			cpu_irq_enable();
 			exception_guard();
+			cpu_irq_disable();
+		}
+		if ((ast & AST_RESOURCE) != 0) {
+			atomic_fetch_and(&t->ast, ~(uint32_t)AST_RESOURCE);
+			cpu_irq_enable();
+			exception_resource();
 			cpu_irq_disable();
 		}
 		if ((ast & AST_PREEMPT) != 0)

@@ -13,6 +13,7 @@
 #include <ipc/ipc_thread.h>
 #include <kern/clock.h>
 #include <kern/lock.h>
+#include <kern/task_events.h>
 #include <mach/kern_return.h>
 #include <machine/thread.h>
 #include <sched/thread_sched.h>
@@ -59,6 +60,7 @@ struct thread {
 	uint64_t promotion_deadline_ns;     /* [d] of a real-time lender; else UINT64_MAX */
 	struct donation donation;           /* whom it lends to, and who lends to it */
 	struct ipc_thread ipc;              /* its ports and its part of a message wait */
+	struct task_events events;          /* [o] since it began */
 
 	_Atomic uint32_t references;        /* [a] */
 	struct spinlock lock;
@@ -68,11 +70,12 @@ struct thread {
 	struct list task_link;              /* task lock */
 	struct thread_sched sched;          /* policy and what it is owed */
 	struct list held_locks;             /* kern/lock_set.c's lock: of ulock.held_link */
-	uint64_t switched_in_ns;            /* [o] when it last got a CPU */
+	uint64_t switched_in_ns, switched_out_ns; /* [o] when it last got, and left, a CPU */
 	uint64_t user_ns, system_ns;        /* [o] time on a CPU until it last left one */
 	uint64_t user_mark_ns, system_mark_ns; /* [o] its CPU's account when it got it */
 	void (*start)(void *);              /* [I] a kernel thread's function */
 	void *start_arg;                    /* [I] */
+	uint64_t resource_code, resource_subcode; /* [t] of the EXC_RESOURCE it owes (AST_RESOURCE); code 0: none */
 	bool vm_privilege;                  /* [o] it frees memory: it may take the last frames, and never waits for one */
 	uint64_t tid;                       /* [I] for the Linux personality and traces */
 	uint64_t clear_child_tid;           /* [o] Linux set_tid_address, 0: none */
@@ -88,6 +91,7 @@ enum thread_ast {
 	AST_ABORT = 8,     /* thread_abort: the next abortable wait ends at once */
 	AST_DONATION = 16, /* it may still lend its priority for a call that is over (sched/donate.c) */
 	AST_QUANTUM = 32,  /* with AST_PREEMPT: its turn is over */
+	AST_RESOURCE = 128, /* its task crossed a limit: raise the exception (kern/task_limits.h) */
 	AST_GUARD = 64,    /* it violated a port's guard: raise the exception (ipc/ipc_guard.h) */
 };
 

@@ -6,8 +6,8 @@
 #include <kern/ipc_kobject_calls.h>
 #include <kern/task.h>
 #include <kern/thread.h>
+#include <kern/thread_info.h>
 #include <kernel/thread_act_server.h>
-#include <mach/thread_info.h>
 #include <mach/thread_status.h>
 #include <sched/processor_calls.h>
 #include <sched/sched.h>
@@ -94,29 +94,6 @@ static kern_return_t call_set_special_port(struct thread *t, int which, mach_por
 	return t == NULL ? KERN_INVALID_ARGUMENT : ipc_thread_set_special_port(t, which, port);
 }
 
-static integer_t run_state_of(struct thread *t)
-{
-	switch (atomic_load(&t->run_state)) {
-	case THREAD_RUNNING:
-	case THREAD_RUNNABLE:
-		return TH_STATE_RUNNING;
-	case THREAD_CREATED:
-		return TH_STATE_STOPPED;
-	case THREAD_DEAD:
-		return TH_STATE_HALTED;
-	default:
-		if (t->suspend_count != 0)
-			return TH_STATE_STOPPED;
-		return atomic_load(&t->claim) == CLAIM_OPEN_HARD ? TH_STATE_UNINTERRUPTIBLE : TH_STATE_WAITING;
-	}
-}
-
-static time_value_t time_value_of(uint64_t ns)
-{
-	return (time_value_t){ .seconds = (integer_t)(ns / NSEC_PER_SEC),
-			       .microseconds = (integer_t)(ns % NSEC_PER_SEC / 1000) };
-}
-
 static kern_return_t call_set_name(struct thread *t, char *name)
 {
 	size_t n = 0;
@@ -129,70 +106,6 @@ static kern_return_t call_set_name(struct thread *t, char *name)
 	t->name[n] = '\0';
 	spin_unlock(&t->lock);
 	return KERN_SUCCESS;
-}
-
-static void fill_extended(struct thread *t, thread_extended_info_data_t *info)
-{
-	thread_times(t, &info->pth_user_time, &info->pth_system_time);
-	info->pth_cpu_usage = (int32_t)sched_cpu_usage(t);
-	info->pth_policy = sched_policy_of(t);
-	info->pth_run_state = run_state_of(t);
-	info->pth_curpri = (int32_t)t->priority;
-	info->pth_priority = (int32_t)t->sched.base_priority;
-	info->pth_maxpriority = (int32_t)t->sched.max_priority;
-	spin_lock(&t->lock);
-	memcpy(info->pth_name, t->name, sizeof(t->name));
-	spin_unlock(&t->lock);
-}
-
-static kern_return_t call_info(struct thread *t, thread_flavor_t flavor, thread_info_t out,
-			       mach_msg_type_number_t *count)
-{
-	thread_identifier_info_data_t id = { 0 };
-	thread_basic_info_data_t basic = { 0 };
-	thread_extended_info_data_t extended = { 0 };
-	uint64_t user_ns, system_ns;
-
-	if (t == NULL)
-		return KERN_INVALID_ARGUMENT;
-	switch (flavor) {
-	case THREAD_BASIC_INFO:
-		if (*count < THREAD_BASIC_INFO_COUNT)
-			return KERN_INVALID_ARGUMENT;
-		thread_times(t, &user_ns, &system_ns);
-		basic.user_time = time_value_of(user_ns);
-		basic.system_time = time_value_of(system_ns);
-		basic.cpu_usage = (integer_t)sched_cpu_usage(t);
-		basic.policy = sched_policy_of(t);
-		basic.run_state = run_state_of(t);
-		basic.suspend_count = (integer_t)t->suspend_count;
-		memcpy(out, &basic, sizeof(basic));
-		*count = THREAD_BASIC_INFO_COUNT;
-		return KERN_SUCCESS;
-	case THREAD_IDENTIFIER_INFO:
-		if (*count < THREAD_IDENTIFIER_INFO_COUNT)
-			return KERN_INVALID_ARGUMENT;
-		id.thread_id = t->tid;
-		id.thread_handle = t->machine.fs_base;
-		memcpy(out, &id, sizeof(id));
-		*count = THREAD_IDENTIFIER_INFO_COUNT;
-		return KERN_SUCCESS;
-	case THREAD_EXTENDED_INFO:
-		if (*count < THREAD_EXTENDED_INFO_COUNT)
-			return KERN_INVALID_ARGUMENT;
-		fill_extended(t, &extended);
-		memcpy(out, &extended, sizeof(extended));
-		*count = THREAD_EXTENDED_INFO_COUNT;
-		return KERN_SUCCESS;
-	case THREAD_SCHED_TIMESHARE_INFO:
-		return sched_policy_info(t, POLICY_TIMESHARE, out, count);
-	case THREAD_SCHED_RR_INFO:
-		return sched_policy_info(t, POLICY_RR, out, count);
-	case THREAD_SCHED_FIFO_INFO:
-		return sched_policy_info(t, POLICY_FIFO, out, count);
-	default:
-		return KERN_INVALID_ARGUMENT;
-	}
 }
 
 static kern_return_t call_set_exception_ports(struct thread *t, exception_mask_t mask, mach_port_t port,
@@ -248,7 +161,7 @@ const struct thread_act_ops thread_act_calls = {
 	.thread_set_name = call_set_name,
 	.thread_get_special_port = call_get_special_port,
 	.thread_set_special_port = call_set_special_port,
-	.thread_info = call_info,
+	.thread_info = thread_call_info,
 	.thread_depress_abort = sched_call_thread_depress_abort,
 	.thread_policy = sched_call_thread_policy,
 	.thread_policy_set = sched_call_thread_policy_set,

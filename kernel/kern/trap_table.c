@@ -7,12 +7,14 @@
 #include <ipc/ipc_tt.h>
 #include <ipc/mach_msg.h>
 #include <ipc/mach_port.h>
+#include <kern/ipc_kobject_calls.h>
 #include <kern/sync_traps.h>
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <machine/copyio.h>
 #include <machine/trap.h>
 #include <personality/linux.h>
+#include <kernel/mach_vm_server.h>
 #include <mach/thread_switch.h>
 #include <sched/sched.h>
 #include <sched/sched_policy.h>
@@ -161,7 +163,7 @@ static struct vm_map *own_map(mach_port_name_t name)
 	return map;
 }
 
-/* vm_allocate(target, &address, size, flags) */
+/* These three are the message's call, done here. vm_allocate(target, &address, size, flags) */
 static uint64_t trap_vm_allocate(struct trap_frame *f)
 {
 	struct vm_map *map = own_map((mach_port_name_t)f->rdi);
@@ -172,9 +174,9 @@ static uint64_t trap_vm_allocate(struct trap_frame *f)
 		return MACH_SEND_INVALID_DEST;
 	if (copyin(f->rsi, &at, sizeof(at)) != KERN_SUCCESS)
 		return KERN_MEMORY_FAILURE;
-	kr = vm_map_allocate(map, &at, f->rdx, (int)f->r10);
+	kr = mach_vm_calls.mach_vm_allocate(map, &at, f->rdx, (int)f->r10);
 	if (kr == KERN_SUCCESS && copyout(&at, f->rsi, sizeof(at)) != KERN_SUCCESS) {
-		(void)vm_map_remove(map, at, f->rdx);
+		(void)mach_vm_calls.mach_vm_deallocate(map, at, f->rdx);
 		kr = KERN_MEMORY_FAILURE;
 	}
 	return (uint64_t)kr;
@@ -184,7 +186,7 @@ static uint64_t trap_vm_deallocate(struct trap_frame *f)
 {
 	struct vm_map *map = own_map((mach_port_name_t)f->rdi);
 
-	return map == NULL ? MACH_SEND_INVALID_DEST : (uint64_t)vm_map_remove(map, f->rsi, f->rdx);
+	return map == NULL ? MACH_SEND_INVALID_DEST : (uint64_t)mach_vm_calls.mach_vm_deallocate(map, f->rsi, f->rdx);
 }
 
 static uint64_t trap_vm_protect(struct trap_frame *f)
@@ -192,7 +194,7 @@ static uint64_t trap_vm_protect(struct trap_frame *f)
 	struct vm_map *map = own_map((mach_port_name_t)f->rdi);
 
 	return map == NULL ? MACH_SEND_INVALID_DEST
-			   : (uint64_t)vm_map_protect(map, f->rsi, f->rdx, (vm_prot_t)f->r8, f->r10 != 0);
+			   : (uint64_t)mach_vm_calls.mach_vm_protect(map, f->rsi, f->rdx, f->r10 != 0, (vm_prot_t)f->r8);
 }
 
 static uint64_t trap_swtch(struct trap_frame *f)

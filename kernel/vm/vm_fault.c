@@ -11,6 +11,7 @@
 #include <vm/vm_fault.h>
 
 #include <kern/limits.h>
+#include <kern/thread.h>
 #include <vm/vm_stat.h>
 
 #include "vm_map_internal.h"
@@ -113,6 +114,7 @@ kern_return_t vm_fault(struct vm_map *map, uint64_t va, vm_prot_t prot)
 
 	va &= ~PAGE_MASK;
 	vm_stat_add(VM_STAT_FAULTS, 1);
+	current_thread()->events.faults++;
 	do {
 		kr = vm_map_lookup_fault(map, va, prot, &l);
 		if (kr == KERN_SUCCESS) {

@@ -13,6 +13,7 @@
 
 #include <base/string.h>
 #include <vm/vm_stat.h>
+#include <kern/thread.h>
 
 #include "vm_object_internal.h"
 
@@ -153,6 +154,8 @@ static void walk_unlock(struct walk *w)
 
 static kern_return_t wait_for_pager(struct walk *w, struct vm_resolved *r)
 {
+	if (w->page == NULL)
+		current_thread()->events.pageins++;
 	w->at->references++;
 	r->object = w->at;
 	r->offset = w->offset;
@@ -221,6 +224,7 @@ static kern_return_t copy_up(struct walk *w, uint64_t offset, struct vm_resolved
 	}
 	memcpy(vm_page_virt(p), vm_page_virt(w->page), PAGE_SIZE);
 	vm_stat_add(VM_STAT_COW, 1);
+	current_thread()->events.cow_faults++;
 	insert_in_top(w, p, offset);
 	p->dirty = true;
 	/* Others who see this top have the old page mapped; nobody above O4's lock has it any more after this. */

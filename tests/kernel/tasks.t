@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Description: the calls on tasks, threads and the host, and a debugger of another task, on one processor and on two.
+"""Description: the calls on tasks, threads and the host, what tasks count and may use, and a debugger of another task, on one processor and on two.
 
 Timeout: 300
 """
@@ -10,5 +10,6 @@ from report import done
 
 for cpus in (1, 2):
     program("test-tasks", cpus=cpus)
+    program("test-task-limits", cpus=cpus)
     program("test-debugger", cpus=cpus)
 done()

@@ -59,6 +59,7 @@ PROGRAMS: dict[str, list[str]] = {
     "test-debugger": ["tests/programs/debugger.c"],
     "test-stress": ["tests/programs/stress.c"],
     "test-sync-stress": ["tests/programs/sync_stress.c"],
+    "test-task-limits": ["tests/programs/task_limits.c"],
     "test-tasks": ["tests/programs/tasks.c"],
     "net-check": ["tests/programs/net_check.c"],
     "name": ["servers/name/name.c", "servers/name/name_table.c"],

@@ -124,7 +124,7 @@ __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, st
 		fpu_switch(old, next);
 	if (__builtin_expect(next->machine.debugged | arch->debugging, 0))
 		load_debug(arch, next);
-	next->machine.switches++;
+	next->events.switches++;
 	if (next->machine.user) {
 		if (cpu->pmap != next->machine.pmap)
 			move = pmap_move_begin(next->machine.pmap, next->machine.pmap_root);

@@ -106,12 +106,15 @@ static kern_return_t get_exception(struct thread *t, union any_state *s)
 	return KERN_SUCCESS;
 }
 
-static kern_return_t get_debug(struct thread *t, union any_state *s)
+static void tell_debug(const struct machine_debug *d, union any_state *s)
 {
-	const struct machine_debug *d = &t->machine.debug;
-
 	s->debug = (x86_debug_state64_t){ .dr0 = d->address[0], .dr1 = d->address[1], .dr2 = d->address[2],
 					  .dr3 = d->address[3], .dr6 = d->status, .dr7 = d->control };
+}
+
+static kern_return_t get_debug(struct thread *t, union any_state *s)
+{
+	tell_debug(&t->machine.debug, s);
 	return KERN_SUCCESS;
 }
 
@@ -127,11 +130,10 @@ static bool may_watch(uint64_t control, unsigned i, uint64_t address)
 	return condition != 0 || length == 0;
 }
 
-static kern_return_t set_debug(struct thread *t, const union any_state *state)
+static kern_return_t take_debug(struct machine_debug *d, const union any_state *state)
 {
 	const x86_debug_state64_t *s = &state->debug;
 	const uint64_t address[4] = { s->dr0, s->dr1, s->dr2, s->dr3 };
-	struct machine_debug *d = &t->machine.debug;
 
 	if ((s->dr7 & ~(DR7_USER | DR7_ONE)) != 0)
 		return KERN_INVALID_ARGUMENT;
@@ -141,7 +143,16 @@ static kern_return_t set_debug(struct thread *t, const union any_state *state)
 	memcpy(d->address, address, sizeof(address));
 	d->status = s->dr6 & DR6_STATUS;
 	d->control = s->dr7 & DR7_USER;
-	t->machine.debugged = (d->control & DR7_ENABLES) != 0;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t set_debug(struct thread *t, const union any_state *state)
+{
+	kern_return_t kr = take_debug(&t->machine.debug, state);
+
+	if (kr != KERN_SUCCESS)
+		return kr;
+	t->machine.debugged = (t->machine.debug.control & DR7_ENABLES) != 0;
 	if (t == current_thread())
 		machine_thread_stopped(t);
 	return KERN_SUCCESS;
@@ -250,26 +261,67 @@ kern_return_t machine_thread_get_state(struct thread *t, int flavor, uint32_t *s
 	return KERN_SUCCESS;
 }
 
-kern_return_t machine_thread_set_state(struct thread *t, int number, const uint32_t *state, uint32_t count)
+/*
+ * A state that a user gives: its flavour without a header, and its words, taken over once. False: no such flavour, or not its size.
+ */
+static bool take_state(int *number, const uint32_t *state, uint32_t count, union any_state *s)
 {
-	int inner = inner_flavor(number);
-	struct flavor flavor;
+	int inner = inner_flavor(*number);
 	x86_state_hdr_t header;
-	union any_state s;
 
 	if (inner != 0) {
 		if (count < HEADER_WORDS)
-			return KERN_INVALID_ARGUMENT;
+			return false;
 		memcpy(&header, state, sizeof(header));
 		if (header.flavor != (uint32_t)inner || header.count != count - HEADER_WORDS)
-			return KERN_INVALID_ARGUMENT;
+			return false;
 		state += HEADER_WORDS;
 		count -= HEADER_WORDS;
-		number = inner;
+		*number = inner;
 	}
-	flavor = flavor_of(number);
-	if (flavor.set == NULL || count != flavor.count)
+	if (flavor_of(*number).set == NULL || count != flavor_of(*number).count)
+		return false;
+	memcpy(s, state, count * sizeof(uint32_t));
+	return true;
+}
+
+kern_return_t machine_thread_set_state(struct thread *t, int number, const uint32_t *state, uint32_t count)
+{
+	union any_state s;
+
+	return take_state(&number, state, count, &s) ? flavor_of(number).set(t, &s) : KERN_INVALID_ARGUMENT;
+}
+
+/* ---- of a task ---- */
+
+kern_return_t machine_task_set_state(struct machine_task *m, int number, const uint32_t *state, uint32_t count)
+{
+	union any_state s;
+
+	if (!take_state(&number, state, count, &s) || number != x86_DEBUG_STATE64)
 		return KERN_INVALID_ARGUMENT;
-	memcpy(&s, state, flavor.count * sizeof(uint32_t));
-	return flavor.set(t, &s);
+	return take_debug(&m->debug, &s);
+}
+
+kern_return_t machine_task_get_state(const struct machine_task *m, int number, uint32_t *state, uint32_t *count)
+{
+	bool wide = number == x86_DEBUG_STATE;
+	uint32_t header_words = wide ? HEADER_WORDS : 0;
+	x86_state_hdr_t header = { .flavor = x86_DEBUG_STATE64, .count = x86_DEBUG_STATE64_COUNT };
+	union any_state s;
+
+	if ((number != x86_DEBUG_STATE64 && !wide) || *count < header_words + x86_DEBUG_STATE64_COUNT)
+		return KERN_INVALID_ARGUMENT;
+	memset(&s, 0, sizeof(s));
+	tell_debug(&m->debug, &s);
+	memcpy(state, &header, header_words * sizeof(uint32_t));
+	memcpy(state + header_words, &s, x86_DEBUG_STATE64_COUNT * sizeof(uint32_t));
+	*count = header_words + x86_DEBUG_STATE64_COUNT;
+	return KERN_SUCCESS;
+}
+
+void machine_thread_inherit(struct thread *t, const struct machine_task *m)
+{
+	t->machine.debug = m->debug;
+	t->machine.debugged = (m->debug.control & DR7_ENABLES) != 0;
 }

@@ -28,6 +28,7 @@
 #include <sched/latency.h>
 #include <sched/sched.h>
 #include <vm/vm_fault.h>
+#include <vm/vm_map.h>
 
 #define FAULT_PRESENT 1U
 #define FAULT_WRITE 2U
@@ -155,10 +156,10 @@ __attribute__((section(".text.hot"))) bool syscall_dispatch(struct trap_frame *f
 	time_to_kernel();
 	irq_off_begin();
 	if ((int64_t)frame->rax < 0) {
-		current_thread()->machine.mach_calls++;
+		current_thread()->events.mach_calls++;
 		mach_trap(frame);
 	} else {
-		current_thread()->machine.linux_calls++;
+		current_thread()->events.linux_calls++;
 		linux_syscall(frame);
 	}
 	trap_leave(frame);
@@ -187,6 +188,7 @@ static kern_return_t resolve_fault(uint64_t va, uint64_t error)
 	cpu_irq_enable(); /* T3 */
 	kr = vm_fault(self->task->map, va, fault_access(error));
 	TRACE3(FAULT, va, error, (uint32_t)kr);
+	task_noticed_resident(self->task, &self->task->limits, vm_map_pmap(self->task->map));
 	return kr;
 }
 
@@ -195,7 +197,6 @@ static void user_page_fault(struct trap_frame *frame, uint64_t va)
 	kern_return_t kr;
 
 	current_thread()->machine.fault_address = va;
-	current_thread()->machine.faults++;
 	if (frame->error & FAULT_RESERVED_BIT)
 		panic_trap(frame, "a page table entry for 0x%lx has reserved bits set", va);
 	/*

@@ -22,6 +22,11 @@ struct machine_debug {
 	uint64_t control; /* DR7: user's bits only; 0: nothing is watched */
 };
 
+/* In each task: what its new threads begin with. */
+struct machine_task {
+	struct machine_debug debug;
+};
+
 struct machine_thread {
 	uint64_t kernel_rsp;         /* saved while not running */
 	uint64_t kernel_stack_top;
@@ -36,7 +41,6 @@ struct machine_thread {
 	bool debugged;               /* debug.control is not 0: loaded at a switch */
 	int32_t bases_cpu;           /* the CPU that loaded fs_base and gs_base last, as they are; -1: none */
 	uint64_t fault_address;      /* of its last page fault */
-	uint32_t faults, mach_calls, linux_calls, switches; /* since it began */
 	struct machine_debug debug;  /* its own, or its debugger's while it is stopped */
 };
 
@@ -60,6 +64,13 @@ void machine_switch(struct thread *old, struct thread *next);
 kern_return_t machine_thread_get_state(struct thread *t, int flavor, uint32_t *state, uint32_t *count);
 kern_return_t machine_thread_set_state(struct thread *t, int flavor, const uint32_t *state,
 				       uint32_t count);
+/*
+ * The state that a task's new threads begin with, of the flavours that can be set so (debug registers); and, in t, which is new, set it.
+ * KERN_INVALID_ARGUMENT: no such flavour, or its values are wrong.
+ */
+kern_return_t machine_task_get_state(const struct machine_task *m, int flavor, uint32_t *state, uint32_t *count);
+kern_return_t machine_task_set_state(struct machine_task *m, int flavor, const uint32_t *state, uint32_t count);
+void machine_thread_inherit(struct thread *t, const struct machine_task *m);
 /* Is flavor one that machine_thread_get_state() and machine_thread_set_state() both know? */
 bool machine_thread_state_settable(int flavor);
 /* The calling thread has been stopped: what was set meanwhile is loaded. Interrupts off. */

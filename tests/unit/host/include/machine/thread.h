@@ -10,6 +10,10 @@ struct thread;
 struct trap_frame;
 struct host_sleeper;
 
+struct machine_task {
+	uint64_t none;
+};
+
 struct machine_thread {
 	struct host_sleeper *sleeper;
 	struct trap_frame *frame;

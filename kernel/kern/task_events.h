@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* task_events.h - what TASK_EVENTS_INFO counts, of a thread since it began and of a task's ended threads. */
+#pragma once
+
+#include <stdint.h>
+
+struct task_events {
+	uint32_t faults;            /* page faults, of its own and of what the kernel copied for it */
+	uint32_t pageins;           /* of them, those that asked a pager */
+	uint32_t cow_faults;        /* pages copied for a write */
+	uint32_t messages_sent;
+	uint32_t messages_received;
+	uint32_t mach_calls;
+	uint32_t linux_calls;
+	uint32_t switches;          /* times it got a CPU */
+};
+
+static inline void task_events_add(struct task_events *to, const struct task_events *from)
+{
+	to->faults += from->faults;
+	to->pageins += from->pageins;
+	to->cow_faults += from->cow_faults;
+	to->messages_sent += from->messages_sent;
+	to->messages_received += from->messages_received;
+	to->mach_calls += from->mach_calls;
+	to->linux_calls += from->linux_calls;
+	to->switches += from->switches;
+}
