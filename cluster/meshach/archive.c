@@ -78,7 +78,8 @@ static const char *read_whole(const char *path, char **bytes, size_t *size)
 	return error;
 }
 
-const char *archive_add(const char *from, const char *to, const char *const *files, uint32_t count)
+const char *archive_add(const char *from, const char *to, const char *const *files, uint32_t count,
+			const char *start)
 {
 	static char error[PATH_BYTES * 2];
 	char *bytes = NULL, *file = NULL;
@@ -114,6 +115,8 @@ const char *archive_add(const char *from, const char *to, const char *const *fil
 		put_record(out, path, 0100755, file, length);
 		free(file);
 	}
+	if (start != NULL)
+		put_record(out, "etc/start.more", 0100644, start, strlen(start));
 	put_record(out, "TRAILER!!!", 0, NULL, 0);
 	free(bytes);
 	return fclose(out) == 0 ? NULL

@@ -15,7 +15,7 @@
 
 static const char usage[] =
 	"usage: meshach up [--nodes N] [--cpus K] [--memory MIB] [--swap MIB] [--fabric dgram|vhost]\n"
-	"                  [--add FILE]... [--gdb NODE]\n"
+	"                  [--lend NODE:MIB] [--add FILE]... [--gdb NODE]\n"
 	"                  [--accel kvm|tcg] [--append OPTIONS] [--timeout S] [--foreground]\n"
 	"       meshach status | down\n"
 	"       meshach run --on NODE PROGRAM [ARGUMENT]...\n"
@@ -81,12 +81,26 @@ static const char *one_of(const char *option, const char *text, const char *a, c
 	return text;
 }
 
+/* NODE:MIB */
+static void take_lend(struct options *o, const char *word, const char *value)
+{
+	const char *colon = strchr(value, ':');
+	char node[8] = "";
+
+	if (colon == NULL || (size_t)(colon - value) >= sizeof node)
+		die("%s wants NODE:MIB, not '%s'", word, value);
+	memcpy(node, value, (size_t)(colon - value));
+	o->lender = number(word, node, 1, MAX_NODES);
+	o->lent = number(word, colon + 1, 1, 65536);
+}
+
 /* Take one option with its value; returns false if the word is not one. */
 static bool take_option(struct options *o, const char *word, const char *value)
 {
 	static const char *const with_value[] = {
 		"--nodes",  "--cpus",    "--memory", "--fabric", "--add",   "--gdb", "--accel",
-		"--append", "--timeout", "--dir",    "--on",     "--image", "--swap", NULL};
+		"--append", "--timeout", "--dir",    "--on",     "--image", "--swap",
+		"--lend",   NULL};
 	bool known = false;
 
 	for (int i = 0; with_value[i] != NULL; i++)
@@ -103,6 +117,8 @@ static bool take_option(struct options *o, const char *word, const char *value)
 		o->memory = number(word, value, 32, 1u << 20);
 	else if (strcmp(word, "--swap") == 0)
 		o->swap = number(word, value, 1, 65536);
+	else if (strcmp(word, "--lend") == 0)
+		take_lend(o, word, value);
 	else if (strcmp(word, "--gdb") == 0)
 		o->gdb = number(word, value, 1, MAX_NODES);
 	else if (strcmp(word, "--timeout") == 0)

@@ -29,6 +29,7 @@ struct options {
 	char image[PATH_BYTES];     /* where the kernel, the archive and the switch are */
 	uint32_t nodes, cpus, memory, gdb;
 	uint32_t swap;    /* MiB of disk that each node pages to; 0: none */
+	uint32_t lender, lent; /* the node whose memory the others page to, and how many MiB of it; 0: none */
 	uint32_t timeout; /* seconds for the nodes to come up */
 	const char *fabric, *accel, *append;
 	const char *adds[MAX_ADDS];
@@ -58,9 +59,10 @@ void ask(const struct options *o, const char *name, const char *line, char *answ
 /* Print the last lines of a file to err, each indented; returns false if it has none. */
 bool print_last_lines(const char *path, unsigned int lines, FILE *err);
 
-/* archive.c: copy a newc archive and put files into it, under programs/NAME. NULL, or what is
- * wrong. */
-const char *archive_add(const char *from, const char *to, const char *const *files, uint32_t count);
+/* archive.c: copy a newc archive and put files into it, under programs/NAME, and more lines for the
+ * start list, or NULL. NULL, or what is wrong. */
+const char *archive_add(const char *from, const char *to, const char *const *files, uint32_t count,
+			const char *start);
 
 /* qemu.c */
 struct acceleration {

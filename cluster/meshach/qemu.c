@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../pager/default/swap_mark.h"
 #include "meshach.h"
 
 #define QEMU "qemu-system-x86_64"
@@ -187,7 +188,7 @@ static void add_fabric(struct arguments *a, const struct options *o, uint32_t no
 /* A fresh disk, marked as the default pager's own (pager/default/store.h). */
 static void add_swap(struct arguments *a, const struct options *o, uint32_t node)
 {
-	static const char mark[] = "Meshach swap 1\n";
+	static const char mark[] = SWAP_MARK;
 	char path[PATH_BYTES];
 	int fd = open(state_path(o, path, "node%u.swap", node), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 

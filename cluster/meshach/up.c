@@ -90,20 +90,34 @@ static void copy_file(const struct options *o, const char *name)
 		die("cannot write in %s: %s", o->directory, strerror(errno));
 }
 
+/* Lines for the start list, or NULL: who lends memory, and that the others page to it, to equal parts. */
+static const char *lending(const struct options *o, char *text, size_t size)
+{
+	if (o->lender == 0)
+		return NULL;
+	snprintf(text, size,
+		 "%u control servers/memory-server %u\n"
+		 "all control servers/swap-on memory/%u %u\n",
+		 o->lender, o->lent, o->lender, o->lent / (o->nodes - 1));
+	return text;
+}
+
 static void prepare_boot_files(const struct options *o)
 {
+	char start[256];
 	char from[PATH_BYTES * 2], to[PATH_BYTES];
 	const char *error;
 
 	copy_file(o, "meshach.elf");
 	copy_file(o, "boot.ipxe");
 	copy_file(o, "boot.cpio");
-	if (o->add_count == 0)
+	if (o->add_count == 0 && o->lender == 0)
 		return;
 	snprintf(from, sizeof from, "%s/boot.cpio", o->image);
 	unlink(state_path(o, to, "boot/boot.cpio"));
-	if ((error = archive_add(from, to, o->adds, o->add_count)) != NULL)
-		die("--add: %s", error);
+	if ((error = archive_add(from, to, o->adds, o->add_count,
+				 lending(o, start, sizeof start))) != NULL)
+		die("the boot archive: %s", error);
 }
 
 static void start_supervisor(const struct options *o, const struct acceleration *acceleration)
@@ -282,6 +296,10 @@ int command_up(const struct options *o)
 		die("up takes no '%s'", o->rest[0]);
 	if (o->gdb > o->nodes)
 		die("--gdb %u: there are only %u nodes", o->gdb, o->nodes);
+	if (o->lender > o->nodes || (o->lender != 0 && o->nodes < 2))
+		die("--lend %u: there are only %u nodes", o->lender, o->nodes);
+	if (o->lender != 0 && (o->lent < o->nodes - 1 || o->lent >= o->memory))
+		die("--lend: %u MiB of %u for %u nodes", o->lent, o->memory, o->nodes - 1);
 	if (!have_program("qemu-system-x86_64"))
 		die("there is no QEMU: apt-get install qemu-system-x86 ipxe-qemu");
 	make_directories(copy.directory);

@@ -17,3 +17,9 @@ kern_return_t bootstrap_register(mach_port_t bootstrap, const char *name, mach_p
 kern_return_t bootstrap_look_up(mach_port_t bootstrap, const char *name, mach_port_t *service);
 /* The same; waits until somebody has it. */
 kern_return_t bootstrap_look_up_wait(mach_port_t bootstrap, const char *name, mach_port_t *service);
+/*
+ * Keep the name kind/N for service, N this node's number, from a thread of its own: the name server may come up later, may still know the
+ * server of the node's last life, and when its node dies another one is to learn the name. registered, or NULL, is called from that thread
+ * when the name is there for the first time. KERN_RESOURCE_SHORTAGE, KERN_INVALID_ARGUMENT: kind is too long.
+ */
+kern_return_t bootstrap_keep(const char *kind, mach_port_t service, void (*registered)(const char *name));

@@ -2,8 +2,8 @@
 /*
  * main.c - the default pager: it stores the pages of anonymous memory that a node has no room for on disks.
  *
- * The bootstrap server starts it with the host control port. It looks for disks that are marked (store.h); where there is none it
- * ends, and the node pages out nothing. One thread, one port set: its own port (memory_object_create, default_pager_object.defs), the
+ * The bootstrap server starts it with the host control port. It looks for disks that are marked (store.h); others may come later
+ * (default_pager_backing_store_create), until then the node pages out nothing. One thread, one port set: its own port (memory_object_create, default_pager_object.defs), the
  * memory objects, the answers of disks. It never waits for anything but the next message.
  * Its own rules: its thread is privileged (it may take the last frames and never waits for one), all its memory is wired from the start and
  *   as it grows, and what is in messages to it is not paged out: so it never needs itself.
@@ -80,10 +80,25 @@ static void wire_all(void)
 	}
 }
 
+/* From the first store on it keeps its own rules. */
+static void keep_rules(void)
+{
+	static bool kept;
+
+	if (kept || store_count == 0)
+		return;
+	kept = true;
+	must(thread_wire(control, mach_thread_self(), TRUE), "privilege");
+	wire_all();
+	printf("default pager: %lu MiB on %u disk%s\n", (unsigned long)(store_total() * PAGE_BYTES >> 20), store_count,
+	       store_count == 1 ? "" : "s");
+}
+
 void capacity_changed(void)
 {
 	uint64_t total = store_total();
 
+	keep_rules();
 	total = total > SLACK_PAGES + SLACK_PAGES / 2 ? total - SLACK_PAGES : total / 2;
 	(void)host_default_memory_space(control, total * PAGE_BYTES);
 }
@@ -331,12 +346,6 @@ int main(void)
 	must(mach_port_insert_right(mach_task_self(), default_port, default_port, MACH_MSG_TYPE_MAKE_SEND), "making a right");
 	store_init(port_set);
 	find_disks();
-	if (store_count == 0)
-		return 0;
-	must(thread_wire(control, mach_thread_self(), TRUE), "privilege");
-	wire_all();
-	printf("default pager: %lu MiB on %u disk%s\n", (unsigned long)(store_total() * PAGE_BYTES >> 20), store_count,
-	       store_count == 1 ? "" : "s");
 	manager = default_port;
 	must(host_default_memory_manager(control, &manager, PAGE_BYTES), "becoming the default memory manager");
 	drop(manager);

@@ -89,7 +89,7 @@ static kern_return_t is_marked(mach_port_t device)
 
 	if (result != D_SUCCESS)
 		return result;
-	if (count != PAGE_BYTES || memcmp(data, STORE_MAGIC, strlen(STORE_MAGIC)) != 0)
+	if (count != PAGE_BYTES || memcmp(data, SWAP_MARK, strlen(SWAP_MARK)) != 0)
 		result = KERN_FAILURE;
 	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)data, count);
 	return result;

@@ -2,7 +2,7 @@
 /*
  * store.h - the disks that pages are stored on, and transfers to and from them under way.
  *
- * A store is a disk whose first page begins with STORE_MAGIC (so that no other disk is ever written to); its block n is the
+ * A store is a disk whose first page begins with SWAP_MARK (so that no other disk is ever written to); its block n is the
  * page at n * PAGE_BYTES, block 0 is never given out.
  * A transfer is one device request: it waits for a free slot, is sent, and done() is called when the answer comes; nothing waits.
  */
@@ -10,12 +10,12 @@
 
 #include "blocks.h"
 #include "page_map.h"
+#include "swap_mark.h"
 
 #include <mach/mach.h>
 
 #define PAGE_BYTES 4096u
 #define TRANSFER_PAGES 64u /* DEVICE_IO_MAX */
-#define STORE_MAGIC "Meshach swap 1\n"
 
 struct transfer {
 	struct transfer *next;

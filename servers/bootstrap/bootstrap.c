@@ -42,7 +42,7 @@ struct program {
 static struct {
 	const void *archive;
 	uint64_t archive_bytes;
-	bool is_first;             /* node 1, or no network */
+	uint32_t node;             /* its number; 0: no network */
 	mach_port_t control;       /* the host control port */
 	mach_port_t plain_host;    /* what other tasks get */
 	mach_port_t set, service, notify;
@@ -245,28 +245,27 @@ static const struct task_exit_ops exit_calls = {
 	.task_exited = do_exited,
 };
 
-static void start_all(void)
+/* All of a start list that is for this node; false: there is no such file. */
+static bool start_all(const char *path)
 {
 	struct archive_entry list;
 	struct start_line line = { .number = 0 };
 	enum start_result result;
 	size_t offset = 0;
 
-	if (archive_find(self.archive, self.archive_bytes, "etc/start", &list) != ARCHIVE_OK) {
-		printf("bootstrap: the boot archive has no file 'etc/start'\n");
-		exit(1);
-	}
+	if (archive_find(self.archive, self.archive_bytes, path, &list) != ARCHIVE_OK)
+		return false;
 	while ((result = start_list_next((const char *)list.data, list.size, &offset, &line)) != START_END) {
 		struct program *p = &self.programs[self.program_count];
 
 		if (result == START_BAD) {
-			printf("bootstrap: etc/start:%u: WHERE HOW PATH [ARGUMENT]... expected\n", line.number);
+			printf("bootstrap: %s:%u: WHERE HOW PATH [ARGUMENT]... expected\n", path, line.number);
 			exit(1);
 		}
-		if (line.first_only && !self.is_first)
+		if ((line.first_only && self.node > 1) || (line.node != 0 && line.node != self.node))
 			continue;
 		if (self.program_count == PROGRAMS_MAX) {
-			printf("bootstrap: etc/start:%u: more than %u programs\n", line.number, PROGRAMS_MAX);
+			printf("bootstrap: %s:%u: more than %u programs\n", path, line.number, PROGRAMS_MAX);
 			exit(1);
 		}
 		p->line = line;
@@ -278,6 +277,7 @@ static void start_all(void)
 		self.program_count++;
 		start_program(p);
 	}
+	return true;
 }
 
 /* ---- the beginning ---- */
@@ -294,7 +294,7 @@ static void read_environment(void)
 	self.archive = (const void *)(uintptr_t)strtoull(archive, &end, 16);
 	self.archive_bytes = *end == ',' ? strtoull(end + 1, NULL, 10) : 0;
 	last = node != NULL ? strrchr(node, '.') : NULL;
-	self.is_first = last == NULL || strcmp(last, ".1") == 0;
+	self.node = last != NULL ? (uint32_t)strtoul(last + 1, NULL, 10) : 0;
 }
 
 static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
@@ -314,7 +314,11 @@ int main(void)
 	self.notify = new_port();
 	must(mach_port_insert_right(mach_task_self(), self.service, self.service, MACH_MSG_TYPE_MAKE_SEND),
 	     "making the bootstrap port");
-	start_all();
+	if (!start_all("etc/start")) {
+		printf("bootstrap: the boot archive has no file 'etc/start'\n");
+		return 1;
+	}
+	(void)start_all("etc/start.more"); /* what the launcher adds */
 	must(mach_msg_server(demux, MESSAGE_MAX, self.set, MACH_MSG_OPTION_NONE), "serving");
 	return 1;
 }

@@ -39,18 +39,35 @@ static bool choose(const char *word, const char *const *names, uint32_t count, u
 	return false;
 }
 
+/* all, first, or the number of a node. */
+static bool choose_where(const char *word, struct start_line *line)
+{
+	static const char *const wheres[] = { "all", "first" };
+	uint32_t which = 0;
+
+	line->node = 0;
+	line->first_only = false;
+	if (word == NULL)
+		return false;
+	if (choose(word, wheres, 2, &which)) {
+		line->first_only = which == 1;
+		return true;
+	}
+	for (; *word >= '0' && *word <= '9' && line->node < START_NODE_MAX; word++)
+		line->node = line->node * 10 + (uint32_t)(*word - '0');
+	return *word == '\0' && line->node != 0 && line->node <= START_NODE_MAX;
+}
+
 /* A line's words; false: it is not of the form. */
 static bool parse_line(const char *at, const char *end, struct start_line *line)
 {
-	static const char *const wheres[] = { "all", "first" };
 	static const char *const hows[] = { "server", "once", "last", "control" };
-	uint32_t where, how;
+	uint32_t how;
 
 	line->used = 0;
 	line->argc = 0;
-	if (!choose(next_word(&at, end, line), wheres, 2, &where) || !choose(next_word(&at, end, line), hows, 4, &how))
+	if (!choose_where(next_word(&at, end, line), line) || !choose(next_word(&at, end, line), hows, 4, &how))
 		return false;
-	line->first_only = where == 1;
 	line->how = (enum start_how)how;
 	while (line->argc + 1 < START_ARGUMENTS_MAX) {
 		const char *word = next_word(&at, end, line);

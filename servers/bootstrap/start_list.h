@@ -8,12 +8,14 @@
 
 #define START_ARGUMENTS_MAX 32
 #define START_LINE_BYTES 1024
+#define START_NODE_MAX 1000000u
 
 enum start_how { START_SERVER, START_ONCE, START_LAST, START_CONTROL };
 enum start_result { START_LINE, START_BAD, START_END };
 
 struct start_line {
-	bool first_only;
+	uint32_t node;   /* only on this one; 0: on all */
+	bool first_only; /* only on node 1, or without a network */
 	enum start_how how;
 	uint32_t number; /* of the line, from 1; 0 before the first call */
 	uint32_t argc;

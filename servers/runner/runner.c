@@ -7,18 +7,15 @@
  * References: a session owns its receive right, its bytes until started, and a send right to its task.
  */
 #include <mach/mach.h>
-#include <mach/notify.h>
 #include <mach/notify_server.h>
 #include <mach/spawn.h>
-#include <pthread.h>
 #include <servers/bootstrap.h>
-#include <servers/name_server.h>
+#include <servers/bootstrap_names.h>
 #include <servers/runner_server.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MESSAGE_MAX (16u * 1024)
 #define SESSIONS_MAX 128u
@@ -254,63 +251,21 @@ static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
 	return runner_demux(&runner_calls, in, out) || notify_demux(&notify_calls, in, out);
 }
 
-/* Until the name server has died. Returns at once if it is dead already. */
-static void wait_for_death(mach_port_t name_server, mach_port_t notices)
+/* `meshach up` waits for this line: the node is one of the cluster, and takes programs. */
+static void tell(const char *name)
 {
-	mach_port_t previous = MACH_PORT_NULL;
-	mach_dead_name_notification_t death;
-
-	if (mach_port_request_notification(mach_task_self(), name_server, MACH_NOTIFY_DEAD_NAME, 0, notices,
-					   MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous) != KERN_SUCCESS)
-		return;
-	if (mach_msg(&death.not_header, MACH_RCV_MSG, 0, sizeof(death), notices, MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL) ==
-	    MACH_MSG_SUCCESS)
-		(void)mach_port_deallocate(mach_task_self(), name_server); /* the reference that came with it */
-}
-
-/*
- * Keep the name that the cluster knows this runner by: runner/N, N the last part of the node's address. The name
- * server may come up later, may still know the runner of the node's last life, and when its node dies
- * another one is to learn the name.
- */
-static void *keep_name(void *notices)
-{
-	const char *node = getenv("MESHACH_NODE"), *last = node != NULL ? strrchr(node, '.') : NULL;
-	const struct timespec pause = { 0, 100000000L };
-	mach_port_t host = mach_host_self(), name_server;
-	char name[NAME_STRING_MAX];
-	bool told = false;
-
-	snprintf(name, sizeof(name), "runner/%s", last != NULL ? last + 1 : "1");
-	for (;; (void)nanosleep(&pause, NULL)) {
-		if (host_name_server(host, &name_server) != KERN_SUCCESS || !MACH_PORT_VALID(name_server))
-			continue;
-		if (name_register(name_server, name, service, MACH_MSG_TYPE_COPY_SEND) == KERN_SUCCESS) {
-			/* `meshach up` waits for this line: the node is one of the cluster, and takes programs. */
-			if (!told)
-				printf("runner: ready as %s\n", name);
-			fflush(stdout);
-			told = true;
-			wait_for_death(name_server, (mach_port_t)(uintptr_t)notices);
-		}
-		(void)mach_port_deallocate(mach_task_self(), name_server);
-	}
-	return NULL;
+	printf("runner: ready as %s\n", name);
+	fflush(stdout);
 }
 
 int main(void)
 {
-	mach_port_t notices;
-	pthread_t thread;
-
-	must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &notices), "making a port");
 	must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &set), "making a port set");
 	must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &service), "making the service port");
 	must(mach_port_insert_right(mach_task_self(), service, service, MACH_MSG_TYPE_MAKE_SEND), "making its right");
 	must(mach_port_move_member(mach_task_self(), service, set), "serving");
 	must(bootstrap_register_local(bootstrap_port, "runner", service, MACH_MSG_TYPE_COPY_SEND), "registering");
-	must(pthread_create(&thread, NULL, keep_name, (void *)(uintptr_t)notices) == 0 ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE,
-	     "starting a thread");
+	must(bootstrap_keep("runner", service, tell), "keeping its name");
 	must(mach_msg_server(demux, MESSAGE_MAX, set, MACH_MSG_OPTION_NONE), "serving");
 	return 1;
 }

@@ -49,14 +49,14 @@ class Nodes(Cluster):
     """A cluster that runs `first server servers/name`, runners, and the lines of start. Ends the test if it does not come up."""
 
     def __init__(self, count: int, start: str, programs: Iterable[str], *, memory: int = 128, cpus: int = 1,
-                 debug: bool = True, append: str = "", fabric: str = "dgram") -> None:
+                 debug: bool = True, append: str = "", fabric: str = "dgram", up: Iterable[str] = ()) -> None:
         self.count = count
         lines = f"first server servers/name\nall server servers/runner\n{start}"
         super().__init__(make_image(lines, (f"stripped/tests/{name}" for name in programs), debug))
-        up = self.meshach("up", "--nodes", str(count), "--memory", str(memory), "--cpus", str(cpus), "--accel", "tcg",
-                          "--timeout", "120", "--fabric", fabric, *(("--append", append) if append else ()))
-        if up.returncode != 0:
-            check(False, "SYS0001 the cluster comes up", up.stdout[-1000:] + up.stderr)
+        started = self.meshach("up", "--nodes", str(count), "--memory", str(memory), "--cpus", str(cpus), "--accel", "tcg",
+                               "--timeout", "120", "--fabric", fabric, *(("--append", append) if append else ()), *up)
+        if started.returncode != 0:
+            check(False, "SYS0001 the cluster comes up", started.stdout[-1000:] + started.stderr)
             done()
 
     def wait(self, node: int, pattern: str | re.Pattern[str], seconds: float) -> re.Match[str] | None:

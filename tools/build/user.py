@@ -12,6 +12,7 @@ from .ninja import Writer
 LIBMACH: list[str] = [
     "lib/base/elf.c",
     "lib/mach/bootstrap.c",
+    "lib/mach/bootstrap_keep.c",
     "lib/mach/default_manager.c",
     "lib/mach/exception_ports.c",
     "lib/mach/mach_error.c",
@@ -51,6 +52,9 @@ PROGRAMS: dict[str, list[str]] = {
     "bootstrap": ["kernel/kern/archive.c", "pager/file/file_pager.c", "servers/bootstrap/bootstrap.c", "servers/bootstrap/start_list.c"],
     "default-pager": ["pager/default/blocks.c", "pager/default/info.c", "pager/default/main.c", "pager/default/object.c",
                       "pager/default/page_map.c", "pager/default/pool.c", "pager/default/store.c"],
+    "memory-server": ["pager/net/memory_server.c"],
+    "swap-on": ["pager/net/swap_on.c"],
+    "lent_memory": ["tests/programs/lent_memory.c"],
     "hello": ["examples/hello/hello.c"],
     "mdb": ["examples/debugger/mdb.c"],
     "test-aborts": ["tests/programs/aborts.c"],

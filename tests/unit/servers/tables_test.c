@@ -68,7 +68,7 @@ static void lists_go_on(void **state)
 
 static void start_lines(void **state)
 {
-	static const char text[] = "# nothing\n\n  first server servers/name\r\nall last a b  c # more\nall once x";
+	static const char text[] = "# nothing\n\n  first server servers/name\r\nall last a b  c # more\n17 once x";
 	struct start_line line = { .number = 0 };
 	size_t offset = 0;
 
@@ -80,16 +80,20 @@ static void start_lines(void **state)
 	assert_null(line.argv[1]);
 	assert_int_equal(start_list_next(text, sizeof(text) - 1, &offset, &line), START_LINE);
 	assert_int_equal(line.how, START_LAST);
+	assert_false(line.first_only);
+	assert_int_equal(line.node, 0);
 	assert_int_equal(line.argc, 3);
 	assert_string_equal(line.argv[2], "c");
 	assert_int_equal(start_list_next(text, sizeof(text) - 1, &offset, &line), START_LINE);
 	assert_string_equal(line.argv[0], "x");
+	assert_int_equal(line.node, 17);
 	assert_int_equal(start_list_next(text, sizeof(text) - 1, &offset, &line), START_END);
 }
 
 static void bad_lines(void **state)
 {
-	static const char *const bad[] = { "all", "all server", "some server x", "all never x", "first", "x" };
+	static const char *const bad[] = { "all", "all server", "some server x", "all never x", "first", "x",
+					    "0 once x", "3x once x", "-1 once x", "99999999999 once x" };
 	char longer[3000];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
