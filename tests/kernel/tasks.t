@@ -12,4 +12,6 @@ for cpus in (1, 2):
     program("test-tasks", cpus=cpus)
     program("test-task-limits", cpus=cpus)
     program("test-debugger", cpus=cpus)
+for kernel in ("build/debug/meshach.elf", "build/meshach.elf"):
+    program("test-host-debug", kernel=kernel)
 done()

@@ -166,8 +166,11 @@ static kern_return_t mach_catch_identity(mach_port_t port, mach_port_t thread, m
 
 static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
 {
-	static const struct exc_ops narrow = { catch_default, catch_state, catch_identity };
-	static const struct mach_exc_ops wide = { mach_catch_default, mach_catch_state, mach_catch_identity };
+	static const struct exc_ops narrow = { .exception_raise = catch_default, .exception_raise_state = catch_state,
+					       .exception_raise_state_identity = catch_identity };
+	static const struct mach_exc_ops wide = { .mach_exception_raise = mach_catch_default,
+						  .mach_exception_raise_state = mach_catch_state,
+						  .mach_exception_raise_state_identity = mach_catch_identity };
 
 	return exc_demux(&narrow, in, out) || mach_exc_demux(&wide, in, out);
 }

@@ -66,6 +66,10 @@ static void names(void)
 	pthread_t waiter;
 	void *late;
 
+	tap_result(bootstrap_register_local(bootstrap_port, "only here", port, MACH_MSG_TYPE_MAKE_SEND), KERN_SUCCESS, "LIVE0060 a name of this node");
+	tap(bootstrap_look_up_local(bootstrap_port, "only here", &found) == KERN_SUCCESS && found == port, "LIVE0061 is found");
+	(void)mach_port_deallocate(mach_task_self(), found);
+	tap_result(bootstrap_look_up_local(bootstrap_port, "nowhere", &found), KERN_INVALID_NAME, "LIVE0062 another is not");
 	tap_result(name_register(name_server, "test", port, MACH_MSG_TYPE_MAKE_SEND), KERN_SUCCESS, "LIVE0001 a name is registered");
 	tap_result(name_look_up(name_server, "test", 0, &found), KERN_SUCCESS, "LIVE0002 it is found");
 	tap(found == port && tap_refs(port, MACH_PORT_RIGHT_SEND) == 1, "LIVE0003 as the right to its own port");

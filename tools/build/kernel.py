@@ -76,6 +76,8 @@ SOURCES: list[str] = [
     "kernel/kern/exception_port.c",
     "kernel/kern/host.c",
     "kernel/kern/host_calls.c",
+    "kernel/kern/host_debug.c",
+    "kernel/kern/host_info.c",
     "kernel/kern/ipc_kobject.c",
     "kernel/kern/ipc_kobject_ports.c",
     "kernel/kern/ipc_kobject_table.c",

@@ -58,6 +58,7 @@ PROGRAMS: dict[str, list[str]] = {
     "hello": ["examples/hello/hello.c"],
     "mdb": ["examples/debugger/mdb.c"],
     "test-aborts": ["tests/programs/aborts.c"],
+    "test-host-debug": ["tests/programs/host_debug.c"],
     "test-linux": ["tests/programs/linux_calls.c"],
     "test-clocks": ["tests/programs/clocks.c"],
     "test-debugger": ["tests/programs/debugger.c"],
