@@ -106,7 +106,7 @@ on_block(unsigned cpu, void *data)
 
 /* Words of the kernel's image that were touched, to tell its variables. */
 #define IMAGE 0xffffffff80000000ULL
-#define IMAGE_WORDS (1u << 19) /* 4 MiB */
+#define IMAGE_WORDS (1u << 20) /* 8 MiB */
 static uint32_t image_words[IMAGE_WORDS];
 
 static void

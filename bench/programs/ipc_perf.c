@@ -4,6 +4,7 @@
  * program can measure.
  *
  *   ipc_perf local N              the rows within one node, then the floors that a program can measure
+ *   ipc_perf null N               of these the null calls and the floors alone, again and again in turns
  *   ipc_perf serve NAME           register NAME and NAME.set (a port in a set) for the cluster, answer until killed
  *   ipc_perf remote NAME N        the rows to the server NAME, which runs on another node
  *
@@ -502,6 +503,23 @@ local(unsigned n)
 	floors(n);
 }
 
+/* Rounds of the null calls and the floors: their ratio, on a machine that others use too. */
+#define NULL_ROUNDS 5
+static void
+null_calls(unsigned n)
+{
+	mach_port_t here = new_port(MACH_PORT_RIGHT_RECEIVE), there, task;
+
+	start_thread(serve_thread, (void *)(uintptr_t)here);
+	task = start_task(serve, &there);
+	for (unsigned i = 0; i < NULL_ROUNDS; i++) {
+		row("null rpc same task", "local", call_null, (struct call){ .server = here }, n);
+		row("null rpc separate task", "local", call_null, (struct call){ .server = there }, n);
+		floors(n);
+	}
+	check(task_terminate(task), "task_terminate");
+}
+
 static void
 remote(const char *name, unsigned n)
 {
@@ -522,12 +540,14 @@ main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(what, "local") == 0 && n > 0) {
 		local(n);
+	} else if (argc == 3 && strcmp(what, "null") == 0 && n > 0) {
+		null_calls(n);
 	} else if (argc == 3 && strcmp(what, "serve") == 0) {
 		serve_names(argv[2]);
 	} else if (argc == 4 && strcmp(what, "remote") == 0 && n > 0) {
 		remote(argv[2], n);
 	} else {
-		puts("usage: ipc_perf local N | serve NAME | remote NAME N");
+		puts("usage: ipc_perf local N | null N | serve NAME | remote NAME N");
 		return 2;
 	}
 	puts("BENCH-DONE");

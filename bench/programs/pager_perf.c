@@ -2,7 +2,7 @@
 /*
  * pager_perf.c - the bench's program for external pagers on our nodes: rows named as OSF mach_perf's pager tests.
  *
- *   pager_perf N     every row, N rounds each
+ *   pager_perf N     every row, N rounds each; a row's round begins with the instruction that bench/profile/pages.c looks for
  *
  * The pager is another task, with one thread and no library between it and the messages. A page-in is one touch of a page that is not
  * here: a fault, memory_object_data_request, memory_object_data_supply of 4096 bytes, and the page mapped. Beside it, in the same run, what
@@ -182,6 +182,7 @@ rpcs(mach_port_t port, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t start = measure_tsc();
 
+		__asm__ volatile("nopl 0x4853454d(%rax)");
 		null_rpc(port, reply);
 		measure_add(&m, measure_tsc() - start);
 	}
@@ -204,6 +205,7 @@ touches(const char *name, mach_vm_address_t base, unsigned n, bool store)
 		volatile char *at = (volatile char *)(base + i * PAGE);
 		uint64_t start = measure_tsc();
 
+		__asm__ volatile("nopl 0x4853454d(%rax)");
 		if (store)
 			*at = 1;
 		else

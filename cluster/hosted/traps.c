@@ -212,3 +212,16 @@ kern_return_t clock_sleep_trap(mach_port_name_t clock, sleep_type_t type, unsign
 {
 	return MACH_SEND_INVALID_DEST;
 }
+
+/* As traps.S has it. */
+mach_msg_return_t mach_msg_go_on(mach_msg_header_t *msg, mach_msg_option_t option, mach_msg_size_t send_size,
+				 mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+				 mach_port_name_t notify, mach_msg_return_t result);
+
+mach_msg_return_t mach_msg(mach_msg_header_t *msg, mach_msg_option_t option, mach_msg_size_t send_size,
+			   mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+			   mach_port_name_t notify)
+{
+	return mach_msg_go_on(msg, option, send_size, rcv_size, rcv_name, timeout, notify,
+			      mach_msg_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify));
+}

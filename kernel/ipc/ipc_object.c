@@ -5,10 +5,8 @@
 
 #include "ipc_zones.h"
 
-void io_release(struct ipc_object *object)
+__attribute__((noinline, cold)) void ipc_object_free(struct ipc_object *object)
 {
-	if (atomic_fetch_sub_explicit(&object->io_references, 1, memory_order_acq_rel) != 1)
-		return;
 	VERIFY(!object->io_active);
 	if (object->io_kind == IOT_PORT)
 		zone_free(ipc_port_zone, object);

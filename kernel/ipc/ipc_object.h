@@ -27,5 +27,12 @@ static inline void io_reference(struct ipc_object *object)
 	atomic_fetch_add_explicit(&object->io_references, 1, memory_order_relaxed);
 }
 
+/* Of an object without references, which is dead. */
+void ipc_object_free(struct ipc_object *object);
+
 /* Drop one reference; the last one frees the object, which is then dead and held by nobody. */
-void io_release(struct ipc_object *object);
+static inline void io_release(struct ipc_object *object)
+{
+	if (__builtin_expect(atomic_fetch_sub_explicit(&object->io_references, 1, memory_order_acq_rel) == 1, 0))
+		ipc_object_free(object);
+}

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct ipc_kmsg;
+struct ipc_object;
 struct ipc_port;
 struct ipc_scatter;
 struct ipc_space;
@@ -38,6 +39,11 @@ struct ipc_thread {
 	uint64_t context;
 	bool fast_ok;                  /* in: a short message may be given instead of kmsg (mach_msg_fast.c) */
 	mach_msg_size_t fast_size;     /* out: bytes of it without trailer; 0: none */
+	/* What a receive of the fast way needs when its wait is over: it may have no stack. */
+	mach_msg_size_t fast_limit;
+	mach_msg_option_t fast_option;
+	uint64_t fast_msg, fast_deadline_ns;
+	struct ipc_object *fast_object; /* +1 */
 	struct ipc_port *fast_reply;   /* out: send-once right that comes with it, or NULL */
 	uint64_t fast[IPC_FAST_BYTES / 8 + 1]; /* out: the message and its trailer */
 	struct ipc_scatter *scatter;   /* a receive with MACH_RCV_OVERWRITE: where memory is wanted, or NULL */

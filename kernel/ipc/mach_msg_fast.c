@@ -37,32 +37,39 @@ union message {
 	uint64_t words[IPC_FAST_BYTES / 8];
 };
 
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* The two halves of a message's words. */
+static inline uint64_t pair(uint32_t low, uint32_t high)
+{
+	return (uint64_t)high << 32 | low;
+}
+
 /* The waiter of wq whose turn it is, claimed, if it may be given size bytes. The object is locked. */
 static inline struct thread *claim_fast(struct waitq *wq, const struct ipc_port *port, mach_msg_size_t size)
 {
-	struct thread *t = __builtin_expect(port->ip_order != NULL, 0) ? ipc_mqueue_best_waiter_borrow(wq)
-								       : waitq_first_borrow(wq);
+	struct thread *t = unlikely(port->ip_order != NULL) ? ipc_mqueue_best_waiter_borrow(wq) : waitq_first_borrow(wq);
 
-	if (!t || !t->ipc.fast_ok || t->ipc.msize < size + sizeof(mach_msg_trailer_t) || !waitq_claim_thread(wq, t))
+	if (unlikely(!t) || unlikely(!t->ipc.fast_ok) || unlikely(t->ipc.msize < size + sizeof(mach_msg_trailer_t)) ||
+	    unlikely(!waitq_claim_thread(wq, t)))
 		return NULL;
 	return t;
 }
 
-/* A receiver of the port, or of the one set it is in. Port locked. */
-static inline struct thread *claim(struct ipc_port *port, mach_msg_size_t size)
+/* A receiver of the one set that the port is in. Port locked. */
+static __attribute__((noinline)) struct thread *claim_in_set(struct ipc_port *port, mach_msg_size_t size)
 {
 	struct list *sets = &port->ip_psets;
 	struct ipc_pset_link *link;
 	struct thread *t;
 
-	if (!list_empty(&port->ip_receivers.threads))
-		return claim_fast(&port->ip_receivers, port, size);
 	if (list_empty(sets) || sets->next != sets->prev)
 		return NULL;
 	link = container_of(sets->next, struct ipc_pset_link, port_link);
-	ips_lock(link->pset);
+	spin_lock_inner(&link->pset->ips_object.io_lock);
 	t = claim_fast(&link->pset->ips_receivers, port, size);
-	ips_unlock(link->pset);
+	spin_unlock_inner(&link->pset->ips_object.io_lock);
 	return t;
 }
 
@@ -71,19 +78,23 @@ static inline void hand_message(struct thread *t, struct ipc_port *port, const u
 				struct ipc_port *reply)
 {
 	struct ipc_thread *ith = &t->ipc;
-	mach_msg_header_t *h = (mach_msg_header_t *)ith->fast;
-	mach_msg_trailer_t *trailer = (mach_msg_trailer_t *)((char *)ith->fast + size);
+	uint64_t *out = ith->fast;
+	const mach_msg_bits_t bits = reply ? MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND_ONCE, MACH_MSG_TYPE_PORT_SEND)
+					   : MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
+	mach_msg_size_t i;
 
-	for (mach_msg_size_t i = sizeof *h / 8; i < (size + 7) / 8; i++)
-		ith->fast[i] = m->words[i];
-	*h = (mach_msg_header_t){
-		.msgh_bits = reply ? MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND_ONCE, MACH_MSG_TYPE_PORT_SEND)
-				   : MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE),
-		.msgh_size = size,
-		.msgh_local_port = port->ip_receiver_name,
-		.msgh_id = m->h.msgh_id,
-	};
-	*trailer = (mach_msg_trailer_t){ MACH_MSG_TRAILER_FORMAT_0, sizeof *trailer };
+	out[0] = pair(bits, size);
+	out[1] = pair(MACH_PORT_NULL, port->ip_receiver_name);
+	out[2] = pair(MACH_PORT_NULL, (uint32_t)m->h.msgh_id);
+	for (i = 3; i < size / 8; i++)
+		out[i] = m->words[i];
+	/* A last half word, and the trailer: its type, and its size. */
+	if (size & 4) {
+		out[i] = pair((uint32_t)m->words[i], MACH_MSG_TRAILER_FORMAT_0);
+		out[i + 1] = sizeof(mach_msg_trailer_t);
+	} else {
+		out[i] = pair(MACH_MSG_TRAILER_FORMAT_0, sizeof(mach_msg_trailer_t));
+	}
 	ith->fast_reply = reply;
 	ith->fast_size = size;
 	ith->state = MACH_MSG_SUCCESS;
@@ -91,43 +102,45 @@ static inline void hand_message(struct thread *t, struct ipc_port *port, const u
 	TRACE3(SEND, port, m->h.msgh_id, size);
 	port->ip_server = (struct thread_ref){ t, t->tid };
 }
+_Static_assert(offsetof(mach_msg_header_t, msgh_size) == 4 && offsetof(mach_msg_header_t, msgh_local_port) == 12 &&
+	       offsetof(mach_msg_header_t, msgh_id) == 20, "pairs");
 
 /*
  * Give the message to a waiting receiver, which is returned claimed. *object, with a reference: what is received from
- * next. NULL: declined, nothing was done.
+ * next. NULL: declined, nothing was done. irq_depth is 1.
  */
 static inline struct thread *send_fast(struct ipc_space *space, const union message *m, mach_msg_size_t size,
 				       mach_port_name_t rcv_name, struct ipc_object **object)
 {
-	bool request = m->h.msgh_bits == REQUEST_BITS;
+	const bool request = m->h.msgh_bits == REQUEST_BITS;
 	struct ipc_entry *dest, *rcv;
-	struct ipc_port *port = IP_NULL, *reply = IP_NULL;
-	struct thread *t = NULL;
+	struct ipc_port *port, *reply = IP_NULL;
+	struct thread *t;
 
-	if (m->h.msgh_local_port != (request ? rcv_name : MACH_PORT_NULL))
-		return NULL;
-	is_lock(space);
-	if (!space->is_active)
+	spin_lock_inner(&space->is_lock);
+	if (unlikely(!space->is_active))
 		goto out;
 	dest = ipc_entry_lookup(space, m->h.msgh_remote_port);
 	rcv = ipc_entry_lookup(space, rcv_name);
-	if (!dest || !rcv)
+	if (unlikely(!dest) || unlikely(!rcv))
 		goto out;
 	if (request) {
-		if (!(dest->ie_bits & MACH_PORT_TYPE_SEND) || !(rcv->ie_bits & MACH_PORT_TYPE_RECEIVE) || dest == rcv)
+		if (unlikely(!(dest->ie_bits & MACH_PORT_TYPE_SEND)) || unlikely(!(rcv->ie_bits & MACH_PORT_TYPE_RECEIVE)) ||
+		    unlikely(dest == rcv))
 			goto out;
 		reply = (struct ipc_port *)rcv->ie_object;
-	} else if (!(dest->ie_bits & MACH_PORT_TYPE_SEND_ONCE) || dest->ie_request ||
-		   !(rcv->ie_bits & (MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET))) {
+	} else if (unlikely(!(dest->ie_bits & MACH_PORT_TYPE_SEND_ONCE)) || unlikely(dest->ie_request != NULL) ||
+		   unlikely(!(rcv->ie_bits & (MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET)))) {
 		goto out;
 	}
 	port = (struct ipc_port *)dest->ie_object;
-	ip_lock(port);
-	t = claim(port, size);
-	if (t) {
+	spin_lock_inner(&port->ip_object.io_lock);
+	t = likely(!list_empty(&port->ip_receivers.threads)) ? claim_fast(&port->ip_receivers, port, size)
+								: claim_in_set(port, size);
+	if (likely(t != NULL)) {
 		hand_message(t, port, m, size, reply);
-		io_reference(rcv->ie_object);
 		*object = rcv->ie_object;
+		io_reference(*object);
 		if (request) {
 			(void)ipc_port_make_sonce_locked(reply);
 			donate_rpc_begin(t);
@@ -135,12 +148,14 @@ static inline struct thread *send_fast(struct ipc_space *space, const union mess
 			ipc_entry_dealloc(space, m->h.msgh_remote_port, dest);
 		}
 	}
-	ip_unlock(port);
-out:
-	is_unlock(space);
-	if (t && !request)
+	spin_unlock_inner(&port->ip_object.io_lock);
+	spin_unlock_inner(&space->is_lock);
+	if (likely(t != NULL) && !request)
 		ipc_port_release_sonce(port); /* used */
 	return t;
+out:
+	spin_unlock_inner(&space->is_lock);
+	return NULL;
 }
 
 /* The reply right got no name: the header alone, and the right is dropped as with its message. */
@@ -158,66 +173,125 @@ static __attribute__((noinline, cold)) mach_msg_return_t no_name(uint64_t msg, m
 	return MACH_RCV_HEADER_ERROR | (kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE);
 }
 
-mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size)
+/* The message that this thread was given. irq_depth is 1 on entry, 0 on return. */
+static inline mach_msg_return_t deliver(struct ipc_thread *ith, uint64_t msg, mach_msg_size_t max_size)
 {
-	struct ipc_thread *ith = &current_thread()->ipc;
 	mach_msg_header_t *h = (mach_msg_header_t *)ith->fast;
 	mach_msg_size_t bytes = ith->fast_size + sizeof(mach_msg_trailer_t);
+	kern_return_t kr = KERN_SUCCESS;
 
 	ith->fast_size = 0;
 	if (ith->fast_reply) {
-		kern_return_t kr = ipc_object_copyout(ith->space, ith->fast_reply, MACH_MSG_TYPE_PORT_SEND_ONCE, true,
-						      &h->msgh_remote_port);
+		struct ipc_space *space = ith->space;
 
-		if (kr != KERN_SUCCESS)
-			return no_name(msg, max_size, kr);
+		kr = KERN_INVALID_TASK;
+		spin_lock_inner(&space->is_lock);
+		if (likely(space->is_active))
+			kr = ipc_object_copyout_locked(space, ith->fast_reply, MACH_MSG_TYPE_PORT_SEND_ONCE, true,
+						       &h->msgh_remote_port);
+		spin_unlock_inner(&space->is_lock);
 	}
+	cpu_irq_pop();
+	if (unlikely(kr != KERN_SUCCESS))
+		return no_name(msg, max_size, kr);
 	current_thread()->events.messages_received++;
-	return copyout(h, msg, bytes) == KERN_SUCCESS ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
+	return likely(copyout(h, msg, bytes) == KERN_SUCCESS) ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
+}
+
+__attribute__((noinline)) mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size)
+{
+	cpu_irq_push();
+	return deliver(&current_thread()->ipc, msg, max_size);
+}
+
+/* The wait brought nothing that came the fast way. irq_depth is 1 on entry, 0 on return. */
+static __attribute__((noinline, cold)) mach_msg_return_t waited_otherwise(struct ipc_thread *ith, enum wait_result result)
+{
+	mach_msg_return_t mr = result == WAIT_TIMED_OUT ? MACH_RCV_TIMED_OUT : MACH_RCV_INTERRUPTED;
+
+	cpu_irq_pop();
+	if (result == WAIT_WOKEN)
+		mr = mach_msg_receive_rest(ith->fast_msg, ith->fast_option, ith->fast_limit, ith->fast_deadline_ns,
+					   ith->fast_object, NULL);
+	else
+		io_release(ith->fast_object);
+	donate_rpc_end();
+	return mr;
+}
+
+/* The wait is over: the trap's result. irq_depth is 1 on entry, 0 on return. */
+static inline mach_msg_return_t waited(struct ipc_thread *ith, enum wait_result result)
+{
+	mach_msg_return_t mr;
+
+	if (unlikely(result != WAIT_WOKEN) || unlikely(ith->fast_size == 0))
+		return waited_otherwise(ith, result);
+	io_release(ith->fast_object);
+	mr = deliver(ith, ith->fast_msg, ith->fast_limit);
+	donate_rpc_end();
+	return mr;
+}
+
+/* Something has come already that mach_msg.c is for, or nothing may be waited for. The object is locked. */
+static __attribute__((noinline)) mach_msg_return_t receive_other(const struct ipc_thread *ith, struct thread *next)
+{
+	mach_msg_return_t mr;
+
+	spin_unlock(&ith->fast_object->io_lock);
+	mr = mach_msg_receive_rest(ith->fast_msg, ith->fast_option, ith->fast_limit, ith->fast_deadline_ns, ith->fast_object,
+				   next);
+	donate_rpc_end();
+	return mr;
+}
+
+/* The hand-off's usual way. The object is locked. */
+static __attribute__((noinline)) mach_msg_return_t wait_on_stack(struct ipc_thread *ith, struct waitq *wq, struct thread *next)
+{
+	enum wait_result result =
+		waitq_block_handoff(wq, &ith->fast_object->io_lock, WAIT_ABORTABLE, ith->fast_deadline_ns, next);
+
+	cpu_irq_push();
+	return waited(ith, result);
 }
 
 /*
- * Wait for the next message in object, handing the CPU to t. MACH_RCV_IN_PROGRESS: something came that mach_msg.c is for,
- * or nothing may be waited for.
+ * Wait for the next message, handing the CPU to next: the trap's result. Mostly it does not return: the
+ * thread goes on in thread_continue(). irq_depth is 1 on entry, 0 on return.
  */
-static inline mach_msg_return_t wait_fast(struct ipc_object *object, mach_msg_option_t option, mach_msg_size_t max_size,
-					  uint64_t deadline_ns, struct thread **t)
+static inline mach_msg_return_t wait_fast(struct ipc_thread *ith, uint64_t msg, mach_msg_option_t option,
+					  mach_msg_size_t max_size, uint64_t deadline_ns, struct ipc_object *object,
+					  struct thread *next)
 {
-	struct ipc_thread *ith = &current_thread()->ipc;
-	struct thread *next = *t;
 	struct waitq *wq;
-	enum wait_result result;
 
-	if (deadline_ns == IPC_NO_WAIT)
-		return MACH_RCV_IN_PROGRESS;
-	spin_lock(&object->io_lock);
-	if (object->io_kind == IOT_PORT) {
+	ith->fast_msg = msg;
+	ith->fast_option = option;
+	ith->fast_limit = max_size;
+	ith->fast_deadline_ns = deadline_ns;
+	ith->fast_object = object;
+	spin_lock_inner(&object->io_lock);
+	if (likely(object->io_kind == IOT_PORT)) {
 		struct ipc_port *port = (struct ipc_port *)object;
 
 		wq = &port->ip_receivers;
-		if (port->ip_receiver != ith->space || !list_empty(&port->ip_messages))
-			goto other;
+		if (unlikely(port->ip_receiver != ith->space) || unlikely(!list_empty(&port->ip_messages)))
+			return receive_other(ith, next);
 	} else {
 		struct ipc_pset *pset = (struct ipc_pset *)object;
 
 		wq = &pset->ips_receivers;
-		if (!list_empty(&pset->ips_ready))
-			goto other;
+		if (unlikely(!list_empty(&pset->ips_ready)))
+			return receive_other(ith, next);
 	}
-	if (!object->io_active)
-		goto other;
-	*t = NULL;
+	if (unlikely(!object->io_active) || unlikely(deadline_ns == IPC_NO_WAIT))
+		return receive_other(ith, next);
 	ith->kmsg = NULL;
 	ith->fast_ok = true;
 	ith->option = option;
 	ith->msize = max_size;
-	result = waitq_block_handoff(wq, &object->io_lock, WAIT_ABORTABLE, deadline_ns, next);
-	if (result != WAIT_WOKEN)
-		return result == WAIT_TIMED_OUT ? MACH_RCV_TIMED_OUT : MACH_RCV_INTERRUPTED;
-	return ith->fast_size ? MACH_MSG_SUCCESS : MACH_RCV_IN_PROGRESS;
-other:
-	spin_unlock(&object->io_lock);
-	return MACH_RCV_IN_PROGRESS;
+	if (likely(deadline_ns == WAIT_FOREVER))
+		waitq_leave_handoff(wq, &object->io_lock, next);
+	return wait_on_stack(ith, wq, next);
 }
 
 __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
@@ -226,32 +300,41 @@ __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_opt
 {
 	struct ipc_thread *ith = &current_thread()->ipc;
 	struct ipc_object *object = NULL;
+	uint64_t deadline_ns = WAIT_FOREVER;
 	union message m;
 	struct thread *t;
-	mach_msg_return_t mr;
-	uint64_t deadline_ns = WAIT_FOREVER;
 
-	if (send_size - sizeof m.h > sizeof m - sizeof m.h || (send_size & 3) || mach_msg_fast_off ||
-	    copyin(msg, &m, send_size) != KERN_SUCCESS)
+	if (unlikely(send_size - sizeof m.h > sizeof m - sizeof m.h) || unlikely(send_size & 3) || unlikely(mach_msg_fast_off) ||
+	    unlikely(copyin(msg, &m, send_size) != KERN_SUCCESS))
 		return false;
-	if (m.h.msgh_bits != REQUEST_BITS && m.h.msgh_bits != ANSWER_BITS)
+	if (unlikely(m.h.msgh_local_port != (m.h.msgh_bits == REQUEST_BITS ? rcv_name : MACH_PORT_NULL)) ||
+	    unlikely(m.h.msgh_bits != REQUEST_BITS && m.h.msgh_bits != ANSWER_BITS))
 		return false;
+	cpu_irq_push();
 	t = send_fast(ith->space, &m, send_size, rcv_name, &object);
-	if (!t)
+	if (unlikely(!t)) {
+		cpu_irq_pop();
 		return false;
+	}
 	ith->fast_sends++;
 	current_thread()->events.messages_sent++;
-	if (__builtin_expect((option & MACH_RCV_TIMEOUT) != 0, 0))
+	if (unlikely(option & MACH_RCV_TIMEOUT))
 		deadline_ns = mach_msg_receive_deadline(option, timeout);
-	mr = wait_fast(object, option, rcv_size, deadline_ns, &t);
-	if (mr == MACH_RCV_IN_PROGRESS) {
-		mr = mach_msg_receive_rest(msg, option, rcv_size, deadline_ns, object, t);
-	} else {
-		io_release(object);
-		if (mr == MACH_MSG_SUCCESS)
-			mr = mach_msg_fast_deliver(msg, rcv_size);
-	}
-	donate_rpc_end();
-	*result = mr;
+	*result = wait_fast(ith, msg, option, rcv_size, deadline_ns, object, t);
 	return true;
 }
+
+#ifndef MESHACH_HOST
+/* waited(), of a thread that left its stack in wait_fast(). */
+static __attribute__((flatten, noinline)) mach_msg_return_t mach_msg_fast_continued(void)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+
+	return waited(ith, waitq_continued(&ith->fast_object->io_lock));
+}
+
+__attribute__((section(".text.first"))) void thread_continue(void)
+{
+	machine_trap_return((uint64_t)mach_msg_fast_continued());
+}
+#endif

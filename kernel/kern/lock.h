@@ -87,6 +87,25 @@ static inline __attribute__((always_inline)) void spin_unlock(struct spinlock *l
 	cpu_irq_pop();
 }
 
+/*
+ * The lock alone, of a caller that has interrupts off by a cpu_irq_push() of its own. Who goes on as one that holds the lock by
+ * spin_lock() gives that push away with it.
+ */
+static inline __attribute__((always_inline)) void spin_lock_inner(struct spinlock *l)
+{
+	KASSERT(cpu_irq_depth() != 0);
+	lock_order_take(l);
+	if (__builtin_expect(atomic_exchange_explicit(&l->held, 1, memory_order_acquire) != 0, 0))
+		spin_wait_(l);
+}
+
+static inline __attribute__((always_inline)) void spin_unlock_inner(struct spinlock *l)
+{
+	KASSERT(atomic_load_explicit(&l->held, memory_order_relaxed) != 0);
+	lock_order_drop(l);
+	atomic_store_explicit(&l->held, 0, memory_order_release);
+}
+
 static inline void spin_assert_held(const struct spinlock *l)
 {
 	KASSERT(atomic_load_explicit(&((struct spinlock *)l)->held, memory_order_relaxed) != 0);

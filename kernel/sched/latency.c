@@ -30,7 +30,7 @@ void latency_add(enum latency_kind kind, uint64_t ns, uint64_t where)
 	}
 }
 
-void latency_dispatched(struct thread *t, uint64_t now_ns)
+__attribute__((noinline)) void latency_dispatched(struct thread *t, uint64_t now_ns)
 {
 	latency_add(LATENCY_DISPATCH, now_ns - t->sched.woken_ns, 0);
 	t->sched.woken_ns = 0;

@@ -476,16 +476,18 @@ static void switch_finish(void)
 {
 	struct cpu *cpu = this_cpu();
 	struct thread *previous = cpu->previous;
-	bool dead = atomic_load(&previous->run_state) == THREAD_DEAD;
 	struct run_queue *rq = cpu->sched;
-	bool forward = rq->forward;
 
-	rq->forward = false;
-	atomic_store_explicit(&previous->on_cpu, 0, memory_order_release);
-	if (dead)
+	if (__builtin_expect(atomic_load(&previous->run_state) == THREAD_DEAD, 0)) {
+		atomic_store_explicit(&previous->on_cpu, 0, memory_order_release);
 		thread_reap(previous);
-	else if (__builtin_expect(forward, 0)) /* S6 */
+	} else if (__builtin_expect(rq->forward, 0)) { /* S6 */
+		rq->forward = false;
+		atomic_store_explicit(&previous->on_cpu, 0, memory_order_release);
 		thread_go(previous);
+	} else {
+		atomic_store_explicit(&previous->on_cpu, 0, memory_order_release);
+	}
 }
 
 /* A real-time thread gets the CPU: until its share is used up. */
@@ -509,14 +511,36 @@ static void charge(struct thread *old, uint64_t now)
 	}
 }
 
+/* next, which is on no CPU, gets this one from old. */
+static inline __attribute__((always_inline)) void switch_account(struct cpu *cpu, struct thread *old, struct thread *next,
+								 bool maybe_realtime)
+{
+	struct run_queue *rq = cpu->sched;
+	uint64_t now;
+
+	atomic_store_explicit(&next->on_cpu, 1, memory_order_relaxed);
+	if (next->cpu != cpu->id)
+		__atomic_exchange_n(&next->cpu, cpu->id, __ATOMIC_SEQ_CST); /* S5 */
+	now = clock_now_ns();
+	charge(old, now);
+	thread_charge(old, next, now);
+	next->switched_in_ns = now;
+	if (__builtin_expect(next->sched.woken_ns != 0, 0))
+		latency_dispatched(next, now);
+	if (maybe_realtime && __builtin_expect(is_realtime(next), 0))
+		budget_start(rq, next, now);
+	rq->counts.switches++;
+	cpu->previous = old;
+	cpu->current = next;
+	TRACE2(SWITCH, old->tid, next->tid);
+}
+
 /* Interrupts off, irq_depth 1. next is nobody's but ours. */
 static void switch_to(struct thread *next)
 {
 	struct cpu *cpu = this_cpu();
-	struct run_queue *rq = cpu->sched;
 	struct thread *old = cpu->current;
 	bool irq_were_on = cpu->irq_were_on;
-	uint64_t now;
 
 	KASSERT(cpu->irq_depth == 1);
 	atomic_store(&next->run_state, THREAD_RUNNING);
@@ -527,21 +551,7 @@ static void switch_to(struct thread *next)
 	}
 	while (atomic_load_explicit(&next->on_cpu, memory_order_acquire) != 0)
 		cpu_relax();
-	atomic_store_explicit(&next->on_cpu, 1, memory_order_relaxed);
-	if (next->cpu != cpu->id)
-		__atomic_exchange_n(&next->cpu, cpu->id, __ATOMIC_SEQ_CST); /* S5 */
-	now = clock_now_ns();
-	charge(old, now);
-	thread_charge(old, next, now);
-	next->switched_in_ns = now;
-	if (__builtin_expect(next->sched.woken_ns != 0, 0))
-		latency_dispatched(next, now);
-	if (__builtin_expect(is_realtime(next), 0))
-		budget_start(rq, next, now);
-	rq->counts.switches++;
-	cpu->previous = old;
-	cpu->current = next;
-	TRACE2(SWITCH, old->tid, next->tid);
+	switch_account(cpu, old, next, true);
 	machine_switch(old, next);
 	switch_finish();
 	this_cpu()->irq_were_on = irq_were_on;
@@ -989,6 +999,59 @@ __attribute__((noinline)) enum wait_result waitq_block_handoff(struct waitq *wq,
 		spin_unlock(lock);
 	}
 	cpu_irq_pop();
+	return self->wait_result;
+}
+
+/* A wait that begins was broken before: it does not begin. */
+static __attribute__((noinline, cold)) bool wait_undo(struct thread *self)
+{
+	if (!claim_try(self, false))
+		return false;
+	list_remove(&self->wait_link);
+	atomic_store(&self->claim, CLAIM_NONE);
+	atomic_store(&self->run_state, THREAD_RUNNING);
+	return true;
+}
+
+void waitq_leave_handoff(struct waitq *wq, struct spinlock *lock, struct thread *next)
+{
+	struct cpu *cpu = this_cpu();
+	struct run_queue *rq = cpu->sched;
+	struct thread *self = cpu->current;
+
+	spin_assert_held(lock);
+	KASSERT(cpu->irq_depth == 1 && !cpu->irq_were_on);
+	if (__builtin_expect(next->donation.to != NULL, 0) || __builtin_expect(rq->q.count != 0, 0) ||
+	    __builtin_expect(next->sched.mode == SCHED_REALTIME, 0) || __builtin_expect(!allowed(next, cpu->id), 0) ||
+	    __builtin_expect(atomic_load_explicit(&next->on_cpu, memory_order_acquire) != 0, 0))
+		return;
+	self->wait_result = WAIT_WOKEN;
+	list_add_tail(&wq->threads, &self->wait_link);
+	atomic_store_explicit(&self->run_state, THREAD_BLOCKED, memory_order_relaxed);
+	atomic_store(&self->claim, CLAIM_OPEN);
+	if (__builtin_expect((atomic_load(&self->ast) & (AST_ABORT | AST_TERMINATE)) != 0, 0) && wait_undo(self))
+		return;
+	spin_unlock_inner(lock);
+	next->sched.quantum_used_ns = 0;
+	atomic_store_explicit(&next->run_state, THREAD_RUNNING, memory_order_relaxed);
+	switch_account(cpu, self, next, false);
+	machine_switch_leaving(self, next);
+}
+
+enum wait_result waitq_continued(struct spinlock *lock)
+{
+	struct cpu *cpu = this_cpu();
+	struct thread *self = cpu->current;
+
+	switch_finish();
+	KASSERT(cpu->irq_depth == 1);
+	cpu->irq_were_on = false;
+	atomic_store_explicit(&self->claim, CLAIM_NONE, memory_order_relaxed);
+	if (__builtin_expect(self->wait_result != WAIT_WOKEN, 0)) {
+		spin_lock(lock);
+		list_remove(&self->wait_link);
+		spin_unlock(lock);
+	}
 	return self->wait_result;
 }
 

@@ -62,6 +62,19 @@ enum wait_result waitq_block_handoff(struct waitq *wq, struct spinlock *lock, en
 				     uint64_t deadline_ns, struct thread *next);
 
 /*
+ * As waitq_block_handoff(), abortable and without a deadline, of a thread in a trap that needs nothing of its stack any
+ * more: it does not come back, but goes on in thread_continue(), which calls waitq_continued(). (Mach's continuations: Draves,
+ * Bershad, Rashid, Dean, "Using Continuations to Implement Thread Management and Communication in Operating Systems", 1991.)
+ * irq_depth is 1, and interrupts were off before (as in a message trap). Returns, with *lock held and nothing done, if the CPU cannot go to next at once or the wait is broken already.
+ */
+void waitq_leave_handoff(struct waitq *wq, struct spinlock *lock, struct thread *next);
+/*
+ * The first thing thread_continue() does: how the wait ended. *lock as given to waitq_leave_handoff(). irq_depth is 1 before and
+ * after.
+ */
+enum wait_result waitq_continued(struct spinlock *lock);
+
+/*
  * Claim the first waiter (in order) and unlink it; NULL if none. The lock is held.
  * Returns a thread that is owed a thread_go() or a hand-off.
  */

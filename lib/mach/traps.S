@@ -58,6 +58,43 @@
 	TRAP	mk_timer_arm, 93
 	TRAP	mk_timer_cancel, 94
 
+	/* mach_msg_trap, and mach_msg_go_on if there is something to do after it: the trap has left the arguments as they were. */
+	.section .text.hot.mach_msg, "ax"
+	.globl	mach_msg
+	.type	mach_msg, @function
+	.p2align 4
+mach_msg:
+	.cfi_startproc
+	pushq	%rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rbx, 0
+	movl	16(%rsp), %ebx
+	movq	%rcx, %r10
+	movq	$-31, %rax
+	syscall
+	testl	%eax, %eax
+	jnz	1f
+	popq	%rbx
+	.cfi_remember_state
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	ret
+1:	.cfi_restore_state
+	pushq	%rax
+	.cfi_adjust_cfa_offset 8
+	pushq	%rbx
+	.cfi_adjust_cfa_offset 8
+	movq	%r10, %rcx
+	call	mach_msg_go_on
+	addq	$16, %rsp
+	.cfi_adjust_cfa_offset -16
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	ret
+	.cfi_endproc
+	.size	mach_msg, . - mach_msg
+
 	.section .text.hot.mach_msg_trap, "ax"
 	.globl	mach_msg_trap
 	.type	mach_msg_trap, @function

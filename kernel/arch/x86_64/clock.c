@@ -192,7 +192,7 @@ void clock_calibrate(void)
 	apic_init_cpu(); /* the timer's interrupt is unmasked again */
 }
 
-__attribute__((section(".text.hot"))) uint64_t machine_now_ns(void)
+__attribute__((section(".text.first"))) uint64_t machine_now_ns(void)
 {
 	return (uint64_t)((unsigned __int128)(rdtsc() - tsc_start) * ns_per_tsc >> 32);
 }

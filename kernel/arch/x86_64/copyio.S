@@ -11,7 +11,7 @@
  */
 #include "patch.h"
 
-	.section .text.hot, "ax"
+	.section .text.first, "ax"
 
 	/*
 	 * Small copies (8 to 32 bytes, in two overlapping halves where it is not 8, 16 or 32) pass through registers, so
@@ -73,18 +73,25 @@ user_read:
 	addq $8, %rdi
 	subq $8, %rdx
 	jmp 4b
-5:	testq %rdx, %rdx
+5:	cmpq $4, %rdx
+	jb 7f
+22:	movl (%rsi), %eax
+	movl %eax, (%rdi)
+	addq $4, %rsi
+	addq $4, %rdi
+	subq $4, %rdx
+7:	testq %rdx, %rdx
 	jz 6f
 21:	movb (%rsi), %al
 	movb %al, (%rdi)
 	incq %rsi
 	incq %rdi
 	decq %rdx
-	jmp 5b
+	jmp 7b
 6:	PATCHED_CLAC
 	movl $1, %eax
 	ret
-	.irp access, 10b, 11b, 12b, 13b, 14b, 15b, 16b, 17b, 18b, 19b, 20b, 21b
+	.irp access, 10b, 11b, 12b, 13b, 14b, 15b, 16b, 17b, 18b, 19b, 20b, 21b, 22b
 	FIXUP(\access, user_fail)
 	.endr
 	.size user_read, . - user_read
@@ -142,18 +149,25 @@ user_write:
 	addq $8, %rdi
 	subq $8, %rdx
 	jmp 4b
-5:	testq %rdx, %rdx
+5:	cmpq $4, %rdx
+	jb 7f
+	movl (%rsi), %eax
+22:	movl %eax, (%rdi)
+	addq $4, %rsi
+	addq $4, %rdi
+	subq $4, %rdx
+7:	testq %rdx, %rdx
 	jz 6f
 	movb (%rsi), %al
 21:	movb %al, (%rdi)
 	incq %rsi
 	incq %rdi
 	decq %rdx
-	jmp 5b
+	jmp 7b
 6:	PATCHED_CLAC
 	movl $1, %eax
 	ret
-	.irp access, 10b, 11b, 12b, 13b, 14b, 15b, 16b, 17b, 18b, 19b, 20b, 21b
+	.irp access, 10b, 11b, 12b, 13b, 14b, 15b, 16b, 17b, 18b, 19b, 20b, 21b, 22b
 	FIXUP(\access, user_fail)
 	.endr
 	.size user_write, . - user_write

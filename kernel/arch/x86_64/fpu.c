@@ -7,7 +7,8 @@
  * until another thread of that CPU uses the FPU, so a thread that runs again finds them loaded:
  *
  *   lazy (safe processors): TS is set for everybody but the owner; a switch saves the state only if
- *     there is another CPU on which the thread might run next.
+ *     there is another CPU on which the thread might run next. An owner that comes back finds TS clear only if it used
+ *     the FPU in each of its last turns (FPU_HABIT): writing CR0 twice for nothing costs more than a trap now and then.
  *   eager (processors on which a trapped FPU instruction still forwards data speculatively,
  *     CVE-2018-3665): at a switch the registers become the next thread's, or the initial ones.
  *
@@ -41,6 +42,8 @@ struct fxsave {
 	uint64_t xstate_bv; /* XSAVE only: from here */
 };
 _Static_assert(offsetof(struct fxsave, xstate_bv) == FXSAVE_BYTES, "SDM vol. 1 13.4");
+
+#define FPU_HABIT 4
 
 static struct zone *fpu_zone;
 static bool save_at_switch; /* F3 */
@@ -168,6 +171,7 @@ bool fpu_first_use(void)
 	if (!area_ensure(self))
 		return false;
 	own(cpu_arch(this_cpu()), self);
+	self->machine.fpu_turns++;
 	return true;
 }
 
@@ -186,17 +190,26 @@ static void registers_clear(struct cpu_arch *arch)
 	arch->fpu_owner = NULL;
 }
 
-void fpu_switch(struct thread *old, struct thread *next)
+/* The registers stay the owner's: only who may use them changes. */
+static inline void switch_lazy(struct cpu_arch *arch, struct thread *old, struct thread *next)
 {
-	struct cpu_arch *arch = cpu_arch(this_cpu());
+	bool habit = next->machine.fpu_turns > FPU_HABIT && is_owner(arch, next);
 
+	if (!arch->fpu_enabled)
+		old->machine.fpu_turns = 0; /* it did without */
+	set_enabled(arch, habit);
+	if (habit) {
+		next->machine.fpu_turns++; /* in the end 0: it is looked at anew */
+		arch->fpu_saved = false;
+	}
+}
+
+static __attribute__((noinline, cold)) void switch_saving(struct cpu_arch *arch, struct thread *old, struct thread *next)
+{
 	if (arch->fpu_enabled && save_at_switch)
 		owner_save(arch);
 	if (cpu_features.fpu_lazy_safe) {
-		if (arch->fpu_owner != NULL)
-			set_enabled(arch, is_owner(arch, next));
-		if (arch->fpu_enabled)
-			arch->fpu_saved = false;
+		switch_lazy(arch, old, next);
 		return;
 	}
 	if (next->machine.fpu != NULL) {
@@ -206,6 +219,16 @@ void fpu_switch(struct thread *old, struct thread *next)
 			registers_clear(arch);
 		set_enabled(arch, false);
 	}
+}
+
+void fpu_switch(struct thread *old, struct thread *next)
+{
+	struct cpu_arch *arch = cpu_arch(this_cpu());
+
+	if (__builtin_expect(!save_at_switch && cpu_features.fpu_lazy_safe, 1))
+		switch_lazy(arch, old, next);
+	else
+		switch_saving(arch, old, next);
 }
 
 void fpu_destroy(struct thread *t)

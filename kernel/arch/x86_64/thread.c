@@ -24,18 +24,16 @@
 #include <vm/vm_map.h>
 
 void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp, uint64_t cr3, _Atomic uint64_t *left, uint64_t keep);
+_Noreturn void switch_leaving(uint64_t load_rsp, uint64_t cr3, _Atomic uint64_t *left, uint64_t keep);
+_Noreturn void switch_to_empty(uint64_t load_rsp, uint64_t cr3, _Atomic uint64_t *left, uint64_t keep);
 void thread_trampoline(void);
-
-/* What switch_stacks() pops the first time. */
-struct first_switch {
-	uint64_t r15, r14, r13, r12, rbx, rbp, rip;
-};
+void empty_trampoline(void);
 
 kern_return_t machine_thread_init(struct thread *t, void (*entry)(void *), void *arg)
 {
 	struct machine_thread *m = &t->machine;
 	char *base = kernel_stack_alloc(KERNEL_STACK_BYTES);
-	struct first_switch *first;
+	struct machine_switch_frame *first;
 
 	if (base == NULL)
 		return KERN_RESOURCE_SHORTAGE;
@@ -50,13 +48,17 @@ kern_return_t machine_thread_init(struct thread *t, void (*entry)(void *), void 
 		.ss = SELECTOR_USER_DATA,
 		.rflags = RFLAGS_ONE | RFLAGS_IF,
 	};
-	first = (struct first_switch *)m->frame - 1;
-	*first = (struct first_switch){
+	first = (struct machine_switch_frame *)m->frame - 1;
+	*first = (struct machine_switch_frame){
 		.r12 = (uint64_t)entry,
 		.r13 = (uint64_t)arg,
 		.rip = (uint64_t)thread_trampoline,
 	};
 	m->kernel_rsp = (uint64_t)first;
+	m->empty = (struct machine_switch_frame){
+		.r12 = (uint64_t)m->frame - 8, /* as after a call */
+		.rip = (uint64_t)empty_trampoline,
+	};
 	return KERN_SUCCESS;
 }
 
@@ -110,11 +112,11 @@ void machine_thread_stopped(struct thread *t)
 	cpu_irq_pop();
 }
 
-__attribute__((section(".text.hot"))) void machine_switch(struct thread *old, struct thread *next)
+/* All of a switch but the stacks and CR3. */
+static inline __attribute__((always_inline)) struct pmap_move switch_begin(struct thread *old, struct thread *next)
 {
 	struct cpu *cpu = this_cpu();
 	struct cpu_arch *arch = cpu_arch(cpu);
-
 	struct pmap_move move = { .cr3 = 0 };
 
 	KASSERT(!cpu_irq_enabled());
@@ -135,7 +137,24 @@ __attribute__((section(".text.hot"))) void machine_switch(struct thread *old, st
 		if (arch->bases_of != next || next->machine.bases_cpu != (int32_t)cpu->id)
 			load_bases(arch, next);
 	}
+	return move;
+}
+
+__attribute__((section(".text.hot"))) void machine_switch(struct thread *old, struct thread *next)
+{
+	struct pmap_move move = switch_begin(old, next);
+
 	switch_stacks(&old->machine.kernel_rsp, next->machine.kernel_rsp, move.cr3, move.left, move.keep);
+}
+
+__attribute__((section(".text.hot"))) _Noreturn void machine_switch_leaving(struct thread *old, struct thread *next)
+{
+	struct pmap_move move = switch_begin(old, next);
+
+	old->machine.kernel_rsp = (uint64_t)&old->machine.empty;
+	if (next->machine.kernel_rsp == (uint64_t)&next->machine.empty)
+		switch_to_empty(next->machine.empty.r12, move.cr3, move.left, move.keep);
+	switch_leaving(next->machine.kernel_rsp, move.cr3, move.left, move.keep);
 }
 
 void machine_user_entry(void *unused)

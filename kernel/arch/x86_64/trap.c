@@ -131,7 +131,7 @@ __attribute__((noinline)) void irq_off_end(void)
 
 /* --- the way back to user mode ------------------------------------------------------------ */
 
-__attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
+__attribute__((noinline, section(".text.hot"))) void trap_leave(struct trap_frame *frame)
 {
 	struct thread *self = current_thread();
 
@@ -151,7 +151,29 @@ __attribute__((section(".text.warm"))) void trap_leave(struct trap_frame *frame)
 	}
 }
 
-__attribute__((section(".text.hot"))) bool syscall_dispatch(struct trap_frame *frame)
+/* SYSRET takes RIP from RCX and RFLAGS from R11, and sets both. */
+static inline bool sysret_may(const struct trap_frame *frame)
+{
+	return frame->rcx == frame->rip && frame->r11 == frame->rflags && (frame->rflags & (RFLAGS_RF | RFLAGS_TF)) == 0;
+}
+
+__attribute__((noinline, section(".text.first"))) _Noreturn void machine_trap_return(uint64_t result)
+{
+	struct trap_frame *frame = current_thread()->machine.frame;
+
+	frame->rax = result;
+	cpu_irq_disable();
+	if (__builtin_expect(atomic_load_explicit(&current_thread()->ast, memory_order_relaxed) == 0, 1) &&
+	    __builtin_expect(frame->rip < USER_ADDRESS_END, 1)) { /* T1, T2 */
+		time_to_user();
+		irq_off_end();
+	} else {
+		trap_leave(frame);
+	}
+	syscall_return(frame, sysret_may(frame));
+}
+
+__attribute__((section(".text.first"))) bool syscall_dispatch(struct trap_frame *frame)
 {
 	time_to_kernel();
 	irq_off_begin();
@@ -163,9 +185,7 @@ __attribute__((section(".text.hot"))) bool syscall_dispatch(struct trap_frame *f
 		linux_syscall(frame);
 	}
 	trap_leave(frame);
-	/* SYSRET takes RIP from RCX and RFLAGS from R11, and sets both. */
-	return frame->rcx == frame->rip && frame->r11 == frame->rflags &&
-	       (frame->rflags & (RFLAGS_RF | RFLAGS_TF)) == 0;
+	return sysret_may(frame);
 }
 
 /* --- faults ------------------------------------------------------------------------------- */

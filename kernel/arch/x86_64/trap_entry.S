@@ -59,7 +59,7 @@
 	popq %rdi
 	.endm
 
-	.section .text.hot, "ax"
+	.section .text.first, "ax"
 
 	/* SYSCALL: interrupts off, AC, DF, TF and NT cleared by SFMASK; the stack is still the user's. */
 	.global syscall_entry
@@ -80,7 +80,7 @@ syscall_entry:
 	xorl %ebp, %ebp
 	movq %rsp, %rdi
 	call syscall_dispatch
-	testb %al, %al
+1:	testb %al, %al
 	jz trap_return_user
 	popq %r15
 	popq %r14
@@ -102,6 +102,16 @@ syscall_entry:
 	sysretq
 	.size syscall_entry, . - syscall_entry
 
+	/* void syscall_return(frame, bool sysret): the same way back, from anywhere on the stack below the frame. */
+	.global syscall_return
+	.type syscall_return, @function
+syscall_return:
+	movq %rdi, %rsp
+	movl %esi, %eax
+	jmp 1b
+	.size syscall_return, . - syscall_return
+
+	.section .text.hot, "ax"
 	/* Exceptions and interrupts: vector and error code are on the stack. */
 	.type trap_common, @function
 	.balign 16

@@ -18,6 +18,7 @@ extern char boot_stack_guard[];
 /* trap_entry.S */
 void syscall_entry(void);
 _Noreturn void trap_return(struct trap_frame *frame);
+_Noreturn void syscall_return(struct trap_frame *frame, bool sysret);
 
 /* Called by trap_entry.S; see there. */
 bool syscall_dispatch(struct trap_frame *frame);

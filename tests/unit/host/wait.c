@@ -80,6 +80,11 @@ enum wait_result waitq_block_handoff(struct waitq *wq, struct spinlock *lock, en
 	return result;
 }
 
+/* A host thread keeps its stack: always the usual way. */
+void waitq_leave_handoff(struct waitq *wq, struct spinlock *lock, struct thread *next)
+{
+}
+
 static bool claim_waiter(struct thread *t)
 {
 	if (!claim_from(t, CLAIM_OPEN, WAIT_WOKEN) && !claim_from(t, CLAIM_OPEN_HARD, WAIT_WOKEN))

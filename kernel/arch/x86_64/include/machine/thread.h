@@ -27,6 +27,11 @@ struct machine_task {
 	struct machine_debug debug;
 };
 
+/* What a switch to a thread pops: the last word is where it goes on. */
+struct machine_switch_frame {
+	uint64_t r15, r14, r13, r12, rbx, rbp, rip;
+};
+
 struct machine_thread {
 	uint64_t kernel_rsp;         /* saved while not running */
 	uint64_t kernel_stack_top;
@@ -37,9 +42,11 @@ struct machine_thread {
 	uint64_t fs_base, gs_base;   /* the user's */
 	void *fpu;                   /* XSAVE area, NULL until first needed; kernel threads: none */
 	int32_t fpu_cpu;             /* the CPU whose registers hold its FPU state, -1: none (fpu.c) */
+	uint8_t fpu_turns;           /* on a CPU in which it used the FPU, one after another (fpu.c) */
 	bool user;                   /* runs user code: its bases are loaded at a switch */
 	bool debugged;               /* debug.control is not 0: loaded at a switch */
 	int32_t bases_cpu;           /* the CPU that loaded fs_base and gs_base last, as they are; -1: none */
+	struct machine_switch_frame empty; /* [I] what kernel_rsp points to when it left by machine_switch_leaving() */
 	uint64_t fault_address;      /* of its last page fault */
 	struct machine_debug debug;  /* its own, or its debugger's while it is stopped */
 };
@@ -79,3 +86,11 @@ void machine_thread_stopped(struct thread *t);
 void machine_set_fs_base(uint64_t base);
 /* Set the entry registers of a new thread: pc, sp, one argument, TLS base. */
 void machine_thread_set_entry(struct thread *t, uint64_t pc, uint64_t sp, uint64_t arg, uint64_t fs_base);
+/*
+ * The same, but old, a thread in a trap, keeps nothing of its stack: when it runs again it begins anew in
+ * thread_continue(), which portable code defines, with interrupts off and irq_depth 1.
+ */
+_Noreturn void machine_switch_leaving(struct thread *old, struct thread *next);
+_Noreturn void thread_continue(void);
+/* The calling thread's trap is over, from wherever on its stack: back to user mode with this result. */
+_Noreturn void machine_trap_return(uint64_t result);

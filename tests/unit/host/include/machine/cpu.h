@@ -56,6 +56,11 @@ static inline void cpu_irq_disable(void)
 	host_cpu.irq_on = false;
 }
 
+static inline uint32_t cpu_irq_depth(void)
+{
+	return host_cpu.irq_depth;
+}
+
 static inline void cpu_irq_push(void)
 {
 	host_cpu.irq_depth++;
