@@ -4,7 +4,7 @@
 
   bench/profile/functions.py OUT ELF...
 
-Prints, per window: instructions and blocks of each function, and touches of the kernel's variables, the most first; with --order only their names.
+Prints, per window: instructions, blocks and missed look-ups of each function, and touches of the kernel's variables, the most first; with --order only their names.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def main() -> int:
     addresses = [address for address, _ in table]
     instructions: dict[str, float] = defaultdict(float)
     blocks: dict[str, float] = defaultdict(float)
+    misses: dict[str, float] = defaultdict(float)
     variables: dict[str, float] = defaultdict(float)
     for line in open(names[0]):
         fields = line.split()
@@ -42,12 +43,13 @@ def main() -> int:
             continue
         blocks[name] += float(fields[2])
         instructions[name] += float(fields[2]) * float(fields[4])
+        misses[name] += float(fields[6])
     order = sorted(instructions, key=lambda name: -instructions[name])
     if "--order" in sys.argv:
         print("\n".join(order))
         return 0
     for name in order:
-        print(f"{instructions[name]:8.1f} {blocks[name]:7.1f}  {name}")
+        print(f"{instructions[name]:8.1f} {blocks[name]:7.1f} {misses[name]:6.1f}  {name}")
     print("\ntouches of the kernel's variables")
     for name in sorted(variables, key=lambda name: -variables[name]):
         print(f"{variables[name]:8.1f}  {name}")

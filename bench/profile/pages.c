@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pages.c - a QEMU TCG plugin: what a piece of guest code costs an emulator whose TLB is flushed at every
- * address-space switch. Counts instructions, translation blocks, writes to CR3, and the distinct pages of
- * code and of data that are touched between two of them (each is one refill of the software TLB).
+ * address-space switch. Counts instructions, translation blocks, writes to CR3, the distinct pages of
+ * code and of data that are touched between two of them (each is one refill of the software TLB), and look-ups: blocks
+ * that were not reached by a direct jump within a page, of which the first of each between two writes of CR3 (a miss) costs most.
  *
  *   gcc -O2 -shared -fPIC -o pages.so pages.c
  *   qemu-system-x86_64 ... -plugin ./pages.so,from=1000,windows=200 -d plugin -D OUT
@@ -51,13 +52,16 @@ struct touched {
 static struct touched table[TABLE];
 
 struct block {
-	uint64_t address, instructions, times;
+	uint64_t address, instructions, times, misses;
+	uint64_t generation; /* in which it was looked up last */
+	bool direct;         /* its end jumps, if it does, to a fixed place */
 	struct block *next;
 };
 static struct block *blocks;
 
 static struct {
-	uint64_t marks, generation, instructions, blocks, cr3_writes, code_pages, data_pages;
+	uint64_t marks, generation, instructions, blocks, cr3_writes, code_pages, data_pages, lookups, misses;
+	const struct block *last;
 	uint64_t from, windows;
 } count = { .generation = 1, .from = 1000, .windows = 200 };
 
@@ -95,9 +99,17 @@ static void
 on_block(unsigned cpu, void *data)
 {
 	struct block *b = data;
+	const struct block *from = count.last;
 
+	count.last = b;
 	if (!counting())
 		return;
+	if (from == NULL || !from->direct || (from->address ^ b->address) >> 12 != 0) {
+		count.lookups++;
+		count.misses += b->generation != count.generation;
+		b->misses += b->generation != count.generation;
+		b->generation = count.generation;
+	}
 	b->times++;
 	count.blocks++;
 	count.instructions += b->instructions;
@@ -132,13 +144,37 @@ on_cr3(unsigned cpu, void *data)
 	count.cr3_writes += counting();
 }
 
+/* Does the emulator go on from this instruction, a block's last, without looking up where? */
+static bool
+is_direct(const uint8_t *bytes, size_t size)
+{
+	size_t at = 0;
+
+	while (at + 1 < size && (bytes[at] == 0x66 || bytes[at] == 0xf2 || bytes[at] == 0xf3 || (bytes[at] & 0xf0) == 0x40))
+		at++;
+	switch (bytes[at]) {
+	case 0xc2: case 0xc3: case 0xcf: case 0xfb: case 0x9d: case 0xf4: /* ret, iret, sti, popf, hlt */
+		return false;
+	case 0xff: /* call, jmp by register or memory */
+		return ((bytes[at + 1] >> 3) & 6) != 2 && ((bytes[at + 1] >> 3) & 6) != 4;
+	case 0x0f: /* syscall, clts, sysret, clac and stac, mov to a control register, wrmsr */
+		return bytes[at + 1] != 0x05 && bytes[at + 1] != 0x06 && bytes[at + 1] != 0x07 && bytes[at + 1] != 0x01 &&
+		       bytes[at + 1] != 0x22 && bytes[at + 1] != 0x30;
+	default:
+		return true;
+	}
+}
+
 static void
 translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	struct block *b = malloc(sizeof *b);
 	size_t n = qemu_plugin_tb_n_insns(tb);
 
-	*b = (struct block){ qemu_plugin_tb_vaddr(tb), n, 0, blocks };
+	struct qemu_plugin_insn *end = qemu_plugin_tb_get_insn(tb, n - 1);
+
+	*b = (struct block){ .address = qemu_plugin_tb_vaddr(tb), .instructions = n, .next = blocks,
+			     .direct = is_direct(qemu_plugin_insn_data(end), qemu_plugin_insn_size(end)) };
 	blocks = b; /* one translating thread at a time */
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, CB_NO_REGS, b);
 	for (size_t i = 0; i < n; i++) {
@@ -183,9 +219,10 @@ at_exit(qemu_plugin_id_t id, void *data)
 		say("pages: only %llu marks\n", (unsigned long long)count.marks);
 		return;
 	}
-	say("pages: per window: %.1f instructions, %.1f blocks, %.2f CR3 writes, %.1f code pages, %.1f data pages\n",
+	say("pages: per window: %.1f instructions, %.1f blocks, %.2f CR3 writes, %.1f code pages, %.1f data pages, "
+	    "%.1f look-ups, %.1f misses\n",
 	    (double)count.instructions / w, (double)count.blocks / w, (double)count.cr3_writes / w,
-	    (double)count.code_pages / w, (double)count.data_pages / w);
+	    (double)count.code_pages / w, (double)count.data_pages / w, (double)count.lookups / w, (double)count.misses / w);
 	qsort(table, TABLE, sizeof table[0], by_times);
 	for (unsigned i = 0; i < TABLE && (double)table[i].times > w / 10; i++)
 		say("%s %016llx %.2f touches %.1f\n", table[i].page & 1 ? "data" : "code",
@@ -196,8 +233,8 @@ at_exit(qemu_plugin_id_t id, void *data)
 			say("word %016llx %.2f\n", (unsigned long long)(IMAGE + i * 8ull), (double)image_words[i] / w);
 	for (const struct block *b = blocks; b != NULL; b = b->next)
 		if ((double)b->times > w / 10)
-			say("block %016llx %.2f instructions %llu\n", (unsigned long long)b->address,
-			    (double)b->times / w, (unsigned long long)b->instructions);
+			say("block %016llx %.2f instructions %llu misses %.2f\n", (unsigned long long)b->address,
+			    (double)b->times / w, (unsigned long long)b->instructions, (double)b->misses / w);
 }
 
 int
