@@ -12,4 +12,5 @@ for cpus in (1, 2, 4):
     for name in ("inversion", "chain", "preemption", "timers", "idle"):
         topic(f"sched_{name}", cpus=cpus)
     program("tests/sched_calls", cpus=cpus)
+program("tests/interrupts_off")
 done()

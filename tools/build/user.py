@@ -78,6 +78,7 @@ PROGRAMS: dict[str, list[str]] = {
     "pager-example": ["examples/pager/pager.c"],
     "test-pagers": ["tests/programs/pagers.c"],
     "tests/messages": ["tests/programs/messages.c"],
+    "tests/interrupts_off": ["tests/kernel/programs/interrupts_off.c"],
     "tests/ipc_calls": ["tests/kernel/programs/ipc_calls.c"],
     "tests/ports": ["tests/programs/ports.c"],
     "tests/sched_calls": ["tests/kernel/programs/sched_calls.c"],
