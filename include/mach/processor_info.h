@@ -48,6 +48,7 @@ typedef struct processor_sched_info {
 	uint64_t switches, preemptions, kernel_preemptions, steals, kicks, overruns, halts;
 	uint64_t interrupts, timer_interrupts, idle_timer_interrupts;
 	uint32_t timers_armed, queued;
+	uint64_t deadline_misses; /* of real-time threads that kept to their share */
 } processor_sched_info_data_t, *processor_sched_info_t;
 #define PROCESSOR_SCHED_INFO_COUNT PROCESSOR_COUNT_OF_(processor_sched_info_data_t)
 

@@ -84,7 +84,7 @@ static void fill_sched(const struct processor *p, processor_sched_info_data_t *i
 		.steals = c.steals, .kicks = c.kicks, .overruns = c.overruns, .halts = c.halts,
 		.interrupts = cpu_by_id(p->cpu)->interrupts, .timer_interrupts = t.interrupts,
 		.idle_timer_interrupts = t.idle_interrupts, .timers_armed = (uint32_t)t.armed,
-		.queued = sched_cpu_queued(p->cpu),
+		.queued = sched_cpu_queued(p->cpu), .deadline_misses = c.deadline_misses,
 	};
 }
 

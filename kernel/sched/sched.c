@@ -268,6 +268,7 @@ void sched_init_thread(struct thread *t)
 	t->sched.max_priority = SCHED_PRIORITY_USER_MAX;
 	t->promotion_deadline_ns = UINT64_MAX;
 	list_init(&t->sched.pset_link);
+	list_init(&t->sched.rt_link);
 	timer_init(&t->sched.depress_timer, depress_expired);
 	timer_init(&t->sched.release_timer, release_expired);
 	donate_init_thread(t, t->tid);
@@ -413,7 +414,12 @@ static __attribute__((noinline)) void wake_realtime(struct thread *t)
 {
 	uint64_t now = clock_now_ns();
 
-	(void)edf_wake(&t->sched.rt, now);
+	if (atomic_load_explicit(&t->on_cpu, memory_order_acquire) != 0) {
+		if (now >= t->sched.rt.release_ns) /* it is just about to leave its CPU: it did not wait for long */
+			edf_release(&t->sched.rt, now);
+	} else if (!edf_wake(&t->sched.rt, now) && !t->sched.release_timer.armed) {
+		timer_arm(&t->sched.release_timer, t->sched.rt.release_ns);
+	}
 	t->sched.woken_ns = now;
 }
 
@@ -454,9 +460,9 @@ __attribute__((noinline)) void thread_go(struct thread *t)
 
 void sched_end_thread(struct thread *t)
 {
+	sched_policy_end_thread(t); /* it is no real-time thread any more: nobody arms its timer */
 	(void)timer_cancel(&t->sched.depress_timer);
 	(void)timer_cancel(&t->sched.release_timer);
-	sched_policy_end_thread(t);
 	donate_end_thread(t);
 }
 
@@ -496,6 +502,18 @@ static __attribute__((noinline)) void budget_start(struct run_queue *rq, struct 
 	timer_arm(&rq->budget, now + t->sched.rt.budget);
 }
 
+/* A real-time thread ran for ns until now: was it in time, and did it use up its share? */
+static __attribute__((noinline)) void charge_realtime(struct thread *t, uint64_t ns, uint64_t now)
+{
+	struct run_queue *rq = this_cpu()->sched;
+
+	rq->counts.deadline_misses += edf_missed(&t->sched.rt, now);
+	if (!edf_charge(&t->sched.rt, ns))
+		return;
+	rq->counts.overruns++;
+	timer_arm(&t->sched.release_timer, t->sched.rt.release_ns);
+}
+
 /* old ran until now: what its policy makes of it. */
 static void charge(struct thread *old, uint64_t now)
 {
@@ -505,10 +523,8 @@ static void charge(struct thread *old, uint64_t now)
 		timeshare_charge(&old->sched.usage, ran, now);
 	else
 		old->sched.usage.ns += ran;
-	if (__builtin_expect(old->sched.mode == SCHED_REALTIME, 0) && edf_charge(&old->sched.rt, ran)) {
-		((struct run_queue *)this_cpu()->sched)->counts.overruns++;
-		timer_arm(&old->sched.release_timer, old->sched.rt.release_ns);
-	}
+	if (__builtin_expect(old->sched.mode == SCHED_REALTIME, 0))
+		charge_realtime(old, ran, now);
 }
 
 /* next, which is on no CPU, gets this one from old. */

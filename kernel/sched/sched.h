@@ -37,6 +37,7 @@ struct sched_counts {
 	uint64_t steals;         /* threads taken from other CPUs' queues */
 	uint64_t kicks;          /* idle CPUs woken for a queue that is not drained */
 	uint64_t overruns;       /* real-time threads that used up their share */
+	uint64_t deadline_misses; /* deadlines that passed though the thread kept to its share */
 	uint64_t halts;          /* times the CPU went to sleep */
 };
 

@@ -5,6 +5,7 @@
  * Each function checks everything, then changes (cannot fail). Changes reach the scheduler through sched_change().
  * Invariants: P1 realtime_used[c] is the sum of the shares of the threads admitted to CPU c, bound[c] the number of
  *   threads bound to it; P2 base_priority <= max_priority but for what a role of its task gives.
+ *   P3 policy.realtime lists exactly the threads whose mode is SCHED_REALTIME.
  * Locking: policy.mutex guards the fields marked [p], realtime_used and bound.
  */
 #include <base/string.h>
@@ -21,11 +22,14 @@ static struct {
 	struct mutex mutex;
 	uint32_t realtime_used[MAX_CPUS];
 	uint32_t bound[MAX_CPUS];
+	struct list realtime; /* of thread.sched.rt_link */
+	uint32_t realtime_count;
 } policy;
 
 void sched_policy_init(void)
 {
 	mutex_init(&policy.mutex, "scheduling policy");
+	list_init(&policy.realtime);
 }
 
 void sched_policy_lock(void)
@@ -72,6 +76,14 @@ static void carry_out_base(struct thread *t, const void *base)
 	t->sched.base_priority = *(const uint32_t *)base;
 }
 
+/* t's share is nobody's any more. P1, P3 */
+static void leave_realtime(struct thread *t)
+{
+	edf_leave(&t->sched.rt, policy.realtime_used);
+	list_remove(&t->sched.rt_link);
+	policy.realtime_count--;
+}
+
 /* The policy mutex is held. The real-time share is the old one's no more. */
 static void become(struct thread *t, enum sched_mode mode, uint32_t base)
 {
@@ -79,7 +91,7 @@ static void become(struct thread *t, enum sched_mode mode, uint32_t base)
 	bool was_realtime = t->sched.mode == SCHED_REALTIME;
 
 	if (was_realtime)
-		edf_leave(&t->sched.rt, policy.realtime_used); /* P1 */
+		leave_realtime(t);
 	sched_change(t, carry_out, &plan);
 	if (was_realtime)
 		pset_refresh(t);
@@ -108,6 +120,55 @@ static uint32_t cpus_for(const struct thread *t, uint32_t cpus)
 	return t->sched.hard_cpu >= 0 ? cpus & 1U << t->sched.hard_cpu : cpus;
 }
 
+static void set_rt_cpu(struct thread *t, const void *arg)
+{
+	t->sched.rt.cpu = *(const uint32_t *)arg;
+}
+
+/* As edf_make_room() says: who was admitted before moves. */
+static void rearrange(const struct edf_place *places, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct thread *t = places[i].who;
+
+		if (t->sched.rt.cpu == places[i].cpu)
+			continue;
+		policy.realtime_used[t->sched.rt.cpu] -= places[i].share;
+		policy.realtime_used[places[i].cpu] += places[i].share;
+		sched_change(t, set_rt_cpu, &places[i].cpu);
+		pset_refresh(t);
+	}
+}
+
+/* Room for rt, t's contract, on one of cpus, if need be by moving others. t's own old share is not in realtime_used. */
+static kern_return_t admit(struct thread *t, struct edf *rt, uint32_t cpus)
+{
+	struct edf_place new = { .share = rt->share, .mask = cpus }, *places;
+	uint32_t room = policy.realtime_count, count = 0;
+	bool made = false;
+
+	if (edf_admit(rt, policy.realtime_used, cpu_count, cpus) == EDF_ADMITTED)
+		return KERN_SUCCESS;
+	places = room != 0 && cpus != 0 ? kalloc(room * sizeof(*places)) : NULL;
+	if (places == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	LIST_FOR_EACH(pos, &policy.realtime) {
+		struct thread *other = container_of(pos, struct thread, sched.rt_link);
+
+		if (other != t)
+			places[count++] = (struct edf_place){ .share = other->sched.rt.share, .cpu = other->sched.rt.cpu, .who = other,
+							      .mask = cpus_for(other, other->sched.pset->cpus) };
+	}
+	made = edf_make_room(places, count, &new, policy.realtime_used, cpu_count);
+	if (made) {
+		rearrange(places, count);
+		policy.realtime_used[new.cpu] += new.share;
+		rt->cpu = new.cpu;
+	}
+	kfree(places, room * sizeof(*places));
+	return made ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+}
+
 static kern_return_t become_realtime(struct thread *t, const thread_time_constraint_policy_data_t *want)
 {
 	struct plan plan = { .mode = SCHED_REALTIME, .base = t->sched.base_priority };
@@ -119,10 +180,14 @@ static kern_return_t become_realtime(struct thread *t, const thread_time_constra
 		return KERN_POLICY_LIMIT;
 	if (had)
 		edf_leave(&t->sched.rt, policy.realtime_used);
-	if (edf_admit(&plan.rt, policy.realtime_used, cpu_count, cpus_for(t, t->sched.pset->cpus)) != EDF_ADMITTED) {
+	if (admit(t, &plan.rt, cpus_for(t, t->sched.pset->cpus)) != KERN_SUCCESS) {
 		if (had)
 			policy.realtime_used[t->sched.rt.cpu] += t->sched.rt.share;
 		return KERN_RESOURCE_SHORTAGE;
+	}
+	if (!had) {
+		list_add_tail(&policy.realtime, &t->sched.rt_link);
+		policy.realtime_count++;
 	}
 	edf_release(&plan.rt, clock_now_ns()); /* the first period begins now */
 	sched_change(t, carry_out, &plan);
@@ -435,11 +500,6 @@ kern_return_t sched_policy_allow(struct processor_set *s, policy_t p, bool allow
 
 /* --- processors --------------------------------------------------------------------------- */
 
-static void set_rt_cpu(struct thread *t, const void *arg)
-{
-	t->sched.rt.cpu = *(const uint32_t *)arg;
-}
-
 kern_return_t sched_policy_move(struct thread *t, uint32_t cpus)
 {
 	struct edf rt = t->sched.rt;
@@ -449,9 +509,11 @@ kern_return_t sched_policy_move(struct thread *t, uint32_t cpus)
 		return KERN_FAILURE;
 	if (t->sched.mode != SCHED_REALTIME || ((cpus >> rt.cpu) & 1))
 		return KERN_SUCCESS;
-	if (edf_admit(&rt, policy.realtime_used, cpu_count, cpus) != EDF_ADMITTED)
-		return KERN_RESOURCE_SHORTAGE;
 	edf_leave(&t->sched.rt, policy.realtime_used);
+	if (admit(t, &rt, cpus) != KERN_SUCCESS) {
+		policy.realtime_used[t->sched.rt.cpu] += t->sched.rt.share;
+		return KERN_RESOURCE_SHORTAGE;
+	}
 	sched_change(t, set_rt_cpu, &rt.cpu);
 	return KERN_SUCCESS;
 }
@@ -500,9 +562,13 @@ void sched_policy_rescue(struct thread *t)
 
 void sched_policy_end_thread(struct thread *t)
 {
+	const struct plan plan = { .mode = SCHED_TIMESHARE, .base = t->sched.base_priority };
+
 	sched_policy_lock();
-	if (t->sched.mode == SCHED_REALTIME)
-		edf_leave(&t->sched.rt, policy.realtime_used);
+	if (t->sched.mode == SCHED_REALTIME) {
+		leave_realtime(t);
+		sched_change(t, carry_out, &plan);
+	}
 	if (t->sched.hard_cpu >= 0)
 		policy.bound[t->sched.hard_cpu]--;
 	pset_thread_end(t);

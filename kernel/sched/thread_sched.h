@@ -61,6 +61,7 @@ struct usage {
 struct edf {
 	uint64_t period, computation, constraint;
 	bool preemptible;
+	bool missed;          /* [q] this period's deadline has passed, and was counted */
 	bool overrun;         /* [q] its share of this period is used up: it runs as timeshare until release_ns */
 	uint32_t cpu;         /* [p] where it is admitted */
 	uint32_t share;       /* [p] of EDF_SCALE, of that CPU */
@@ -79,6 +80,7 @@ struct thread_sched {
 	struct usage usage;            /* [q] */
 	uint64_t quantum_used_ns;      /* [o] of this turn, before it was last preempted */
 	struct edf rt;
+	struct list rt_link;           /* [p] among the threads that are admitted */
 	struct timer release_timer;    /* the next period of a thread that overran */
 	struct processor_set *pset;    /* [p] its reference; NULL: the default set, before it is known */
 	struct list pset_link;         /* processor set lock */

@@ -189,7 +189,7 @@ int main(void)
 	mach_msg_type_number_t count = 0;
 	processor_latency_data_t l;
 
-	tap_result(host_processors(mach_host_self(), &list, &count), KERN_SUCCESS, "SCHD0500 the processors");
+	tap_result(host_processors(mach_host_self(), &list, &count), KERN_SUCCESS, "SCHD0900 the processors");
 	processor = list[0];
 	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
 	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &set);
@@ -199,13 +199,13 @@ int main(void)
 		printf("# this kernel does not measure it\n");
 		return tap_done();
 	}
-	measure("short message", short_message, false, "SCHD0501 a short message is measured");
-	measure("60000 bytes", long_body, true, "SCHD0502 a long message does not keep interrupts off");
-	measure("1000 rights", many_rights, true, "SCHD0503 nor does one with many rights");
-	measure("array of 2048 rights", array_of_rights, true, "SCHD0504 nor an array of rights");
-	measure("1 MiB by copy-on-write", large_memory, true, "SCHD0505 nor memory");
-	measure("a message's end with its port", destroyed, true, "SCHD0506 nor the end of a message");
+	measure("short message", short_message, false, "SCHD0901 a short message is measured");
+	measure("60000 bytes", long_body, true, "SCHD0902 a long message does not keep interrupts off");
+	measure("1000 rights", many_rights, true, "SCHD0903 nor does one with many rights");
+	measure("array of 2048 rights", array_of_rights, true, "SCHD0904 nor an array of rights");
+	measure("1 MiB by copy-on-write", large_memory, true, "SCHD0905 nor memory");
+	measure("a message's end with its port", destroyed, true, "SCHD0906 nor the end of a message");
 	(void)mach_port_insert_member(mach_task_self(), port, set);
-	measure("60000 bytes through a set", set_of_one, true, "SCHD0507 nor a message that comes through a set");
+	measure("60000 bytes through a set", set_of_one, true, "SCHD0907 nor a message that comes through a set");
 	return tap_done();
 }

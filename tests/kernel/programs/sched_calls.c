@@ -610,6 +610,36 @@ static void admission(void)
 		finish(&w[i]);
 }
 
+/* Room on all processors together: threads move for one that fits nowhere as they are. */
+static void admission_of_all(void)
+{
+	struct worker w[66];
+	kern_return_t kr = KERN_SUCCESS;
+	unsigned n = 0;
+
+	if (cpus < 2 || cpus > 64)
+		return;
+	for (; n < cpus && kr == KERN_SUCCESS; n++) { /* one on each */
+		begin(&w[n], nothing);
+		kr = realtime(w[n].thread, 100 * MS, 30 * MS, 100 * MS);
+	}
+	tap_result(kr, KERN_SUCCESS, "SCHD0543 three tenths of each processor are given away");
+	begin(&w[n], nothing);
+	tap_result(realtime(w[n++].thread, 50 * MS, 30 * MS, 50 * MS), KERN_SUCCESS, "SCHD0544 for six tenths of one, others move together");
+	begin(&w[n], nothing);
+	kr = realtime(w[n++].thread, 50 * MS, 30 * MS, 50 * MS);
+	tap_result(kr, cpus == 2 ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS, "SCHD0545 as long as all find room");
+	for (unsigned i = 0; i < n; i++)
+		finish(&w[i]);
+	kr = KERN_FAILURE;
+	for (int i = 0; i < TRIES && kr != KERN_SUCCESS; i++) {
+		kr = cpus > 1 ? processor_exit(processors[cpus - 1]) : KERN_SUCCESS;
+		usleep(500);
+	}
+	tap_result(kr, KERN_SUCCESS, "SCHD0546 nothing of the shares is left: a processor may exit");
+	(void)processor_start(processors[cpus - 1]);
+}
+
 /* --- what policies do ---------------------------------------------------------------------- */
 
 static void bind_here(struct worker *w, policy_t policy, int priority)
@@ -736,7 +766,7 @@ static void deadlines(void)
 	early.ms = 10;
 	kr = realtime(late.thread, 200 * MS, 48 * MS, 200 * MS);
 	tap_result(kr, KERN_SUCCESS, "SCHD0620 real time with a late deadline");
-	kr = realtime(early.thread, 100 * MS, 20 * MS, 50 * MS);
+	kr = realtime(early.thread, 50 * MS, 20 * MS, 50 * MS);
 	tap_result(kr, KERN_SUCCESS, "SCHD0621 and with an early one");
 	hog.go = 1;
 	early.go = 1;
@@ -785,6 +815,34 @@ static void overrun(void)
 	tap(overruns() >= before + 3, "SCHD0632 which is counted");
 	finish(&greedy);
 	finish(&hog);
+}
+
+/* Many threads, of which some like one processor, some are bound and some move: each gets its turns. */
+static void nobody_starves(void)
+{
+	struct worker w[24];
+	unsigned n = 3 * cpus < 24 ? 3 * cpus : 24;
+	bool all = true;
+
+	for (unsigned i = 0; i < n; i++) {
+		thread_affinity_policy_data_t like = { (integer_t)(i % 3) };
+
+		begin(&w[i], spin);
+		(void)thread_policy_set(w[i].thread, THREAD_AFFINITY_POLICY, (thread_policy_t)&like, THREAD_AFFINITY_POLICY_COUNT);
+		if (i % 4 == 3)
+			(void)thread_bind(w[i].thread, processors[i % cpus]);
+		w[i].go = 1;
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < n; i++) {
+			all &= advances(&w[i], 20000);
+			if (i % 4 == 3)
+				(void)thread_bind(w[i].thread, processors[(i + round + 1) % cpus]);
+		}
+	}
+	tap(all, "SCHD0640 of %u threads on %u processors, some bound or of one liking, each gets its turns", n, cpus);
+	for (unsigned i = 0; i < n; i++)
+		finish(&w[i]);
 }
 
 /* --- switches and depression --------------------------------------------------------------- */
@@ -1065,12 +1123,14 @@ int main(void)
 	xnu_policy_calls();
 	kernel_threads();
 	admission();
+	admission_of_all();
 	/* The judge runs above the judged. */
 	(void)thread_priority(mach_thread_self(), 62, FALSE);
 	fixed_priorities();
 	timesharing();
 	deadlines();
 	overrun();
+	nobody_starves();
 	switches();
 	depression();
 	inversion(false);

@@ -339,6 +339,169 @@ static void SCHD0023_admitted_deadlines_are_met(void **state)
 	}
 }
 
+static bool places_good(const struct edf_place *places, uint32_t count, const struct edf_place *new, uint32_t cpus)
+{
+	for (uint32_t c = 0; c < cpus; c++) {
+		uint32_t sum = new->cpu == c ? new->share : 0;
+
+		for (uint32_t i = 0; i < count; i++)
+			sum += places[i].cpu == c ? places[i].share : 0;
+		if (sum > EDF_LIMIT)
+			return false;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (!(places[i].mask >> places[i].cpu & 1))
+			return false;
+	return (new->mask >> new->cpu & 1) != 0;
+}
+
+/* Can they all be placed, somehow? */
+static bool exists(struct edf_place *all, uint32_t count, uint32_t *used, uint32_t cpus)
+{
+	if (count == 0)
+		return true;
+	for (uint32_t c = 0; c < cpus; c++) {
+		bool found;
+
+		if (!(all[count - 1].mask >> c & 1) || used[c] + all[count - 1].share > EDF_LIMIT)
+			continue;
+		used[c] += all[count - 1].share;
+		found = exists(all, count - 1, used, cpus);
+		used[c] -= all[count - 1].share;
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+static void SCHD0024_threads_move_to_make_room_for_another(void **state)
+{
+	/* two of 0.3 on a CPU each, and one of 0.6 comes */
+	struct edf_place two[2] = { { .share = 307, .mask = 3, .cpu = 0 }, { .share = 307, .mask = 3, .cpu = 1 } };
+	struct edf_place new = { .share = 614, .mask = 3 };
+	uint32_t used[3] = { 307, 307, 0 }, unmoved = 0, moved = 0, missed = 0, hopeless = 0;
+
+	(void)state;
+	assert_true(edf_make_room(two, 2, &new, used, 2));
+	assert_true(places_good(two, 2, &new, 2));
+	two[0].cpu = 0;
+	two[1].cpu = 1;
+	two[0].mask = 1;
+	two[1].mask = 2; /* bound: none can go */
+	assert_false(edf_make_room(two, 2, &new, used, 2));
+	assert_true(two[0].cpu == 0 && two[1].cpu == 1);
+	for (int run = 0; run < 4000; run++) {
+		struct edf_place p[9], before[9], all[9];
+		uint32_t n = 0, cpus = 2 + next_random() % 2, load[3] = { 0 }, none[3] = { 0 };
+
+		for (int k = 0; k < 9; k++) {
+			struct edf_place e = { .share = 50 + next_random() % 500, .mask = 1 + next_random() % ((1u << cpus) - 1) };
+			struct edf one = { .share = e.share };
+
+			if (next_random() % 3 != 0)
+				e.mask = (1u << cpus) - 1;
+			if (edf_admit(&one, load, cpus, e.mask) == EDF_ADMITTED) {
+				e.cpu = one.cpu;
+				p[n++] = e;
+				continue;
+			}
+			memcpy(before, p, sizeof(p));
+			memcpy(all, p, sizeof(p));
+			all[n] = e;
+			if (edf_make_room(p, n, &e, load, cpus)) {
+				assert_true(places_good(p, n, &e, cpus));
+				moved++;
+			} else {
+				assert_memory_equal(before, p, n * sizeof(p[0])); /* nothing was changed */
+				unmoved++;
+				if (exists(all, n + 1, none, cpus))
+					missed++;
+				else
+					hopeless++;
+			}
+			break;
+		}
+	}
+	assert_true(moved > 300 && hopeless > 300);
+	assert_int_equal(unmoved, missed + hopeless);
+	assert_int_equal(missed, 0); /* of so few every place is tried */
+}
+
+/*
+ * Threads that go to sleep in the middle of a period and wake when they like, beside threads that take all they asked for at
+ * once: these miss nothing.
+ */
+static void SCHD0025_who_sleeps_and_wakes_late_harms_nobody(void **state)
+{
+	(void)state;
+	for (int run = 0; run < 400; run++) {
+		struct edf tasks[12];
+		uint64_t left[12] = { 0 }, asleep[12] = { 0 };
+		uint32_t used[1] = { 0 };
+		unsigned n = 0;
+
+		while (n < 12) {
+			struct edf e;
+			uint64_t period = (6 + next_random() % 30) * MS, computation = (1 + next_random() % 6) * MS;
+			uint64_t constraint = computation + next_random() % (period / MS) * MS;
+
+			if (edf_contract(&e, period, computation, constraint, true) != EDF_ADMITTED)
+				continue;
+			if (edf_admit(&e, used, 1, 1) != EDF_ADMITTED)
+				break;
+			tasks[n++] = e;
+		}
+		for (uint64_t now = 0; now < 600 * MS; now += MS) {
+			int best = -1;
+
+			for (unsigned i = 0; i < n; i++) {
+				bool sleeper = i % 2 == 1;
+
+				if (sleeper && tasks[i].overrun && now >= tasks[i].release_ns)
+					edf_release(&tasks[i], now);
+				if (sleeper && asleep[i] == 0 && next_random() % 4 == 0)
+					asleep[i] = now + (1 + next_random() % 20) * MS;
+				if (sleeper && asleep[i] != 0 && now >= asleep[i]) {
+					asleep[i] = 0;
+					(void)edf_wake(&tasks[i], now); /* and it would run for ever */
+				}
+				if (!sleeper && left[i] == 0 && now >= tasks[i].release_ns && edf_wake(&tasks[i], now))
+					left[i] = tasks[i].computation;
+				if ((sleeper ? asleep[i] == 0 && !tasks[i].overrun && tasks[i].budget != 0 : left[i] != 0) &&
+				    (best < 0 || tasks[i].deadline_ns < tasks[best].deadline_ns))
+					best = (int)i;
+				assert_true(sleeper || left[i] == 0 || now + left[i] <= tasks[i].deadline_ns);
+			}
+			if (best < 0)
+				continue;
+			if (left[best] != 0)
+				left[best] -= MS;
+			(void)edf_charge(&tasks[best], MS);
+		}
+	}
+}
+
+static void SCHD0026_a_missed_deadline_is_counted_once_a_period(void **state)
+{
+	struct edf e;
+
+	(void)state;
+	assert_int_equal(edf_contract(&e, 100 * MS, 10 * MS, 50 * MS, true), EDF_ADMITTED);
+	assert_true(edf_wake(&e, 1000 * MS));
+	assert_false(edf_missed(&e, 1050 * MS));
+	assert_true(edf_missed(&e, 1051 * MS));
+	assert_false(edf_missed(&e, 1060 * MS));
+	assert_true(edf_wake(&e, 1100 * MS));
+	assert_true(edf_charge(&e, 10 * MS));
+	assert_false(edf_missed(&e, 1160 * MS)); /* it took more than its share: its own fault */
+	assert_true(edf_wake(&e, 1200 * MS));
+	assert_false(edf_wake(&e, 1250 * MS)); /* it slept past its deadline: nothing is left */
+	assert_int_equal(e.budget, 0);
+	assert_true(edf_wake(&e, 1300 * MS));
+	assert_true(edf_wake(&e, 1340 * MS));
+	assert_true(e.budget <= 2 * MS + MS / 10 && e.budget > 1 * MS); /* its share of what is left */
+}
+
 /* --- timers -------------------------------------------------------------------------------- */
 
 static void SCHD0030_timers_come_in_order(void **state)
@@ -555,6 +718,9 @@ int main(void)
 		cmocka_unit_test(SCHD0021_no_processor_is_given_away_twice),
 		cmocka_unit_test(SCHD0022_a_budget_ends_and_comes_back_with_the_period),
 		cmocka_unit_test(SCHD0023_admitted_deadlines_are_met),
+		cmocka_unit_test(SCHD0024_threads_move_to_make_room_for_another),
+		cmocka_unit_test(SCHD0025_who_sleeps_and_wakes_late_harms_nobody),
+		cmocka_unit_test(SCHD0026_a_missed_deadline_is_counted_once_a_period),
 		cmocka_unit_test(SCHD0030_timers_come_in_order),
 		cmocka_unit_test(SCHD0040_a_chain_is_worth_its_best),
 		cmocka_unit_test(SCHD0041_a_circle_ends),
