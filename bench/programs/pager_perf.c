@@ -4,8 +4,8 @@
  *
  *   pager_perf N     every row, N rounds each; a row's round begins with the instruction that bench/profile/pages.c looks for
  *
- * The pager is another task, with one thread and no library between it and the messages. A page-in is one touch of a page that is not
- * here: a fault, memory_object_data_request, memory_object_data_supply of 4096 bytes, and the page mapped. Beside it, in the same run, what
+ * The pager is another task, with one thread and no library between it and the messages; it answers and receives in one trap. A page-in is
+ * one touch of a page that is not here: a fault, memory_object_data_request, memory_object_data_supply of 4096 bytes, and the page mapped. Beside it, in the same run, what
  * it is made of: a null RPC to the same task, and a fault that fills a page with zeros.
  */
 #include <mach/mach.h>
@@ -62,12 +62,29 @@ init(memory_object_t object, mach_port_t control, mach_port_t name, memory_objec
 	return set_attributes(control);
 }
 
+/* The answer to a data_request: it goes out with the next receive, as <mach/pager.h> does it, and takes the control right along. */
+static struct {
+	mach_msg_header_t h;
+	mach_msg_body_t body;
+	mach_msg_ool_descriptor_t data;
+	mach_msg_port_descriptor_t reply_to;
+	memory_object_offset_t offset;
+	vm_prot_t lock_value;
+	boolean_t precious;
+} supply;
+
 static kern_return_t
 request(memory_object_t object, mach_port_t control, memory_object_offset_t offset, memory_object_cluster_size_t length,
 	vm_prot_t access)
 {
-	return memory_object_data_supply(control, offset, (vm_offset_t)page_bytes, length, FALSE, VM_PROT_NONE, FALSE, MACH_PORT_NULL,
-					 MACH_MSG_TYPE_MAKE_SEND_ONCE);
+	supply.h = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND, 0) | MACH_MSGH_BITS_COMPLEX,
+					.msgh_size = sizeof supply, .msgh_remote_port = control,
+					.msgh_id = MIG_ID_memory_object_data_supply };
+	supply.body.msgh_descriptor_count = 2;
+	supply.data = mig_memory_descriptor(page_bytes, length, FALSE);
+	supply.reply_to = mig_port_descriptor(MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+	supply.offset = offset;
+	return KERN_SUCCESS;
 }
 
 static kern_return_t
@@ -102,18 +119,23 @@ serve(mach_port_t port)
 		char room[512];
 	} in, out;
 	mach_msg_option_t option = MACH_RCV_MSG;
+	mach_msg_header_t *answer = &out.h;
 
 	for (;;) {
-		mach_msg_return_t mr = mach_msg_overwrite(&out.h, option, option & MACH_SEND_MSG ? sizeof(mach_msg_header_t) : 0,
-							  sizeof in, port, 0, MACH_PORT_NULL, &in.h, sizeof in);
+		mach_msg_return_t mr = mach_msg_overwrite(answer, option, option & MACH_SEND_MSG ? answer->msgh_size : 0, sizeof in,
+							  port, 0, MACH_PORT_NULL, &in.h, sizeof in);
 
+		option = MACH_RCV_MSG;
 		if (mr != MACH_MSG_SUCCESS)
 			continue;
-		option = MACH_RCV_MSG;
 		if (in.h.msgh_id != NULL_RPC) {
+			supply.h.msgh_size = 0;
 			(void)memory_object_demux(&ops, &in.h, &out.h);
+			answer = &supply.h;
+			option |= supply.h.msgh_size != 0 ? MACH_SEND_MSG : 0;
 			continue;
 		}
+		answer = &out.h;
 		out.h = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(in.h.msgh_bits), 0),
 					     .msgh_size = sizeof out.h, .msgh_remote_port = in.h.msgh_remote_port,
 					     .msgh_id = NULL_RPC + 100 };

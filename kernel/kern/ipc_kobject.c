@@ -62,13 +62,19 @@ void ipc_kobject_init(void)
 
 static const struct ipc_kobject_subsystem *subsystem_of(mach_msg_id_t id)
 {
-	for (size_t i = 0; i < ipc_kobject_subsystem_count; i++) {
-		const struct mig_subsystem *s = ipc_kobject_subsystems[i].server->subsystem;
+	const struct ipc_kobject_subsystem *found;
+	size_t low = 0, high = ipc_kobject_subsystem_count; /* the one with the last base <= id is at low or between */
 
-		if ((uint32_t)id - (uint32_t)s->base < s->count)
-			return &ipc_kobject_subsystems[i];
+	while (high - low > 1) {
+		size_t middle = (low + high) / 2;
+
+		if (ipc_kobject_subsystems[middle].server->subsystem->base <= id)
+			low = middle;
+		else
+			high = middle;
 	}
-	return NULL;
+	found = &ipc_kobject_subsystems[low];
+	return (uint32_t)id - (uint32_t)found->server->subsystem->base < found->server->subsystem->count ? found : NULL;
 }
 
 const char *ipc_kobject_routine_name(mach_msg_id_t id)

@@ -20,7 +20,7 @@
 typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
 #define WORD sizeof(word_t)
 
-__attribute__((section(".text.hot"))) void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+__attribute__((section(".text.first"))) void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	char *d = dst;
 	const char *s = src;
@@ -73,7 +73,7 @@ void *memmove(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-__attribute__((section(".text.hot"))) void *memset(void *dst, int c, size_t n)
+__attribute__((section(".text.first"))) void *memset(void *dst, int c, size_t n)
 {
 	char *d = dst;
 	uint64_t word = (uint64_t)(uint8_t)c * 0x0101010101010101UL;

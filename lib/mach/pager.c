@@ -7,6 +7,7 @@
  *   older one is answered at its own control port. The rights to control ports that each message brings are given back.
  * Invariants: G1 every data_request is answered for all of its range, whatever the function returns, unless it said PAGER_LATER.
  *   G2 an object lives until it was destroyed and no thread serves it: each that does holds a reference.
+ *   G3 the answer to a data_request goes out with the next receive, in one trap, and takes the control right along with it.
  * Locking: objects of a pager are in a hash by port, under its lock, and so are their references and control ports; a
  *   function runs with nothing locked. Who uses a control port has a reference of its own on the right.
  */
@@ -39,6 +40,20 @@ struct pager {
 };
 
 static _Thread_local struct pager *served; /* by this thread */
+
+/* memory_object_data_supply as a message (G3). */
+struct supply_message {
+	mach_msg_header_t head;
+	mach_msg_body_t body;
+	mach_msg_ool_descriptor_t data;
+	mach_msg_port_descriptor_t reply_to;
+	memory_object_offset_t offset;
+	vm_prot_t lock_value;
+	boolean_t precious;
+};
+_Static_assert(sizeof(struct supply_message) == 88 && sizeof(struct supply_message) <= MESSAGE_MAX, "memory_object_control.defs");
+
+static _Thread_local struct supply_message later; /* the answer to what this thread serves; msgh_size 0: none */
 
 static struct pager_object **bucket_of(struct pager *p, mach_port_t port)
 {
@@ -117,6 +132,23 @@ static kern_return_t supply(mach_port_t control, uint64_t offset, const void *by
 {
 	return memory_object_data_supply(control, offset, (vm_offset_t)(uintptr_t)bytes, length, dealloc, lock, FALSE,
 					 MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+}
+
+/* The same, with the next receive; the control right goes with it. */
+static void supply_later(mach_port_t control, uint64_t offset, mach_vm_address_t bytes, uint32_t length, vm_prot_t lock,
+			 bool dealloc)
+{
+	later = (struct supply_message){
+		.head = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND, 0) | MACH_MSGH_BITS_COMPLEX,
+			  .msgh_size = sizeof later,
+			  .msgh_remote_port = control,
+			  .msgh_id = MIG_ID_memory_object_data_supply },
+		.body = { 2, 0 },
+		.data = mig_memory_descriptor((const void *)(uintptr_t)bytes, length, dealloc),
+		.reply_to = mig_port_descriptor(MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE),
+		.offset = offset,
+		.lock_value = lock,
+	};
 }
 
 kern_return_t pager_supply(struct pager_object *o, uint64_t offset, const void *bytes, uint32_t length, vm_prot_t lock)
@@ -228,8 +260,8 @@ static kern_return_t read_into(struct pager_object *o, uint64_t offset, uint32_t
 	return o->ops->read(o, offset, length, buffer, lock);
 }
 
-/* One run of pages, all inside the object or all outside. */
-static void answer(struct pager_object *o, mach_port_t control, uint64_t offset, uint32_t length)
+/* One run of pages, all inside the object or all outside. all: it is the whole answer, whose control right is given away too. */
+static void answer(struct pager_object *o, mach_port_t control, uint64_t offset, uint32_t length, bool all)
 {
 	static _Thread_local char page_buffer[INLINE_MAX] __attribute__((aligned(4096)));
 	mach_vm_address_t at = (uintptr_t)page_buffer;
@@ -242,9 +274,15 @@ static void answer(struct pager_object *o, mach_port_t control, uint64_t offset,
 		memset(page_buffer, 0, length);
 	if (kr != KERN_SUCCESS) {
 		(void)memory_object_data_error(control, offset, length, kr);
+		if (all)
+			drop(control);
 		return;
 	}
 	kr = read_into(o, offset, length, (void *)(uintptr_t)at, &lock);
+	if (kr == KERN_SUCCESS && all) {
+		supply_later(control, offset, at, length, lock, length > INLINE_MAX);
+		return;
+	}
 	if (kr == KERN_SUCCESS) {
 		(void)supply(control, offset, (void *)(uintptr_t)at, length, lock, length > INLINE_MAX);
 		return;
@@ -255,6 +293,8 @@ static void answer(struct pager_object *o, mach_port_t control, uint64_t offset,
 		(void)memory_object_data_unavailable(control, offset, length);
 	else if (kr != PAGER_LATER)
 		(void)memory_object_data_error(control, offset, length, kr);
+	if (all)
+		drop(control);
 }
 
 static kern_return_t serve_request(memory_object_t port, mach_port_t control, memory_object_offset_t offset,
@@ -265,11 +305,12 @@ static kern_return_t serve_request(memory_object_t port, mach_port_t control, me
 	uint32_t whole = inside < length ? (uint32_t)inside : length;
 
 	if (whole != 0)
-		answer(o, control, offset, whole);
-	if (whole < length)
+		answer(o, control, offset, whole, whole == length);
+	if (whole < length) {
 		(void)memory_object_data_error(control, offset + whole, length - whole, KERN_INVALID_ADDRESS);
+		drop(control);
+	}
 	object_put(o);
-	drop(control);
 	return KERN_SUCCESS;
 }
 
@@ -339,7 +380,13 @@ static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
 		.memory_object_synchronize = serve_synchronize,
 	};
 
-	return memory_object_demux(&ops, in, out);
+	boolean_t known;
+
+	later.head.msgh_size = 0;
+	known = memory_object_demux(&ops, in, out);
+	if (later.head.msgh_size != 0)
+		memcpy(out, &later, sizeof later);
+	return known;
 }
 
 /* ---- pagers and objects ---- */

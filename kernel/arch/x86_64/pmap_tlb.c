@@ -92,13 +92,17 @@ struct pmap_move pmap_move_begin(struct pmap *p, uint64_t root_phys)
 	struct cpu *cpu = this_cpu();
 	struct pmap *old = cpu->pmap;
 	uint64_t bit = 1UL << cpu->id;
+	struct pmap_move move = { .left = NULL };
 
 	KASSERT(old != p); /* the caller looked */
 	cpu->pmap = p;
-	if (cpu_count == 1)
-		return (struct pmap_move){ cr3_of(cpu, p, root_phys), NULL, 0 };
-	atomic_fetch_or(&p->active, bit); /* X1 */
-	return (struct pmap_move){ cr3_of(cpu, p, root_phys), old == kernel_pmap ? NULL : &old->active, ~bit };
+	if (cpu_count != 1) {
+		atomic_fetch_or(&p->active, bit); /* X1 */
+		move.left = old == kernel_pmap ? NULL : &old->active;
+		move.keep = ~bit;
+	}
+	move.cr3 = cr3_of(cpu, p, root_phys);
+	return move;
 }
 
 void pmap_activate(struct pmap *p)
