@@ -16,6 +16,7 @@
 /* Searches for space begin here: away from programs at low addresses, their heap (brk) and the stack. */
 #define ANYWHERE_BASE 0x0000100000000000UL
 #define SUPERPAGE_BYTES (2UL << 20)
+#define NEIGHBOURS_MAX 16U /* entries of one object that are looked at on each side */
 
 struct vm_map *kernel_map;
 
@@ -243,6 +244,37 @@ void vm_map_simplify_locked(struct vm_map *map, uint64_t start, uint64_t end)
 	}
 }
 
+/* How many entries beside e, this way, go on with e's object, one behind the other. */
+static uint32_t neighbours_of(struct vm_map *map, struct vm_map_entry *e,
+			      struct vm_map_entry *(*step)(const struct vm_map *, const struct vm_map_entry *), bool up)
+{
+	struct vm_map_entry *n = step(map, e);
+	uint32_t count = 0;
+
+	for (; n != NULL && n->object == e->object && count < NEIGHBOURS_MAX; e = n, n = step(map, n), count++)
+		if (up ? n->offset < e->offset + (e->end - e->start) : n->offset + (n->end - n->start) > e->offset)
+			break;
+	return count;
+}
+
+/*
+ * An object that was copied, for a child that is no more, say: if all its references are of entries around e, each of its ranges is visible
+ * through one of them only (O3), and what e shows can go with e.
+ */
+static void note_uncopied(struct vm_map *map, struct vm_map_entry *e)
+{
+	struct vm_object *o = e->object;
+	uint32_t entries;
+
+	if (!o->internal || o->device)
+		return;
+	entries = 1 + neighbours_of(map, e, vm_map_prev, false) + neighbours_of(map, e, vm_map_next, true);
+	spin_lock(&o->lock);
+	if (o->copied && !o->is_copy && o->references == entries)
+		o->copied = o->shared = false;
+	spin_unlock(&o->lock);
+}
+
 void vm_map_remove_locked(struct vm_map *map, uint64_t start, uint64_t end)
 {
 	struct vm_map_entry *e = vm_map_lookup_after(map, start), *before, *next;
@@ -255,6 +287,7 @@ void vm_map_remove_locked(struct vm_map *map, uint64_t start, uint64_t end)
 		if (e->wired_count != 0)
 			vm_map_entry_unwire(e);
 		if (e->object != NULL) {
+			note_uncopied(map, e);
 			low = e->start < low ? e->start : low;
 			high = e->end;
 		}

@@ -96,6 +96,8 @@ struct vm_region {
 	uint32_t wired_count;
 	uint32_t references; /* of its object */
 	uint64_t object_pages; /* resident in its object */
+	uint64_t shadow_pages; /* resident in the objects behind it */
+	bool needs_copy;       /* its object's pages are others' too */
 	uintptr_t object_id; /* equal for one object; 0: none */
 	/* Only vm_map_region_extended: */
 	uint64_t resident, private_resident, dirty, paged_out;

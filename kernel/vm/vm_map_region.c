@@ -14,17 +14,36 @@
 /* Beyond this only the region's own object is counted, as a whole. */
 #define PAGES_COUNTED (1UL << 20)
 
+/* Pages of the objects behind o, which is locked and not on return. */
+static uint64_t unlock_and_count_shadows(struct vm_object *o)
+{
+	uint64_t pages = 0;
+
+	while (o->shadow != NULL) {
+		struct vm_object *next = o->shadow;
+
+		spin_lock(&next->lock);
+		spin_unlock(&o->lock);
+		o = next;
+		pages += o->resident;
+	}
+	spin_unlock(&o->lock);
+	return pages;
+}
+
 static void region_object(const struct vm_map_entry *e, struct vm_region *out)
 {
 	struct vm_object *o = e->object;
 
 	spin_lock(&o->lock);
-	out->shared = o->device || (o->shared && o->references > 1 && !e->needs_copy);
+	/* The table of pagers has a reference too, and sees nothing. */
+	out->shared = o->device || (o->shared && o->references > 1 + (uint32_t)o->tabled && !e->needs_copy);
 	out->copy_on_write = !out->shared && (e->needs_copy || o->shadow != NULL);
 	out->references = o->references;
 	out->object_pages = o->resident;
 	out->external_pager = o->pager != NULL && !o->internal;
-	spin_unlock(&o->lock);
+	out->needs_copy = e->needs_copy;
+	out->shadow_pages = unlock_and_count_shadows(o);
 	out->object_id = (uintptr_t)o;
 }
 

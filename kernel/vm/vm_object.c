@@ -104,6 +104,8 @@ void vm_object_page_remove_locked(struct vm_object *o, struct vm_page *page)
 	list_remove(&page->object_link);
 	page->object = NULL;
 	o->resident--;
+	if (!page->fictitious && !vm_object_is_stored(o, page->offset))
+		o->own--;
 }
 
 struct vm_page *vm_object_placeholder_locked(struct vm_object *o, uint64_t offset)
@@ -179,14 +181,10 @@ static void free_all_pages_locked(struct vm_object *o)
 
 void vm_object_free_locked(struct vm_object *o)
 {
-	uint64_t *bits = o->paged_out, size = o->size;
-
-	KASSERT(o->references == 0 && list_empty(&o->pages) && !o->tabled && o->copy == NULL);
-	(void)vm_swap_forget_locked(o, 0, size);
+	KASSERT(o->references == 0 && list_empty(&o->pages) && !o->tabled && o->copy == NULL && o->own == o->stored);
+	vm_object_free_stored_locked(o);
 	spin_unlock(&o->lock);
 	buckets_free(o);
-	if (bits != NULL)
-		kfree(bits, vm_object_paged_out_bytes(size));
 	zone_free(object_zone, o);
 }
 
@@ -283,6 +281,8 @@ void vm_object_page_insert_locked(struct vm_object *o, struct vm_page *page, uin
 	*at = page;
 	list_add_tail(&o->pages, &page->object_link);
 	o->resident++;
+	if (!page->fictitious && !vm_object_is_stored(o, offset))
+		o->own++;
 	vm_page_activate_locked(page);
 }
 
@@ -291,7 +291,10 @@ void vm_object_take_pages_locked(struct vm_object *to, struct vm_object *from)
 	KASSERT(to->resident == 0 && to->buckets == to->buckets_inline);
 	vm_page_set_object_locked(&from->pages, to);
 	list_splice_tail(&to->pages, &from->pages);
+	KASSERT(from->placeholders == 0 && from->stored == 0);
 	to->resident = from->resident;
+	to->own = from->own;
+	from->own = 0;
 	if (from->buckets == from->buckets_inline) {
 		memcpy(to->buckets_inline, from->buckets_inline, sizeof(to->buckets_inline));
 	} else {

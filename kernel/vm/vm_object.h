@@ -13,7 +13,8 @@
  *   O3 of an object that is not `copied` each range is visible through one entry only.
  *   O4 a mapping of a page is entered under the lock of the page's object.
  *   O5 a busy page is a placeholder for a page that was asked of the pager; it holds no reference.
- *   O6 an object's pager, control and name ports are set once, before it can be found, and stay until it is freed.
+ *   O6 an external object's pager, control and name ports are set once, before it can be found, and stay until it is freed; an internal one gets
+ *      them when it is first paged out, or with what it takes over from its shadow, which loses them (vm_object_collapse.c).
  *   O7 where O1 says that a shadow is not written: but for an object with a `copy`; there the page is first pushed to the copy.
  * Locking: [o] object lock, a spin lock; the order is down the shadow chain, then the pmap's, then
  *   the page free lock. [I] immutable. [c] the lock of the pager table (vm_object_cache.c), taken before an object's.
@@ -65,6 +66,9 @@ struct vm_object {
 	struct ipc_port *pager_name;    /* [o] the name port, as above */
 	uint64_t paging_offset;         /* [o] of this object in the pager's */
 	uint64_t *paged_out;            /* [o] internal: a bit for each page that its pager may have; NULL: none */
+	uint64_t stored;                /* [o] how many are set */
+	uint64_t own;                   /* [o] pages that it has itself, resident or stored */
+	uint64_t garbage;               /* [o] pages that its pager has besides, which nobody can see */
 	uint64_t pager_timeout_ns;      /* [o] how long a fault waits for an answer; 0: the node's default */
 	uint32_t cluster_size;          /* [o] bytes asked for at once, a power of two >= PAGE_SIZE */
 	uint8_t copy_strategy;          /* [o] MEMORY_OBJECT_COPY_* */
@@ -118,6 +122,7 @@ struct vm_resolved {
 	uint64_t offset;          /* in object */
 	uint64_t deadline_ns;     /* of all waits of one access together: 0 at first, then vm_object_wait's */
 	enum vm_access access;    /* to object's page, after VM_OBJECT_WAIT */
+	uint8_t pulls;            /* how often this access had to shorten the chain first (vm_object_collapse.c) */
 	uint8_t behavior;         /* VM_BEHAVIOR_*, how the region is used: what is asked for along with a page */
 	bool in_top;              /* page is the top's own */
 	bool read_only;           /* before a write something must be done: a mapping may not allow it */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vm_object_chain.c - shadow chains: finding a page down the chain, copying it up, collapsing chains.
+ * vm_object_chain.c - shadow chains: finding a page down the chain, copying it up.
  *
  * Interface: vm_object.h (O1..O7 there).
  * A page that is not resident where its object's pager may have it ends the walk: vm_object_wait (vm_pager.c) asks for it,
@@ -16,90 +16,6 @@
 #include <kern/thread.h>
 
 #include "vm_object_internal.h"
-
-/* ---- collapse ---- */
-
-/* Take over the pages of shadow s that are seen through o. Both locked; s is o's alone. */
-static void absorb_pages(struct vm_object *o, struct vm_object *s)
-{
-	LIST_FOR_EACH_SAFE(l, next, &s->pages) {
-		struct vm_page *p = container_of(l, struct vm_page, object_link);
-		uint64_t at = p->offset - o->shadow_offset;
-
-		if (p->offset < o->shadow_offset || at >= o->size ||
-		    vm_object_page_lookup_locked(o, at) != NULL)
-			vm_object_page_free_locked(s, p);
-		else
-			vm_object_page_move_locked(o, p, at);
-	}
-}
-
-static bool may_absorb(const struct vm_object *o, const struct vm_object *s)
-{
-	return s->references == 1 && s->pager == NULL && !s->device && !s->is_copy && s->placeholders == 0 &&
-	       o->placeholders == 0;
-}
-
-/* o has every page itself, so its shadow cannot be seen through it. */
-static bool hides_shadow(const struct vm_object *o)
-{
-	return o->resident << PAGE_SHIFT >= o->size && o->placeholders == 0;
-}
-
-/* o, a copy of its shadow s or not, will have another shadow, or none. Both locked. */
-static void leave_shadow(struct vm_object *o, struct vm_object *s)
-{
-	if (s->copy == o)
-		s->copy = NULL;
-	o->is_copy = false;
-}
-
-/* Shorten the chain at o as far as its next shadow allows it. o locked, and stays so. */
-void vm_object_collapse_locked(struct vm_object *o)
-{
-	struct vm_object *s;
-
-	while ((s = o->shadow) != NULL) {
-		spin_lock(&s->lock);
-		if (may_absorb(o, s)) {
-			absorb_pages(o, s);
-			leave_shadow(o, s);
-			o->shadow = s->shadow;
-			o->shadow_offset += s->shadow_offset;
-			vm_object_free_emptied(s);
-			continue;
-		}
-		if (s->references > 1 + (uint32_t)s->tabled && hides_shadow(o)) {
-			if (s->shadow != NULL)
-				vm_object_reference(s->shadow);
-			leave_shadow(o, s);
-			o->shadow = s->shadow;
-			o->shadow_offset += s->shadow_offset;
-			s->references--;
-			spin_unlock(&s->lock);
-			continue;
-		}
-		spin_unlock(&s->lock);
-		return;
-	}
-}
-
-/* Collapse at every level below top. top is locked and stays so. */
-static void collapse_chain_locked(struct vm_object *top)
-{
-	struct vm_object *o = top, *next;
-
-	vm_object_collapse_locked(o);
-	while ((next = o->shadow) != NULL) {
-		spin_lock(&next->lock);
-		if (o != top)
-			spin_unlock(&o->lock);
-		o = next;
-		vm_object_collapse_locked(o);
-	}
-	if (o != top)
-		spin_unlock(&o->lock);
-}
 
 /* ---- finding a page ---- */
 
@@ -282,8 +198,10 @@ kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_
 	r->copied_up = false;
 	do {
 		spin_lock(&top->lock);
-		if (top->shadow != NULL && access == VM_ACCESS_WRITE)
-			collapse_chain_locked(top);
+		if (top->shadow != NULL && access == VM_ACCESS_WRITE && vm_object_collapse_chain_locked(top, r)) {
+			spin_unlock(&top->lock);
+			return VM_OBJECT_WAIT;
+		}
 		kr = resolve_locked(top, offset, access, r);
 	} while (kr == KERN_SUCCESS && access == VM_ACCESS_WRITE && top->copy != NULL && !pushed(r, &kr));
 	r->in_top = kr == KERN_SUCCESS && r->object == top;

@@ -29,10 +29,39 @@ static inline bool vm_page_is_hole(const struct vm_page *p)
 	return p->absent && !p->busy;
 }
 
-/* ---- vm_object_chain.c ---- */
+/* ---- vm_object_collapse.c ---- */
 
 /* Shorten the chain at o as far as its next shadow allows it. o is locked, and stays so. */
 void vm_object_collapse_locked(struct vm_object *o);
+/*
+ * The same at every level below top, for a write to it. True: the chain is too long, and for that a page must be waited for first, as after
+ * VM_OBJECT_WAIT. top is locked, and stays so.
+ */
+bool vm_object_collapse_chain_locked(struct vm_object *top, struct vm_resolved *r);
+
+/* ---- vm_object_stored.c ---- */
+
+/* Does o's pager (which is the default pager) have the page at offset? */
+static inline bool vm_object_is_stored(const struct vm_object *o, uint64_t offset)
+{
+	uint64_t index = offset >> PAGE_SHIFT;
+
+	return o->paged_out != NULL && offset < o->size && (o->paged_out[index / 64] >> (index % 64) & 1) != 0;
+}
+
+/* It is going to have the page at offset, which is resident. */
+void vm_object_mark_stored_locked(struct vm_object *o, uint64_t offset);
+/* Does o itself have a page at offset, resident or stored? */
+bool vm_object_has_own(struct vm_object *o, uint64_t offset);
+/* o ends: what was stored counts no more. */
+void vm_object_free_stored_locked(struct vm_object *o);
+/* o, which has no pager, takes over that of its shadow s, which is its alone and has no placeholders. False: not now. Both locked. */
+bool vm_object_take_pager_locked(struct vm_object *o, struct vm_object *s);
+/*
+ * What is resident of s, which is o's alone, becomes o's or goes. Returns the first page that s's pager has and o has not; s->size: there is
+ * none, and none is looked for any more. Both locked.
+ */
+uint64_t vm_object_drain_locked(struct vm_object *o, struct vm_object *s);
 
 /* ---- vm_pager_data.c ---- */
 
@@ -69,11 +98,7 @@ void vm_object_uncopy_locked(struct vm_object *o);
 /* Might o's pager have a page that is not resident at offset? */
 static inline bool vm_pager_may_have(const struct vm_object *o, uint64_t offset)
 {
-	uint64_t index = offset >> PAGE_SHIFT;
-
-	if (o->pager == NULL)
-		return false;
-	return !o->internal || (o->paged_out != NULL && (o->paged_out[index / 64] >> (index % 64) & 1) != 0);
+	return o->pager != NULL && (!o->internal || vm_object_is_stored(o, offset));
 }
 
 /* What an access needs of a page's lock: VM_PROT_*. */

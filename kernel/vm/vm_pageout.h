@@ -48,11 +48,14 @@ void vm_swap_set_total(uint64_t pages);
 bool vm_swap_take(uint64_t pages);
 /* It forgets pages that were taken. */
 void vm_swap_give(uint64_t pages);
+uint64_t vm_swap_total(void);
+uint64_t vm_swap_used(void);
+
+/* ---- vm_object_stored.c ---- */
+
 struct vm_object;
 /* The pages of [start, end) of an internal object count no more, nor are they looked for; their number. o is locked. */
 uint64_t vm_swap_forget_locked(struct vm_object *o, uint64_t start, uint64_t end);
-uint64_t vm_swap_total(void);
-uint64_t vm_swap_used(void);
 
 /* ---- vm_pageout.c ---- */
 

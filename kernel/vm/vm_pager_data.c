@@ -250,14 +250,6 @@ static bool paged_out_before(struct vm_object *o, uint64_t offset)
 	return !o->internal || vm_pager_may_have(o, offset);
 }
 
-static void mark_paged_out(struct vm_object *o, uint64_t offset)
-{
-	uint64_t index = offset >> PAGE_SHIFT;
-
-	if (o->internal && o->paged_out != NULL)
-		o->paged_out[index / 64] |= 1UL << (index % 64);
-}
-
 static struct vm_page *copy_of(struct vm_page *p)
 {
 	struct vm_page *copy = vm_page_grab();
@@ -282,10 +274,10 @@ static bool run_add_locked(struct vm_object *o, struct run *run, struct vm_page 
 			return false;
 		pmap_clear_modify(p);
 		p->dirty = p->precious = false;
-		mark_paged_out(o, p->offset);
+		vm_object_mark_stored_locked(o, p->offset);
 	} else {
 		pmap_page_protect(p, VM_PROT_NONE);
-		mark_paged_out(o, p->offset);
+		vm_object_mark_stored_locked(o, p->offset);
 		vm_object_page_remove_locked(o, p);
 	}
 	run->pages[run->count++] = frame;

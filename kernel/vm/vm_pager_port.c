@@ -119,6 +119,24 @@ void vm_pager_disable(struct vm_object *o)
 		ipc_kobject_set(o->pager_control, NULL, IKOT_NONE);
 }
 
+bool vm_pager_move_try(struct vm_object *to, struct vm_object *from)
+{
+	struct ipc_port *control = from->pager_control;
+
+	/* Against the order, port -> object: a call that is on its way holds the port, and finds from. */
+	if (!spin_trylock(&control->ip_object.io_lock))
+		return false;
+	control->ip_kobject = to;
+	ip_unlock(control);
+	to->pager = from->pager;
+	to->pager_control = control;
+	to->pager_name = from->pager_name;
+	to->death = from->death;
+	from->pager = from->pager_control = from->pager_name = NULL;
+	from->death = NULL;
+	return true;
+}
+
 /* Hear of its death no more. */
 static void unwatch(struct vm_object *o)
 {

@@ -30,6 +30,8 @@ kern_return_t vm_pager_attach_new(struct vm_object *o);
 void vm_pager_enable(struct vm_object *o);
 /* It stands for nothing any more: no call finds the object after this. */
 void vm_pager_disable(struct vm_object *o);
+/* from's pager becomes to's, which has none: ports, and what they stand for. False: not now. Both locked, and from is to's alone. */
+bool vm_pager_move_try(struct vm_object *to, struct vm_object *from);
 /* All rights go; tell: with memory_object_terminate, which takes the control and name ports along. */
 void vm_pager_detach(struct vm_object *o, bool tell);
 

@@ -8,7 +8,6 @@
  */
 #include <kern/assert.h>
 #include <stdatomic.h>
-#include <vm/vm_object.h>
 #include <vm/vm_pageout.h>
 
 static _Atomic uint64_t total, used;
@@ -44,27 +43,4 @@ uint64_t vm_swap_total(void)
 uint64_t vm_swap_used(void)
 {
 	return atomic_load_explicit(&used, memory_order_relaxed);
-}
-
-uint64_t vm_swap_forget_locked(struct vm_object *o, uint64_t start, uint64_t end)
-{
-	uint64_t n = 0;
-
-	if (o->paged_out == NULL)
-		return 0;
-	if (end > o->size)
-		end = o->size;
-	for (uint64_t i = start >> PAGE_SHIFT; i < end >> PAGE_SHIFT;) {
-		uint64_t *word = &o->paged_out[i / 64], mask = ~0UL << (i % 64);
-
-		if ((i | 63) >= end >> PAGE_SHIFT)
-			mask &= ~(~0UL << ((end >> PAGE_SHIFT) % 64));
-		for (uint64_t set = *word & mask; set != 0; set &= set - 1)
-			n++;
-		*word &= ~mask;
-		i = (i | 63) + 1;
-	}
-	if (n != 0)
-		vm_swap_give(n);
-	return n;
 }

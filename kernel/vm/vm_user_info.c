@@ -73,13 +73,16 @@ static mach_msg_type_number_t fill_extended(vm_region_info_t info, const struct 
 	return VM_REGION_EXTENDED_INFO_COUNT;
 }
 
+/* Its own object's pages are private, but where others see them too; what is behind it is others' in any case. */
 static mach_msg_type_number_t fill_top(vm_region_info_t info, const struct vm_region *r)
 {
+	bool private = !r->shared && !r->needs_copy;
+
 	*(vm_region_top_info_t)info = (vm_region_top_info_data_t){
 		.obj_id = (uint32_t)id_of(r->object_id),
 		.ref_count = r->references,
-		.private_pages_resident = r->shared ? 0 : word_of(r->object_pages),
-		.shared_pages_resident = r->shared ? word_of(r->object_pages) : 0,
+		.private_pages_resident = private ? word_of(r->object_pages) : 0,
+		.shared_pages_resident = word_of(r->shadow_pages + (private ? 0 : r->object_pages)),
 		.share_mode = share_mode(r),
 	};
 	return VM_REGION_TOP_INFO_COUNT;

@@ -24,4 +24,5 @@ with tempfile.TemporaryDirectory(prefix="meshach-s-") as temporary:
     pressure(temporary, "run 170", memory=64, swap=384, cpus=1, name="three times its memory")
     pressure(temporary, "run 100", memory=64, swap=256, cpus=2, name="paging on two processors")
     pressure(temporary, "one 100", memory=64, swap=256, cpus=4, name="paging on four processors")
+    pressure(temporary, "generations 60", memory=64, swap=256, cpus=1, name="a thousand generations")
 done()

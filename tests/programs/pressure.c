@@ -4,12 +4,14 @@
  * machine's, written and read in order and at random, each page checked; forked memory, shared memory, memory in messages under the same
  * pressure; what there is no room for gives errors, and the rest goes on.
  *
- *   pressure WHAT [MIB]: run | one (its first part)
+ *   pressure WHAT [MIB]: run | one (its first part) | generations
  */
 #include "tap.h"
 
 #include <mach/default_pager_object.h>
 #include <mach/host_priv.h>
+#include <mach/vm_behavior.h>
+#include <mach/vm_region.h>
 #include <mach/vm_statistics.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,6 +329,84 @@ static void messages(uint64_t bytes)
 	(void)mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
 }
 
+#define GENERATIONS 1000u
+#define ALIVE 4u        /* children that live at once */
+#define DEPTH_MAX 12u   /* of shadows: the kernel pulls chains to 8 (vm_object_collapse.c); living children hold some */
+
+/* The longest chain below the area, which may be several regions. */
+static uint32_t depth_of(const struct area *a)
+{
+	mach_vm_address_t at = (uintptr_t)a->at, end = at + a->pages * PAGE;
+	mach_vm_size_t size = 0;
+	uint32_t deepest = 0;
+
+	for (; at < end; at += size) {
+		vm_region_extended_info_data_t info;
+		mach_msg_type_number_t count = VM_REGION_EXTENDED_INFO_COUNT;
+		mach_port_t name;
+
+		if (mach_vm_region(mach_task_self(), &at, &size, VM_REGION_EXTENDED_INFO, (vm_region_info_t)&info, &count, &name) != KERN_SUCCESS ||
+		    at >= end)
+			break;
+		deepest = info.shadow_depth > deepest ? info.shadow_depth : deepest;
+	}
+	return deepest;
+}
+
+/* A parent that forks again and again, writes a little each time and sees its children end, while other memory presses it to the disk. */
+static void generations(uint64_t bytes)
+{
+	struct area a = area_new(bytes / 4, 11, MAP_PRIVATE), hog = area_new(bytes, 12, MAP_PRIVATE);
+	mach_port_t child[ALIVE] = { MACH_PORT_NULL };
+	uint64_t swap = 0, allowed = 2 * a.pages + hog.pages + OTHERS_PAGES, start = now_ms();
+	uint32_t deepest = 0, failed = 0;
+	unsigned wrong = 0;
+
+	(void)mach_vm_inherit(mach_task_self(), (uintptr_t)hog.at, hog.pages * PAGE, VM_INHERIT_NONE);
+	for (uint32_t p = 0; p < a.pages; p++)
+		write_page(&a, p);
+	for (uint32_t p = 0; p < hog.pages; p++)
+		write_page(&hog, p);
+	for (unsigned g = 0; g < GENERATIONS; g++) {
+		mach_port_t *c = &child[rnd(ALIVE)];
+
+		if (*c != MACH_PORT_NULL) {
+			(void)task_terminate(*c);
+			(void)mach_port_deallocate(mach_task_self(), *c);
+		}
+		failed += task_create(mach_task_self(), NULL, 0, TRUE, c) != KERN_SUCCESS;
+		for (unsigned i = 0; i < 4; i++) {
+			write_page(&a, rnd(a.pages));
+			wrong += !page_is_right(&a, rnd(a.pages));
+		}
+		/* What was written goes to the disk before the child that saw it before ends. */
+		(void)mach_vm_behavior_set(mach_task_self(), (uintptr_t)a.at, a.pages * PAGE, VM_BEHAVIOR_DONTNEED);
+		for (unsigned i = 0; i < 6; i++)
+			wrong += !page_is_right(&hog, rnd(hog.pages));
+		if (g % 25 == 24) {
+			uint32_t depth = depth_of(&a);
+			vm_statistics64_data_t s = statistics();
+
+			deepest = depth > deepest ? depth : deepest;
+			swap = s.swap_used > swap ? s.swap_used : swap;
+		}
+	}
+	for (unsigned i = 0; i < ALIVE; i++) {
+		(void)task_terminate(child[i]);
+		(void)mach_port_deallocate(mach_task_self(), child[i]);
+	}
+	wrong += wrong_pages(&a) + wrong_pages(&hog);
+	printf("# %u generations: %lu ms\n", GENERATIONS, (unsigned long)(now_ms() - start));
+	tell("after");
+	tap(wrong == 0 && failed == 0, "PRES0009 %u generations of fork and write: every byte right (%u pages wrong, %u forks failed)", GENERATIONS,
+	    wrong, failed);
+	tap(deepest <= DEPTH_MAX, "PRES0010 their chains of shadows stay short (at most %u)", deepest);
+	tap(swap <= allowed, "PRES0011 and so does what they have on the disk (at most %lu pages, of %lu written)", (unsigned long)swap,
+	    (unsigned long)(a.pages + hog.pages));
+	area_free(&a);
+	area_free(&hog);
+}
+
 static void nothing_is_left(uint64_t swap_before)
 {
 	vm_statistics64_data_t s;
@@ -362,6 +442,9 @@ int main(int argc, char **argv)
 		tell("after shares");
 		messages(bytes / 2);
 		tell("at the end");
+		nothing_is_left(swap_before);
+	} else if (strcmp(what, "generations") == 0) {
+		generations(bytes);
 		nothing_is_left(swap_before);
 	} else if (strcmp(what, "one") == 0) {
 		tasks(1, bytes);

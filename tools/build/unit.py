@@ -62,8 +62,10 @@ VM: list[str] = [
     "kernel/vm/vm_object.c",
     "kernel/vm/vm_object_cache.c",
     "kernel/vm/vm_object_chain.c",
+    "kernel/vm/vm_object_collapse.c",
     "kernel/vm/vm_purgable.c",
     "kernel/vm/vm_object_copy.c",
+    "kernel/vm/vm_object_stored.c",
     "kernel/vm/vm_pager.c",
     "kernel/vm/vm_pager_data.c",
     "tests/unit/vm/fake_pager.c",
@@ -138,12 +140,14 @@ UNIT: dict[str, list[str]] = {
     "ipc_smp": ["tests/unit/ipc/audit.c", "tests/unit/ipc/smp_test.c", "tests/unit/ipc/world.c", *IPC],
     "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *ROCE, *(s for s in NETIPC if s not in ROCE)],
     "ipc_wait": ["tests/unit/ipc/wait_test.c", *IPC],
+    "pcid": ["kernel/arch/x86_64/pmap_pcid.c", "tests/unit/arch/pcid_test.c"],
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
     "rwlock": ["kernel/sched/rwlock.c", "tests/unit/sched/rwlock_test.c", *HOST],
     "sched": ["kernel/sched/edf.c", "kernel/sched/run_queue.c", "kernel/sched/timeshare.c", "tests/unit/sched/sched_test.c", *HOST],
     "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],
     "sync": ["kernel/kern/lock_set.c", "kernel/kern/semaphore.c", "tests/unit/kern/sync_test.c", *IPC],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
+    "vm_chain": ["tests/unit/vm/vm_chain_test.c", *VM, *VM_HOST],
     "vm_exchange": ["tests/unit/vm/vm_exchange_test.c", *VM, *VM_HOST],
     "vm_map": ["tests/unit/vm/vm_map_test.c", *VM, *VM_HOST],
     "vm_model": ["tests/unit/vm/vm_model_test.c", *VM, *VM_HOST],
@@ -160,6 +164,7 @@ FUZZ: dict[str, list[str]] = {
 
 # More for the linker of some of them.
 LINK: dict[str, str] = {
+    "vm_chain": VM_WRAP,
     "vm_exchange": VM_WRAP,
     "vm_map": VM_WRAP,
     "vm_model": VM_WRAP,

@@ -537,7 +537,8 @@ void pmap_collect(struct pmap *p, uint64_t start, uint64_t end)
 	struct list tables = LIST_INIT(tables);
 	uint64_t n;
 
-	if (p->tables <= TABLES_FREE + pmap_resident_count(p) / PAGES_PER_TABLE) /* racy; a guess does */
+	/* The kernel's stay: INVLPG forgets where tables are for the PCID in use only (SDM vol. 3A 4.10.4.1). */
+	if (p == kernel_pmap || p->tables <= TABLES_FREE + pmap_resident_count(p) / PAGES_PER_TABLE) /* racy; a guess does */
 		return;
 	spin_lock(&p->lock);
 	n = tables_unlink(p->root, TABLE_LEVELS - 1, 0, start, end, &tables);

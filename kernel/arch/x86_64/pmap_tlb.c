@@ -14,46 +14,26 @@
  */
 #include "cpu_private.h"
 #include "instructions.h"
+#include "pmap_pcid.h"
 #include "pmap_private.h"
 #include <kern/assert.h>
 
 #define INVALIDATE_MAX_PAGES 32 /* above: all at once */
 
-/*
- * PCIDs (SDM vol. 3A 4.10.1), where the processor has them: a CPU keeps the translations of the pmaps that it ran last, each
- * under a number of its own. A slot is used again without a flush only if it is of that pmap, and of its present
- * generation, which every invalidation raises; so a CPU that does not run the pmap need not be told of it (X3).
- */
-#define PCID_SLOTS 6U /* of numbers 1 .. 6; kernel_pmap has 0 */
-
-static struct pcid_cpu {
-	struct {
-		uint64_t id, generation;
-	} slots[PCID_SLOTS];
-	unsigned next; /* to be given up */
+/* PCIDs, where the processor has them (pmap_pcid.h). */
+static struct {
+	struct pcid_cpu pcid;
 } __attribute__((aligned(64))) pcid_cpus[MAX_CPUS];
 
-/* What to load into CR3 for p on this CPU. After the active bit was set, where there are several CPUs. */
+/* What to load into CR3 for p on this CPU. After the active bit was set, where there are several CPUs (X3). */
 static __attribute__((noinline)) uint64_t pcid_cr3(struct cpu *cpu, struct pmap *p, uint64_t root_phys)
 {
-	struct pcid_cpu *c = &pcid_cpus[cpu->id];
-	uint64_t generation;
-	unsigned i = 0;
+	struct pcid_choice choice;
 
 	if (p == kernel_pmap)
-		return root_phys; /* nothing of its lower half is ever cached */
-	generation = atomic_load(&p->generation);
-	while (i < PCID_SLOTS && c->slots[i].id != p->id)
-		i++;
-	if (i < PCID_SLOTS && c->slots[i].generation == generation)
-		return root_phys | (i + 1) | CR3_NO_FLUSH;
-	if (i == PCID_SLOTS) {
-		i = c->next;
-		c->next = (i + 1) % PCID_SLOTS;
-	}
-	c->slots[i].id = p->id;
-	c->slots[i].generation = generation;
-	return root_phys | (i + 1);
+		return root_phys; /* PCID 0: nothing of its lower half is ever cached */
+	choice = pcid_choose(&pcid_cpus[cpu->id].pcid, p->id, atomic_load(&p->generation));
+	return root_phys | choice.number | (choice.keep ? CR3_NO_FLUSH : 0);
 }
 
 static inline uint64_t cr3_of(struct cpu *cpu, struct pmap *p, uint64_t root_phys)

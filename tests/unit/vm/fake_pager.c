@@ -35,6 +35,8 @@ static void tell(struct ipc_port *pager, struct fake_message m)
 {
 	if (pager->dead)
 		return;
+	if (pager->store != NULL) /* for long runs: not logged */
+		pager->count = 0;
 	spin_lock(&log_lock);
 	VERIFY(pager->count < sizeof(pager->log) / sizeof(pager->log[0]));
 	pager->log[pager->count++] = m;
@@ -74,7 +76,8 @@ kern_return_t fake_pager_supply(struct ipc_port *pager, uint64_t offset, uint64_
 	kern_return_t kr;
 
 	for (uint64_t at = 0; at < length; at += PAGE_SIZE)
-		bytes[at / 8] = pager->words + ((offset + at) >> PAGE_SHIFT);
+		bytes[at / 8] = pager->store != NULL ? pager->store[(offset + at) >> PAGE_SHIFT] :
+						       pager->words + ((offset + at) >> PAGE_SHIFT);
 	copy = vm_map_copy_from_kernel(bytes, length);
 	free(bytes);
 	if (copy == NULL)
@@ -135,6 +138,15 @@ void vm_pager_enable(struct vm_object *o)
 	o->pager->control = o;
 }
 
+bool vm_pager_move_try(struct vm_object *to, struct vm_object *from)
+{
+	to->pager = from->pager;
+	from->pager = NULL;
+	if (to->pager->control == from)
+		to->pager->control = to;
+	return true;
+}
+
 void vm_pager_disable(struct vm_object *o)
 {
 	if (o->pager->control == o)
@@ -189,6 +201,8 @@ void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_co
 
 	VERIFY(vm_map_copy_size(data) == size);
 	VERIFY(vm_map_copy_to_kernel(data, 0, &m.word, sizeof(m.word)) == KERN_SUCCESS);
+	for (uint64_t at = 0; o->pager->store != NULL && at < size; at += PAGE_SIZE)
+		VERIFY(vm_map_copy_to_kernel(data, at, &o->pager->store[(offset + at) >> PAGE_SHIFT], sizeof(uint64_t)) == KERN_SUCCESS);
 	vm_map_copy_discard(data);
 	tell(o->pager, m);
 }

@@ -33,7 +33,8 @@ struct ipc_port {
 	struct vm_object *control;   /* the latest object, while its control port works; not referenced */
 	/* Called for each message, in the sender's thread, nothing locked; NULL: nobody answers. */
 	void (*hear)(struct ipc_port *pager, const struct fake_message *m);
-	uint64_t words;              /* what the handlers below supply: words + the page's number */
+	uint64_t words;              /* what the handlers below supply: words + the page's number; unless it stores */
+	uint64_t *store;             /* NULL, or the first word of each page that came back, which it supplies */
 };
 
 struct ipc_port *fake_pager_new(void (*hear)(struct ipc_port *, const struct fake_message *));

@@ -509,6 +509,10 @@ static void VMPA0017_a_region_tells_the_name_of_its_object(void **state)
 
 	assert_int_equal(vm_map_region_named(map, a, false, &r), KERN_SUCCESS);
 	assert_ptr_equal(r.object_name, pager);
+	assert_false(r.shared); /* one mapping */
+	(void)map_of(map, pager, false);
+	assert_int_equal(vm_map_region_named(map, a, false, &r), KERN_SUCCESS);
+	assert_true(r.shared);
 	assert_int_equal(vm_map_fork(map, &child), KERN_SUCCESS);
 	put(child, a, 1); /* through a shadow */
 	assert_int_equal(vm_map_region_named(child, a, true, &r), KERN_SUCCESS);

@@ -517,6 +517,11 @@ static void VMUS0018_regions_in_every_flavour(void **state)
 	count = VM_REGION_TOP_INFO_COUNT;
 	OK(C->mach_vm_region(map, &at, &size, VM_REGION_TOP_INFO, (int *)&top, &count, &name));
 	assert_int_equal(top.private_pages_resident, 1);
+	assert_int_equal(top.shared_pages_resident, 2);
+	OK(C->mach_vm_region(child, &at, &size, VM_REGION_TOP_INFO, (int *)&top, &count, &name));
+	assert_int_equal(top.private_pages_resident, 0); /* it has not written yet */
+	assert_int_equal(top.shared_pages_resident, 2);
+	assert_int_equal(top.share_mode, SM_COW);
 	vm_map_deallocate(child);
 
 	at = 0;
