@@ -552,7 +552,7 @@ static kern_return_t copy_one(struct vm_map *map, struct vm_map_entry *e, const 
 	if ((e->max_protection & VM_PROT_WRITE) == 0 || vm_map_entry_shared(e)) {
 		if (e->wired_count != 0)
 			return KERN_PROTECTION_FAILURE; /* its pages would have to move */
-		kr = vm_map_entry_duplicate(map, e, VM_ENTRY_COPY, &to, wait);
+		kr = vm_map_entry_duplicate(map, e, VM_ENTRY_COPY, &to, NULL, wait);
 		if (kr != KERN_SUCCESS)
 			return kr;
 		vm_map_unmap(map, e->start, e->end);

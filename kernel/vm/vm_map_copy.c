@@ -265,7 +265,7 @@ static kern_return_t copyin_entries(struct copyin *in)
 		if (e->object != NULL && e->object->device)
 			kr = KERN_PROTECTION_FAILURE;
 		else if (!in->destroy || !may_move(e))
-			kr = vm_map_entry_duplicate(in->map, e, VM_ENTRY_COPY, to, &in->wait);
+			kr = vm_map_entry_duplicate(in->map, e, VM_ENTRY_COPY, to, NULL, &in->wait);
 		if (kr != KERN_SUCCESS)
 			return kr;
 	}

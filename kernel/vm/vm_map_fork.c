@@ -27,14 +27,34 @@ static kern_return_t share(struct vm_map_entry *e, struct vm_map_entry *to)
 	return KERN_SUCCESS;
 }
 
-static void copy_lazily(struct vm_map *map, struct vm_map_entry *e, struct vm_map_entry *to)
+void vm_map_lower_end(struct vm_map *map, struct vm_map_lower *lower)
+{
+	if (lower != NULL && lower->start < lower->end)
+		pmap_protect(map->pmap, lower->start, lower->end, VM_PROT_ALL & ~VM_PROT_WRITE);
+	if (lower != NULL)
+		*lower = (struct vm_map_lower){ 0 };
+}
+
+/* e's mappings must not be written through any more; lower NULL: when this returns, else when vm_map_lower_end() has. */
+static void lower_entry(struct vm_map *map, const struct vm_map_entry *e, struct vm_map_lower *lower)
+{
+	if (lower == NULL) {
+		pmap_protect(map->pmap, e->start, e->end, VM_PROT_ALL & ~VM_PROT_WRITE);
+		return;
+	}
+	if (lower->start == lower->end)
+		lower->start = e->start;
+	lower->end = e->end;
+}
+
+static void copy_lazily(struct vm_map *map, struct vm_map_entry *e, struct vm_map_entry *to, struct vm_map_lower *lower)
 {
 	spin_lock(&e->object->lock);
 	e->object->copied = true;
 	e->object->references++;
 	spin_unlock(&e->object->lock);
 	if (!e->needs_copy && (e->protection & VM_PROT_WRITE) && map->pmap != NULL)
-		pmap_protect(map->pmap, e->start, e->end, e->protection & ~VM_PROT_WRITE);
+		lower_entry(map, e, lower);
 	e->needs_copy = to->needs_copy = true;
 	to->object = e->object;
 	to->offset = e->offset;
@@ -55,13 +75,24 @@ bool vm_map_entry_shared(const struct vm_map_entry *e)
 	return e->object != NULL && !e->needs_copy && is_shared(e->object);
 }
 
+static bool may_copy_lazily(const struct vm_map_entry *e, enum vm_entry_copy how)
+{
+	const struct vm_object *o = e->object;
+
+	return how == VM_ENTRY_COPY && o != NULL && !o->device && o->internal && e->wired_count == 0 && !o->purgable &&
+	       (e->needs_copy || !is_shared(e->object));
+}
+
 kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 				     enum vm_entry_copy how, struct vm_map_entry *to,
-				     struct vm_resolved *wait)
+				     struct vm_map_lower *lower, struct vm_resolved *wait)
 {
+	bool zeros = how == VM_ENTRY_COPY && e->object == NULL;
 	kern_return_t kr = KERN_FAILURE;
 	uint64_t base;
 
+	if (!zeros && !may_copy_lazily(e, how))
+		vm_map_lower_end(map, lower); /* e's mappings keep their rights */
 	if (how == VM_ENTRY_SHARE)
 		return share(e, to);
 	if (e->object == NULL)
@@ -72,11 +103,11 @@ kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 		to->needs_copy = true;
 		return vm_object_copy_strategically(e->object, e->offset, e->end - e->start, &to->object, &to->offset, wait);
 	}
+	if (may_copy_lazily(e, how)) {
+		copy_lazily(map, e, to, lower);
+		return KERN_SUCCESS;
+	}
 	if (e->wired_count == 0 && !e->object->purgable) {
-		if (e->needs_copy || !is_shared(e->object)) {
-			copy_lazily(map, e, to);
-			return KERN_SUCCESS;
-		}
 		kr = vm_object_sink(e->object, &to->object, &base);
 		if (kr == KERN_SUCCESS) {
 			to->offset = base + e->offset;
@@ -92,7 +123,7 @@ kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 
 /* A fresh entry like e at the same addresses, showing its memory. */
 static kern_return_t entry_like(struct vm_map *map, struct vm_map_entry *e, enum vm_entry_copy how,
-				struct vm_map_entry **out, struct vm_resolved *wait)
+				struct vm_map_entry **out, struct vm_map_lower *lower, struct vm_resolved *wait)
 {
 	struct vm_map_entry *to = vm_map_entry_alloc();
 	kern_return_t kr;
@@ -102,7 +133,7 @@ static kern_return_t entry_like(struct vm_map *map, struct vm_map_entry *e, enum
 	to->start = e->start;
 	to->end = e->end;
 	vm_map_entry_like(to, e);
-	kr = vm_map_entry_duplicate(map, e, how, to, wait);
+	kr = vm_map_entry_duplicate(map, e, how, to, lower, wait);
 	if (kr != KERN_SUCCESS)
 		vm_map_entry_free(to);
 	else
@@ -119,16 +150,18 @@ static enum vm_entry_copy inherited(const struct vm_map_entry *e)
 }
 
 static kern_return_t fork_locked(struct vm_map *parent, struct vm_map *child,
-				 struct vm_resolved *wait)
+				 struct vm_map_lower *lower, struct vm_resolved *wait)
 {
 	struct vm_map_entry *e = vm_map_first(parent), *to;
 
 	for (; e != NULL; e = vm_map_next(parent, e)) {
 		kern_return_t kr;
 
-		if (e->inheritance == VM_INHERIT_NONE)
+		if (e->inheritance == VM_INHERIT_NONE) {
+			vm_map_lower_end(parent, lower);
 			continue;
-		kr = entry_like(parent, e, inherited(e), &to, wait);
+		}
+		kr = entry_like(parent, e, inherited(e), &to, lower, wait);
 		if (kr != KERN_SUCCESS)
 			return kr;
 		vm_map_tree_insert(child, to);
@@ -139,6 +172,7 @@ static kern_return_t fork_locked(struct vm_map *parent, struct vm_map *child,
 kern_return_t vm_map_fork(struct vm_map *parent, struct vm_map **out)
 {
 	struct vm_resolved r = { .deadline_ns = 0 };
+	struct vm_map_lower lower = { 0 };
 	struct vm_map *child;
 	kern_return_t kr;
 
@@ -147,7 +181,8 @@ kern_return_t vm_map_fork(struct vm_map *parent, struct vm_map **out)
 		if (child == NULL)
 			return KERN_RESOURCE_SHORTAGE;
 		vm_map_lock(parent);
-		kr = fork_locked(parent, child, &r);
+		kr = fork_locked(parent, child, &lower, &r);
+		vm_map_lower_end(parent, &lower); /* the moment of the copy */
 		vm_map_unlock(parent);
 		if (kr == KERN_SUCCESS) {
 			*out = child;
@@ -188,7 +223,7 @@ static kern_return_t extract_locked(struct vm_map *source, uint64_t start, uint6
 		return kr;
 	for (e = vm_map_lookup(source, start); e != NULL && e->start < end;
 	     e = vm_map_next(source, e)) {
-		kr = entry_like(source, e, copy ? VM_ENTRY_COPY : VM_ENTRY_SHARE, &to, wait);
+		kr = entry_like(source, e, copy ? VM_ENTRY_COPY : VM_ENTRY_SHARE, &to, NULL, wait);
 		if (kr != KERN_SUCCESS)
 			return kr;
 		to->start -= start;

@@ -83,13 +83,21 @@ bool vm_map_large_enter_locked(struct vm_map *map, const struct vm_map_lookup *l
 
 enum vm_entry_copy { VM_ENTRY_SHARE, VM_ENTRY_COPY };
 
+/* Entries, and nothing else between but what has no mapping to write, whose mappings have to lose write: one round of interrupts for all. */
+struct vm_map_lower {
+	uint64_t start, end; /* equal: none */
+};
+/* Do it; before the map's lock is given up. lower may be NULL. */
+void vm_map_lower_end(struct vm_map *map, struct vm_map_lower *lower);
+
 /*
  * Make to (fresh, in no map) show what e of map shows: as the same memory or as a copy-on-write copy. Only object,
- * offset and needs_copy of to are set. As vm_object_resolve for errors and waits.
+ * offset and needs_copy of to are set. lower: NULL, or what the caller does afterwards with vm_map_lower_end(). As vm_object_resolve for errors
+ * and waits.
  */
 kern_return_t vm_map_entry_duplicate(struct vm_map *map, struct vm_map_entry *e,
 				     enum vm_entry_copy how, struct vm_map_entry *to,
-				     struct vm_resolved *wait);
+				     struct vm_map_lower *lower, struct vm_resolved *wait);
 
 /* May other entries write e's object? */
 bool vm_map_entry_shared(const struct vm_map_entry *e);
