@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Description: exceptions as messages, on one processor and on two.
+"""Description: exceptions as messages, and handlers that mean harm, on one processor and on two.
 
 Timeout: 300
 """
@@ -10,4 +10,5 @@ from report import done
 
 for cpus in (1, 2):
     program("test-exception-kinds", cpus=cpus)
+    program("test-hostile-handlers", cpus=cpus)
 done()
