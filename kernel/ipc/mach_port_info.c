@@ -218,6 +218,7 @@ static const char *const kinds[IKOT_COUNT] = {
 	[IKOT_TASK_NAME] = "task, by name",
 	[IKOT_HOST_SECURITY] = "host, security",
 	[IKOT_NAMED_ENTRY] = "memory entry",
+	[IKOT_LOCK_HOLDER] = "lock holder",
 	[IKOT_TASK_SUSPENSION] = "task suspension",
 	[IKOT_DEVICE_PAGER] = "device memory",
 };

@@ -33,6 +33,7 @@ enum ipc_kotype {
 	IKOT_NAMED_ENTRY, /* memory: vm/vm_named_entry.h */
 	IKOT_DEVICE_PAGER, /* device memory: vm/vm_device_pager.h */
 	IKOT_TASK_SUSPENSION, /* kern/task_suspension.h */
+	IKOT_LOCK_HOLDER,     /* hears of the death of a thread of another node: kern/lock_remote.c */
 	IKOT_COUNT
 };
 

@@ -5,8 +5,10 @@
  * A lock is handed over: release gives it to the next waiter, which so cannot be overtaken. A hand-off names its taker: the
  * holder (in lock_handoff) and the accepter wait for each other at the lock; who comes second moves the lock and goes on.
  *
- * Invariants: L1 holder != NULL <-> the lock is on that thread's list; L2 somebody waits in waiters -> holder != NULL;
- *   L3 giver and taker are never both set.
+ * Threads of other nodes hold and wait as well (lock_remote.c); of those that wait, threads of this node go first.
+ *
+ * Invariants: L1 holder != NULL <-> the lock is on that list; L2 somebody waits in waiters or remote_waiters -> holder != NULL;
+ *   L3 a giver (of either kind) and a taker are never both set.
  * Locking: one lock for all sets (they are rare, and short): holders. Key: [I] immutable, [a] atomic, [h] holders, [t] the owner's task lock.
  * References: OSF MK kernel interface, lock_*(3).
  */
@@ -14,37 +16,14 @@
 #include <ipc/ipc_space.h>
 #include <kern/ipc_kobject.h>
 #include <kern/kalloc.h>
-#include <kern/lock_set.h>
+#include <kern/lock_set_private.h>
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <mach/sync_policy.h>
-#include <sched/wait.h>
 
 #define LOCKS_MAX 1024
 
-struct ulock {
-	struct thread *holder;  /* [h] not referenced: it lets go when it ends */
-	struct list held_link;  /* [h] of thread.held_locks */
-	struct lock_set *set;   /* [I] */
-	struct waitq waiters;   /* [h] of lock_acquire */
-	struct waitq exchange;  /* [h] the giver, or the taker, alone */
-	struct thread *giver;   /* [h] in lock_handoff */
-	struct thread *taker;   /* [h] in lock_handoff_accept */
-	bool unstable;          /* [h] a holder ended without releasing it */
-};
-
-struct lock_set {
-	_Atomic uint32_t references; /* [a] */
-	bool active;                 /* [h] */
-	int policy;                  /* [I] */
-	uint32_t count;              /* [I] */
-	struct ipc_port *port;       /* [I] naked; dead with the set */
-	struct task *owner;          /* [I] not referenced */
-	struct list owner_link;      /* [t] */
-	struct ulock locks[];
-};
-
-static struct spinlock holders = SPINLOCK_INIT("lock sets");
+struct spinlock lock_set_holders = SPINLOCK_INIT("lock sets");
 
 struct lock_set *convert_port_to_lock_set(struct ipc_port *port)
 {
@@ -88,6 +67,7 @@ static struct lock_set *lock_set_alloc(struct task *task, uint32_t locks, int po
 		set->locks[i].set = set;
 		list_init(&set->locks[i].held_link);
 		waitq_init(&set->locks[i].waiters);
+		list_init(&set->locks[i].remote_waiters);
 		waitq_init(&set->locks[i].exchange);
 	}
 	return set;
@@ -122,16 +102,38 @@ kern_return_t lock_set_create(struct task *task, struct ipc_port **port, int loc
 
 /* ---- holding; all under holders ---- */
 
-static void hold(struct ulock *l, struct thread *t)
+void lock_after_init(struct lock_after *a)
 {
-	l->holder = t;
-	list_add_tail(&t->held_locks, &l->held_link);
+	a->thread = NULL;
+	list_init(&a->answers);
 }
 
-static void let_go(struct ulock *l)
+void lock_after_run(struct lock_after *a)
+{
+	if (a->thread != NULL)
+		thread_go(a->thread);
+	lock_waits_answer(&a->answers);
+}
+
+void lock_hold(struct ulock *l, struct list *who)
+{
+	l->holder = who;
+	list_add_tail(who, &l->held_link);
+}
+
+void lock_let_go(struct ulock *l, struct lock_after *a)
 {
 	l->holder = NULL;
 	list_remove(&l->held_link);
+	if (l->remote_giver != NULL) { /* whose caller has given up */
+		lock_wait_end(l->remote_giver, KERN_ABORTED, a);
+		l->remote_giver = NULL;
+	}
+}
+
+kern_return_t lock_held_now(const struct ulock *l)
+{
+	return l->unstable ? KERN_LOCK_UNSTABLE : KERN_SUCCESS;
 }
 
 /* Who waits for l and goes next by the policy, claimed; NULL. */
@@ -154,100 +156,103 @@ static struct thread *claim_next(struct ulock *l)
 	return waitq_claim(&l->waiters);
 }
 
-/* l, held, goes to the next who waits for it; returns that one, to be let go. */
-static struct thread *pass_on(struct ulock *l)
+void lock_pass_on(struct ulock *l, struct lock_after *a)
 {
-	struct thread *next = claim_next(l);
+	struct lock_wait *remote;
 
-	let_go(l);
-	if (next != NULL)
-		hold(l, next);
-	return next;
+	lock_let_go(l, a);
+	a->thread = claim_next(l);
+	if (a->thread != NULL) {
+		lock_hold(l, &a->thread->held_locks);
+		return;
+	}
+	remote = lock_wait_next(l, a);
+	if (remote != NULL) {
+		lock_hold(l, lock_wait_holder(remote));
+		lock_wait_end(remote, lock_held_now(l), a);
+	}
 }
 
-static kern_return_t held_now(const struct ulock *l)
-{
-	return l->unstable ? KERN_LOCK_UNSTABLE : KERN_SUCCESS;
-}
-
-/* Lock holders; *l is the lock. Unlocked if it fails. */
-static kern_return_t begin(struct lock_set *set, int id, struct ulock **l)
+kern_return_t lock_begin(struct lock_set *set, int id, struct ulock **l)
 {
 	if (set == NULL || id < 0 || (uint32_t)id >= set->count)
 		return KERN_INVALID_ARGUMENT;
-	if (current_task() == kernel_task)
-		return KERN_NOT_SUPPORTED; /* a worker would hold it, not the caller */
-	spin_lock(&holders);
+	spin_lock(&lock_set_holders);
 	if (!set->active) {
-		spin_unlock(&holders);
+		spin_unlock(&lock_set_holders);
 		return KERN_LOCK_SET_DESTROYED;
 	}
 	*l = &set->locks[id];
 	return KERN_SUCCESS;
 }
 
+/* As above, for the calling thread. */
+static kern_return_t begin(struct lock_set *set, int id, struct ulock **l)
+{
+	/* A worker would hold it, not the caller, who says who it is by _lock_set_call(). */
+	if (set != NULL && current_task() == kernel_task)
+		return KERN_NOT_SUPPORTED;
+	return lock_begin(set, id, l);
+}
+
 kern_return_t lock_acquire(struct lock_set *set, int id)
 {
-	struct thread *self = current_thread();
-	enum wait_result waited;
+	struct list *self = &current_thread()->held_locks;
 	struct ulock *l;
 	kern_return_t kr = begin(set, id, &l);
 
 	if (kr != KERN_SUCCESS)
 		return kr;
 	if (l->holder == self) {
-		spin_unlock(&holders);
+		spin_unlock(&lock_set_holders);
 		return KERN_LOCK_OWNED_SELF;
 	}
 	if (l->holder != NULL) {
-		waited = waitq_block(&l->waiters, &holders, WAIT_ABORTABLE, WAIT_FOREVER);
-		if (waited != WAIT_WOKEN)
+		if (waitq_block(&l->waiters, &lock_set_holders, WAIT_ABORTABLE, WAIT_FOREVER) != WAIT_WOKEN)
 			return KERN_ABORTED;
-		spin_lock(&holders);
-		kr = l->holder == self ? held_now(l) : KERN_LOCK_SET_DESTROYED;
+		spin_lock(&lock_set_holders);
+		kr = l->holder == self ? lock_held_now(l) : KERN_LOCK_SET_DESTROYED;
 	} else {
-		hold(l, self);
-		kr = held_now(l);
+		lock_hold(l, self);
+		kr = lock_held_now(l);
 	}
-	spin_unlock(&holders);
+	spin_unlock(&lock_set_holders);
 	return kr;
 }
 
 kern_return_t lock_try(struct lock_set *set, int id)
 {
-	struct thread *self = current_thread();
+	struct list *self = &current_thread()->held_locks;
 	struct ulock *l;
 	kern_return_t kr = begin(set, id, &l);
 
 	if (kr != KERN_SUCCESS)
 		return kr;
-	if (l->holder == self) {
-		kr = KERN_LOCK_OWNED_SELF;
-	} else if (l->holder != NULL) {
-		kr = KERN_LOCK_OWNED;
+	if (l->holder != NULL) {
+		kr = l->holder == self ? KERN_LOCK_OWNED_SELF : KERN_LOCK_OWNED;
 	} else {
-		hold(l, self);
-		kr = held_now(l);
+		lock_hold(l, self);
+		kr = lock_held_now(l);
 	}
-	spin_unlock(&holders);
+	spin_unlock(&lock_set_holders);
 	return kr;
 }
 
 kern_return_t lock_release(struct lock_set *set, int id)
 {
-	struct thread *next = NULL;
+	struct lock_after after;
 	struct ulock *l;
 	kern_return_t kr = begin(set, id, &l);
 
 	if (kr != KERN_SUCCESS)
 		return kr;
-	if (l->holder == current_thread())
-		next = pass_on(l);
+	lock_after_init(&after);
+	if (l->holder == &current_thread()->held_locks)
+		lock_pass_on(l, &after);
 	else
 		kr = KERN_INVALID_RIGHT;
-	spin_unlock(&holders);
-	if (next != NULL)
-		thread_go(next);
+	spin_unlock(&lock_set_holders);
+	lock_after_run(&after);
 	return kr;
 }
 
@@ -258,81 +263,134 @@ kern_return_t lock_make_stable(struct lock_set *set, int id)
 
 	if (kr != KERN_SUCCESS)
 		return kr;
-	if (l->holder == current_thread())
+	if (l->holder == &current_thread()->held_locks)
 		l->unstable = false;
 	else
 		kr = KERN_INVALID_RIGHT;
-	spin_unlock(&holders);
+	spin_unlock(&lock_set_holders);
 	return kr;
 }
 
 /* ---- from hand to hand ---- */
 
+bool lock_has_taker(struct ulock *l, struct lock_after *a)
+{
+	if (l->remote_taker != NULL && !lock_wait_alive(l->remote_taker)) {
+		lock_wait_end(l->remote_taker, KERN_ABORTED, a);
+		l->remote_taker = NULL;
+	}
+	return l->taker != NULL || l->remote_taker != NULL;
+}
+
+bool lock_claim_taker(struct ulock *l, struct lock_after *a)
+{
+	struct lock_wait *remote;
+
+	if (l->taker != NULL && waitq_claim_thread(&l->exchange, l->taker)) {
+		a->thread = l->taker;
+		l->taker = NULL;
+		lock_let_go(l, a);
+		lock_hold(l, &a->thread->held_locks);
+		return true;
+	}
+	if (l->taker != NULL || !lock_has_taker(l, a)) /* the taker's timeout or abort is on its way */
+		return false;
+	remote = l->remote_taker;
+	l->remote_taker = NULL;
+	lock_let_go(l, a);
+	lock_hold(l, lock_wait_holder(remote));
+	lock_wait_end(remote, lock_held_now(l), a);
+	return true;
+}
+
+bool lock_claim_giver(struct ulock *l, struct lock_after *a)
+{
+	struct lock_wait *remote = l->remote_giver;
+
+	if (l->giver != NULL && waitq_claim_thread(&l->exchange, l->giver)) {
+		a->thread = l->giver;
+		l->giver = NULL;
+		lock_let_go(l, a);
+		return true;
+	}
+	if (remote == NULL)
+		return false;
+	l->remote_giver = NULL;
+	if (!lock_wait_alive(remote)) { /* it keeps the lock: its caller has given up */
+		lock_wait_end(remote, KERN_ABORTED, a);
+		return false;
+	}
+	lock_let_go(l, a);
+	lock_wait_end(remote, KERN_SUCCESS, a);
+	return true;
+}
+
 kern_return_t lock_handoff(struct lock_set *set, int id)
 {
-	struct thread *self = current_thread(), *taker = NULL;
+	struct thread *self = current_thread();
+	struct lock_after after;
 	struct ulock *l;
 	kern_return_t kr = begin(set, id, &l);
 
 	if (kr != KERN_SUCCESS)
 		return kr;
-	if (l->holder != self) {
-		spin_unlock(&holders);
-		return KERN_INVALID_RIGHT;
+	lock_after_init(&after);
+	if (l->holder != &self->held_locks) {
+		kr = KERN_INVALID_RIGHT;
+	} else if (!lock_claim_taker(l, &after)) {
+		l->giver = self;
+		(void)waitq_block(&l->exchange, &lock_set_holders, WAIT_ABORTABLE, WAIT_FOREVER);
+		spin_lock(&lock_set_holders);
+		if (l->giver == self) { /* not taken: aborted, or the set's end */
+			l->giver = NULL;
+			kr = set->active ? KERN_ABORTED : KERN_LOCK_SET_DESTROYED;
+		}
 	}
-	if (l->taker != NULL && waitq_claim_thread(&l->exchange, l->taker)) {
-		taker = l->taker;
+	spin_unlock(&lock_set_holders);
+	lock_after_run(&after);
+	return kr;
+}
+
+/* The calling thread waits to take l; holders is locked before and after, not meanwhile. */
+static kern_return_t wait_to_take(struct ulock *l)
+{
+	struct thread *self = current_thread();
+	kern_return_t kr;
+
+	l->taker = self;
+	(void)waitq_block(&l->exchange, &lock_set_holders, WAIT_ABORTABLE, WAIT_FOREVER);
+	spin_lock(&lock_set_holders);
+	if (l->taker == self) {
 		l->taker = NULL;
-		let_go(l);
-		hold(l, taker);
-		spin_unlock(&holders);
-		thread_go(taker);
-		return KERN_SUCCESS;
+		kr = l->set->active ? KERN_ABORTED : KERN_LOCK_SET_DESTROYED;
+	} else {
+		kr = l->holder == &self->held_locks ? lock_held_now(l) : KERN_LOCK_SET_DESTROYED;
 	}
-	l->giver = self;
-	(void)waitq_block(&l->exchange, &holders, WAIT_ABORTABLE, WAIT_FOREVER);
-	spin_lock(&holders);
-	if (l->giver == self) { /* not taken: aborted, or the set's end */
-		l->giver = NULL;
-		kr = set->active ? KERN_ABORTED : KERN_LOCK_SET_DESTROYED;
-	}
-	spin_unlock(&holders);
 	return kr;
 }
 
 kern_return_t lock_handoff_accept(struct lock_set *set, int id)
 {
-	struct thread *self = current_thread(), *giver = NULL;
+	struct list *self = &current_thread()->held_locks;
+	struct lock_after after;
 	struct ulock *l;
 	kern_return_t kr = begin(set, id, &l);
 
 	if (kr != KERN_SUCCESS)
 		return kr;
-	if (l->taker != NULL || l->holder == self) {
-		kr = l->taker != NULL ? KERN_ALREADY_WAITING : KERN_LOCK_OWNED_SELF;
-		spin_unlock(&holders);
-		return kr;
-	}
-	if (l->giver != NULL && waitq_claim_thread(&l->exchange, l->giver)) {
-		giver = l->giver;
-		l->giver = NULL;
-		let_go(l);
-		hold(l, self);
-		kr = held_now(l);
-		spin_unlock(&holders);
-		thread_go(giver);
-		return kr;
-	}
-	l->taker = self;
-	(void)waitq_block(&l->exchange, &holders, WAIT_ABORTABLE, WAIT_FOREVER);
-	spin_lock(&holders);
-	if (l->taker == self) {
-		l->taker = NULL;
-		kr = set->active ? KERN_ABORTED : KERN_LOCK_SET_DESTROYED;
+	lock_after_init(&after);
+	if (lock_has_taker(l, &after)) {
+		kr = KERN_ALREADY_WAITING;
+	} else if (l->holder == self) {
+		kr = KERN_LOCK_OWNED_SELF;
+	} else if (lock_claim_giver(l, &after)) {
+		lock_hold(l, self);
+		kr = lock_held_now(l);
 	} else {
-		kr = l->holder == self ? held_now(l) : KERN_LOCK_SET_DESTROYED;
+		kr = wait_to_take(l);
 	}
-	spin_unlock(&holders);
+	spin_unlock(&lock_set_holders);
+	lock_after_run(&after);
 	return kr;
 }
 
@@ -341,38 +399,54 @@ kern_return_t lock_handoff_accept(struct lock_set *set, int id)
 void lock_set_thread_exit(struct thread *t)
 {
 	for (;;) {
+		struct lock_after after;
 		struct ulock *l;
-		struct thread *next;
 
-		spin_lock(&holders);
+		lock_after_init(&after);
+		spin_lock(&lock_set_holders);
 		l = list_first(&t->held_locks, struct ulock, held_link);
 		if (l == NULL) {
-			spin_unlock(&holders);
+			spin_unlock(&lock_set_holders);
 			return;
 		}
 		l->unstable = true;
-		next = pass_on(l);
-		spin_unlock(&holders);
-		if (next != NULL)
-			thread_go(next);
+		lock_pass_on(l, &after);
+		spin_unlock(&lock_set_holders);
+		lock_after_run(&after);
 	}
+}
+
+/* l ends: all who wait are told. */
+static void end_lock(struct ulock *l, struct lock_after *after)
+{
+	struct lock_wait *w;
+
+	if (l->remote_giver != NULL)
+		lock_wait_end(l->remote_giver, KERN_LOCK_SET_DESTROYED, after);
+	if (l->remote_taker != NULL)
+		lock_wait_end(l->remote_taker, KERN_LOCK_SET_DESTROYED, after);
+	l->remote_giver = l->remote_taker = NULL;
+	if (l->holder != NULL)
+		lock_let_go(l, after);
+	while ((w = lock_wait_next(l, after)) != NULL)
+		lock_wait_end(w, KERN_LOCK_SET_DESTROYED, after);
+	(void)waitq_wake_all(&l->waiters);
+	(void)waitq_wake_all(&l->exchange);
 }
 
 /* set, off its owner's list, ends: the list's reference goes. */
 static void lock_set_end(struct lock_set *set)
 {
-	ipc_port_dealloc_special(set->port);
-	spin_lock(&holders);
-	set->active = false;
-	for (uint32_t i = 0; i < set->count; i++) {
-		struct ulock *l = &set->locks[i];
+	struct lock_after after;
 
-		if (l->holder != NULL)
-			let_go(l);
-		(void)waitq_wake_all(&l->waiters);
-		(void)waitq_wake_all(&l->exchange);
-	}
-	spin_unlock(&holders);
+	lock_after_init(&after);
+	ipc_port_dealloc_special(set->port);
+	spin_lock(&lock_set_holders);
+	set->active = false;
+	for (uint32_t i = 0; i < set->count; i++)
+		end_lock(&set->locks[i], &after);
+	spin_unlock(&lock_set_holders);
+	lock_after_run(&after);
 	lock_set_release(set);
 }
 

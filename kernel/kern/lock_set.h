@@ -7,6 +7,7 @@
 #pragma once
 
 #include <mach/kern_return.h>
+#include <stdint.h>
 
 struct ipc_port;
 struct lock_set;
@@ -32,3 +33,14 @@ kern_return_t lock_try(struct lock_set *set, int id);
 kern_return_t lock_make_stable(struct lock_set *set, int id);
 kern_return_t lock_handoff(struct lock_set *set, int id);
 kern_return_t lock_handoff_accept(struct lock_set *set, int id);
+
+/* Who is answered later, if a call for a thread of another node answers MIG_NO_REPLY. */
+struct lock_caller {
+	struct ipc_port *reply; /* send-once right; kept then */
+	int32_t id;             /* of the answer */
+};
+void lock_remote_init(void);
+/* One of LOCK_* of <mach/sync_policy.h>, for the thread of that port (borrowed). Errors: lock_set.defs, _lock_set_call. */
+kern_return_t lock_remote_call(struct lock_set *set, int id, int operation, struct ipc_port *thread, struct lock_caller caller);
+/* The thread that watch, a port of ours, watches may have died. */
+void lock_holder_died(struct ipc_port *watch);

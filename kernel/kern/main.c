@@ -19,6 +19,7 @@
 #include <kern/host.h>
 #include <kern/ipc_kobject.h>
 #include <kern/kworker.h>
+#include <kern/lock_set.h>
 #include <kern/main.h>
 #include <kern/mk_timer.h>
 #include <kern/options.h>
@@ -140,6 +141,7 @@ void kernel_main(void)
 	device_init();
 	vm_named_entry_init();
 	task_suspension_init();
+	lock_remote_init();
 	vm_device_pager_init();
 	linux_init();
 	thread_deallocate(kernel_thread_start("startup", SCHED_PRIORITY_KERNEL, startup, NULL));

@@ -13,14 +13,12 @@
  * References: OSF MK and XNU kernel interface, semaphore_*(3).
  */
 #include <base/list.h>
-#include <ipc/ipc_kmsg.h>
-#include <ipc/ipc_notify.h>
 #include <ipc/ipc_space.h>
-#include <ipc/mach_msg.h>
 #include <kern/clock.h>
 #include <kern/ipc_kobject.h>
 #include <kern/kalloc.h>
 #include <kern/kworker.h>
+#include <kern/late_answer.h>
 #include <kern/semaphore.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -113,19 +111,9 @@ kern_return_t semaphore_create(struct task *task, struct ipc_port **port, int po
 /* Whoever took w off its list: answer, and w goes. Nothing locked. */
 static void remote_wait_answer(struct remote_wait *w, kern_return_t result)
 {
-	struct ipc_kmsg *kmsg = ipc_kmsg_alloc(sizeof(mig_reply_error_t));
-
 	if (w->timed)
 		(void)timer_cancel(&w->timer);
-	if (kmsg == NULL) {
-		ipc_notify_send_once(w->caller.reply);
-	} else {
-		kmsg->ikm_header->msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND_ONCE, 0);
-		kmsg->ikm_header->msgh_id = w->caller.id;
-		kmsg->ikm_remote_port = w->caller.reply;
-		((mig_reply_error_t *)kmsg->ikm_header)->RetCode = result;
-		(void)mach_msg_send_from_kernel(kmsg);
-	}
+	late_answer(w->caller.reply, w->caller.id, result);
 	semaphore_release(w->semaphore);
 	kfree(w, sizeof(*w));
 }

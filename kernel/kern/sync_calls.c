@@ -72,7 +72,28 @@ const struct semaphore_ops semaphore_calls = {
 	.semaphore_timedwait_signal = call_timedwait_signal,
 };
 
+/* The stub's reply id. */
+#define LOCK_SET_CALL_REPLY (617000 + 6 + 100)
+
+static kern_return_t call_lock_set(struct lock_set *set, mach_port_t reply, int id, int operation, mach_port_t holder)
+{
+	struct lock_caller caller = { .reply = reply, .id = LOCK_SET_CALL_REPLY };
+	kern_return_t kr;
+
+	if (set == NULL || holder == IP_NULL)
+		return KERN_INVALID_ARGUMENT;
+	if (!IP_VALID(holder) || !ip_active(holder))
+		return KERN_INVALID_CAPABILITY;
+	if (!holder->ip_remote)
+		return KERN_INVALID_ARGUMENT;
+	kr = lock_remote_call(set, id, operation, holder, caller);
+	if (kr == KERN_SUCCESS || kr == MIG_NO_REPLY)
+		ipc_port_release_send(holder);
+	return kr;
+}
+
 const struct lock_set_ops lock_set_calls = {
+	._lock_set_call = call_lock_set,
 	.lock_acquire = lock_acquire,
 	.lock_release = lock_release,
 	.lock_try = lock_try,

@@ -4,12 +4,14 @@
  *
  * The stubs of these routines are compiled under the names _kernelrpc_NAME (tools/build/user.py).
  */
+#include <mach/lock_set.h>
 #include <mach/mach_init.h>
 #include <mach/mach_port.h>
 #include <mach/mach_traps.h>
 #include <mach/mach_vm.h>
 #include <mach/semaphore.h>
 #include <mach/semaphore_traps.h>
+#include <mach/sync_policy.h>
 
 kern_return_t _kernelrpc_mach_port_allocate(ipc_space_t task, mach_port_right_t right, mach_port_name_t *name);
 kern_return_t _kernelrpc_mach_port_deallocate(ipc_space_t task, mach_port_name_t name);
@@ -237,4 +239,56 @@ kern_return_t semaphore_timedwait_signal(semaphore_t wait_semaphore, semaphore_t
 {
 	TRAP_OR_MESSAGE(semaphore_timedwait_signal_trap(wait_semaphore, signal_semaphore, wait_time.tv_sec, wait_time.tv_nsec),
 			_kernelrpc_semaphore_timedwait_signal(wait_semaphore, signal_semaphore, wait_time));
+}
+
+/* ---- lock sets: of another node's, a thread says who it is ---- */
+
+kern_return_t _kernelrpc_lock_acquire(lock_set_t lock_set, int lock_id);
+kern_return_t _kernelrpc_lock_release(lock_set_t lock_set, int lock_id);
+kern_return_t _kernelrpc_lock_try(lock_set_t lock_set, int lock_id);
+kern_return_t _kernelrpc_lock_make_stable(lock_set_t lock_set, int lock_id);
+kern_return_t _kernelrpc_lock_handoff(lock_set_t lock_set, int lock_id);
+kern_return_t _kernelrpc_lock_handoff_accept(lock_set_t lock_set, int lock_id);
+
+/* result: of the plain call. */
+static kern_return_t lock_call(kern_return_t result, lock_set_t lock_set, int lock_id, int operation)
+{
+	mach_port_t self;
+
+	if (result != KERN_NOT_SUPPORTED)
+		return result;
+	self = mach_thread_self();
+	result = _lock_set_call(lock_set, lock_id, operation, self);
+	(void)mach_port_deallocate(mach_task_self(), self);
+	return result == MACH_RCV_INTERRUPTED || result == MACH_SEND_INTERRUPTED ? KERN_ABORTED : result;
+}
+
+kern_return_t lock_acquire(lock_set_t lock_set, int lock_id)
+{
+	return lock_call(_kernelrpc_lock_acquire(lock_set, lock_id), lock_set, lock_id, LOCK_ACQUIRE);
+}
+
+kern_return_t lock_release(lock_set_t lock_set, int lock_id)
+{
+	return lock_call(_kernelrpc_lock_release(lock_set, lock_id), lock_set, lock_id, LOCK_RELEASE);
+}
+
+kern_return_t lock_try(lock_set_t lock_set, int lock_id)
+{
+	return lock_call(_kernelrpc_lock_try(lock_set, lock_id), lock_set, lock_id, LOCK_TRY);
+}
+
+kern_return_t lock_make_stable(lock_set_t lock_set, int lock_id)
+{
+	return lock_call(_kernelrpc_lock_make_stable(lock_set, lock_id), lock_set, lock_id, LOCK_STABLE);
+}
+
+kern_return_t lock_handoff(lock_set_t lock_set, int lock_id)
+{
+	return lock_call(_kernelrpc_lock_handoff(lock_set, lock_id), lock_set, lock_id, LOCK_HANDOFF);
+}
+
+kern_return_t lock_handoff_accept(lock_set_t lock_set, int lock_id)
+{
+	return lock_call(_kernelrpc_lock_handoff_accept(lock_set, lock_id), lock_set, lock_id, LOCK_ACCEPT);
 }

@@ -79,6 +79,42 @@ static void semaphores(void)
 
 /* ---- clocks, timers, lock sets ---- */
 
+static kern_return_t act_lock(struct actor *a)
+{
+	return lock_acquire(a->port, 0);
+}
+
+static kern_return_t act_accept(struct actor *a)
+{
+	return lock_handoff_accept(a->port, 0);
+}
+
+/* Threads of this node at the locks of another one's set. */
+static void locks(lock_set_t set)
+{
+	struct actor a = { .act = act_lock, .port = set }, b = { .act = act_lock, .port = set };
+	kern_return_t kr;
+
+	tap_result(lock_acquire(set, 0), KERN_SUCCESS, "ROBJ0026 a thread of this node holds a lock of it");
+	tap_result(lock_acquire(set, 0), KERN_LOCK_OWNED_SELF, "ROBJ0027 which it has");
+	tap_result(lock_try(set, 1), KERN_INVALID_ARGUMENT, "ROBJ0028 there is no second");
+	tap(remote_waits(&a) && lock_release(set, 0) == KERN_SUCCESS && actor_join(&a) == KERN_SUCCESS,
+	    "ROBJ0029 another thread waits, and gets it");
+	tap_result(lock_release(set, 0), KERN_INVALID_RIGHT, "ROBJ0030 it is that one's");
+	tap_result(lock_acquire(set, 0), KERN_LOCK_UNSTABLE, "ROBJ0031 which has ended with it: unstable");
+	tap_result(lock_make_stable(set, 0), KERN_SUCCESS, "ROBJ0032 until it is mended");
+	tap(remote_waits(&b) && thread_terminate(b.thread) == KERN_SUCCESS && lock_release(set, 0) == KERN_SUCCESS,
+	    "ROBJ0033 a thread that waits ends, then the holder releases it");
+	kr = lock_acquire(set, 0); /* unstable if the news of its end came after the release */
+	tap((kr == KERN_SUCCESS || kr == KERN_LOCK_UNSTABLE) && lock_make_stable(set, 0) == KERN_SUCCESS,
+	    "ROBJ0034 the dead do not keep it: %s", mach_error_string(kr));
+	a = (struct actor){ .act = act_accept, .port = set };
+	tap(remote_waits(&a), "ROBJ0035 one waits to take it from hand to hand");
+	tap_result(lock_handoff(set, 0), KERN_SUCCESS, "ROBJ0036 gets it");
+	tap_result(actor_join(&a), KERN_SUCCESS, "ROBJ0037 and knows");
+	tap_result(_lock_set_call(set, 0, LOCK_TRY, MACH_PORT_NULL), KERN_INVALID_ARGUMENT, "ROBJ0038 nobody holds nothing");
+}
+
 static void others(void)
 {
 	clock_serv_t clock = MACH_PORT_NULL;
@@ -96,8 +132,8 @@ static void others(void)
 	    when == 1ull << 60, "ROBJ0023 armed and cancelled");
 	tap_result(_mk_timer_destroy(task, name), KERN_SUCCESS, "ROBJ0024 and destroyed");
 	tap_result(lock_set_create(task, &set, 1, SYNC_POLICY_FIFO), KERN_SUCCESS, "ROBJ0025 a lock set there");
-	tap_result(lock_acquire(set, 0), KERN_NOT_SUPPORTED, "ROBJ0026 no thread of this node can hold its locks");
-	tap_result(lock_set_destroy(task, set), KERN_SUCCESS, "ROBJ0027 it goes");
+	locks(set);
+	tap_result(lock_set_destroy(task, set), KERN_SUCCESS, "ROBJ0039 it goes");
 	drop(set);
 }
 

@@ -85,6 +85,8 @@ SOURCES: list[str] = [
     "kernel/kern/kalloc.c",
     "kernel/kern/ktest.c",
     "kernel/kern/kworker.c",
+    "kernel/kern/late_answer.c",
+    "kernel/kern/lock_remote.c",
     "kernel/kern/lock_set.c",
     "kernel/kern/main.c",
     "kernel/kern/mk_timer.c",

@@ -145,7 +145,7 @@ UNIT: dict[str, list[str]] = {
     "rwlock": ["kernel/sched/rwlock.c", "tests/unit/sched/rwlock_test.c", *HOST],
     "sched": ["kernel/sched/edf.c", "kernel/sched/run_queue.c", "kernel/sched/timeshare.c", "tests/unit/sched/sched_test.c", *HOST],
     "siphash": ["lib/base/siphash.c", "tests/unit/base/siphash_test.c"],
-    "sync": ["kernel/kern/lock_set.c", "kernel/kern/semaphore.c", "tests/unit/kern/sync_test.c", *IPC],
+    "sync": ["kernel/kern/late_answer.c", "kernel/kern/lock_remote.c", "kernel/kern/lock_set.c", "kernel/kern/semaphore.c", "tests/unit/kern/sync_test.c", *IPC],
     "virtio_queue": ["kernel/device/virtio_queue.c", "tests/unit/device/virtio_queue_test.c", *HOST],
     "vm_chain": ["tests/unit/vm/vm_chain_test.c", *VM, *VM_HOST],
     "vm_exchange": ["tests/unit/vm/vm_exchange_test.c", *VM, *VM_HOST],

@@ -33,15 +33,13 @@ LIBMACH: list[str] = [
 
 # Routines whose stub lib/mach/shortcuts.c stands before: the stub's name gets the prefix _kernelrpc_.
 SHORTCUTS: dict[str, list[str]] = {
-    "mach_port": ["mach_port_allocate", "mach_port_deallocate", "mach_port_insert_right", "mach_port_mod_refs",
-                  "mach_port_move_member"],
+    "lock_set": ["lock_acquire", "lock_handoff", "lock_handoff_accept", "lock_make_stable", "lock_release", "lock_try"],
     "semaphore": ["semaphore_signal", "semaphore_signal_all", "semaphore_signal_thread", "semaphore_timedwait",
                   "semaphore_timedwait_signal", "semaphore_wait", "semaphore_wait_signal"],
     "mach_port": ["mach_port_allocate", "mach_port_construct", "mach_port_deallocate", "mach_port_destroy",
                   "mach_port_destruct", "mach_port_extract_member", "mach_port_get_attributes", "mach_port_guard",
                   "mach_port_insert_member", "mach_port_insert_right", "mach_port_mod_refs", "mach_port_move_member",
                   "mach_port_request_notification", "mach_port_type", "mach_port_unguard"],
-    "mach_vm": ["mach_vm_allocate", "mach_vm_deallocate", "mach_vm_protect"],
     "mach_vm": ["mach_vm_allocate", "mach_vm_deallocate", "mach_vm_page_range_query", "mach_vm_protect", "mach_vm_read_list",
                 "mach_vm_read_overwrite"],
     "vm_map": ["vm_read_list", "vm_read_overwrite"],

@@ -430,6 +430,210 @@ static void SYN0030_a_lock_is_held_by_one_and_outlives_its_holder(void **state)
 	lock_set_release(the_set);
 }
 
+/* ---- threads of other nodes at a lock: by their port ---- */
+
+ipc_kobject_dead_name_t ipc_kobject_dead_name_calls[IKOT_COUNT];
+
+extern struct ipc_kmsg *(*host_kobject_server)(struct ipc_kmsg *request);
+
+/* Notifications to the kernel's ports. */
+static struct ipc_kmsg *hear(struct ipc_kmsg *request)
+{
+	if (request->ikm_header->msgh_id == MACH_NOTIFY_DEAD_NAME)
+		lock_holder_died(request->ikm_remote_port);
+	ipc_kmsg_destroy(request);
+	return NULL;
+}
+
+/* A thread of another node: its port, and where it is answered. */
+struct far {
+	mach_port_name_t thread, reply;
+	struct ipc_port *port; /* a send right */
+	int32_t id;
+};
+
+static struct far far_thread(void)
+{
+	struct far f = { .thread = new_port_with_send(), .reply = new_port() };
+
+	assert_int_equal(ipc_object_copyin(here(), f.thread, COPY_SEND, &f.port), KERN_SUCCESS);
+	return f;
+}
+
+static kern_return_t far_call(struct far *f, int id, int operation)
+{
+	struct semaphore_caller c = remote(f->reply, ++f->id);
+	kern_return_t kr = lock_remote_call(the_set, id, operation, f->port, (struct lock_caller){ c.reply, c.id });
+
+	if (kr != MIG_NO_REPLY)
+		ipc_port_release_sonce(c.reply);
+	return kr;
+}
+
+/* The last call of f that waited was answered so. */
+static void far_answer(struct far *f, kern_return_t result)
+{
+	assert_answer(f->reply, f->id, result);
+}
+
+static void far_end(struct far *f)
+{
+	ipc_port_release_send(f->port);
+	destroy(f->thread);
+	if (f->reply != NONE)
+		destroy(f->reply);
+}
+
+static void begin_set(int locks)
+{
+	host_kobject_server = hear;
+	the_set = make_set(locks);
+}
+
+static void end_set(void)
+{
+	assert_int_equal(lock_set_destroy(alice, the_set), KERN_SUCCESS);
+	lock_set_release(the_set);
+}
+
+static void SYN0040_a_thread_of_another_node_holds_and_waits(void **state)
+{
+	struct far a = far_thread(), b = far_thread();
+
+	begin_set(2);
+	assert_int_equal(far_call(&a, 0, LOCK_RELEASE), KERN_INVALID_RIGHT);
+	assert_int_equal(far_call(&a, 0, LOCK_STABLE), KERN_INVALID_RIGHT);
+	assert_int_equal(far_call(&a, 0, LOCK_HANDOFF), KERN_INVALID_RIGHT);
+	assert_int_equal(far_call(&a, 2, LOCK_TRY), KERN_INVALID_ARGUMENT);
+	assert_int_equal(far_call(&a, 0, 6), KERN_INVALID_ARGUMENT);
+	assert_int_equal(far_call(&a, 0, -1), KERN_INVALID_ARGUMENT);
+	assert_int_equal(far_call(&a, 0, LOCK_ACQUIRE), KERN_SUCCESS);
+	assert_int_equal(far_call(&a, 0, LOCK_ACQUIRE), KERN_LOCK_OWNED_SELF);
+	assert_int_equal(far_call(&b, 0, LOCK_TRY), KERN_LOCK_OWNED);
+	assert_int_equal(lock_try(the_set, 0), KERN_LOCK_OWNED);
+	assert_int_equal(far_call(&b, 0, LOCK_ACQUIRE), MIG_NO_REPLY);
+	assert_empty(b.reply);
+	assert_int_equal(far_call(&a, 0, LOCK_RELEASE), KERN_SUCCESS);
+	far_answer(&b, KERN_SUCCESS);
+	assert_int_equal(far_call(&b, 0, LOCK_STABLE), KERN_SUCCESS);
+	assert_int_equal(far_call(&b, 0, LOCK_RELEASE), KERN_SUCCESS);
+	/* From a thread here to one there. */
+	assert_int_equal(lock_acquire(the_set, 1), KERN_SUCCESS);
+	assert_int_equal(far_call(&a, 1, LOCK_ACQUIRE), MIG_NO_REPLY);
+	assert_int_equal(lock_release(the_set, 1), KERN_SUCCESS);
+	far_answer(&a, KERN_SUCCESS);
+	assert_int_equal(far_call(&b, 1, LOCK_ACQUIRE), MIG_NO_REPLY);
+	end_set();
+	far_answer(&b, KERN_LOCK_SET_DESTROYED);
+	far_end(&a);
+	far_end(&b);
+}
+
+static void SYN0041_its_death_makes_its_locks_unstable(void **state)
+{
+	struct far a = far_thread(), b = far_thread();
+
+	begin_set(2);
+	assert_int_equal(far_call(&a, 0, LOCK_ACQUIRE), KERN_SUCCESS);
+	assert_int_equal(far_call(&a, 1, LOCK_TRY), KERN_SUCCESS);
+	assert_int_equal(far_call(&b, 0, LOCK_ACQUIRE), MIG_NO_REPLY);
+	far_end(&a);
+	far_answer(&b, KERN_LOCK_UNSTABLE);
+	assert_int_equal(lock_try(the_set, 1), KERN_LOCK_UNSTABLE);
+	assert_int_equal(lock_make_stable(the_set, 1), KERN_SUCCESS);
+	assert_int_equal(lock_release(the_set, 1), KERN_SUCCESS);
+	assert_int_equal(far_call(&b, 0, LOCK_STABLE), KERN_SUCCESS);
+	assert_int_equal(far_call(&b, 0, LOCK_RELEASE), KERN_SUCCESS);
+	assert_int_equal(lock_acquire(the_set, 0), KERN_SUCCESS);
+	assert_int_equal(lock_release(the_set, 0), KERN_SUCCESS);
+	/* A dead one holds nothing. */
+	a = far_thread();
+	destroy(a.thread);
+	assert_int_equal(far_call(&a, 0, LOCK_TRY), KERN_INVALID_CAPABILITY);
+	ipc_port_release_send(a.port);
+	destroy(a.reply);
+	end_set();
+	far_end(&b);
+}
+
+static void SYN0042_who_gave_up_or_died_waiting_is_passed_over(void **state)
+{
+	struct far a = far_thread(), b = far_thread(), c = far_thread(), d = far_thread();
+
+	begin_set(1);
+	assert_int_equal(far_call(&a, 0, LOCK_ACQUIRE), KERN_SUCCESS);
+	assert_int_equal(far_call(&b, 0, LOCK_ACQUIRE), MIG_NO_REPLY);
+	assert_int_equal(far_call(&c, 0, LOCK_ACQUIRE), MIG_NO_REPLY);
+	assert_int_equal(far_call(&d, 0, LOCK_ACQUIRE), MIG_NO_REPLY);
+	destroy(b.reply);
+	b.reply = NONE;
+	far_end(&c);
+	assert_int_equal(far_call(&a, 0, LOCK_RELEASE), KERN_SUCCESS);
+	far_answer(&d, KERN_SUCCESS);
+	assert_int_equal(far_call(&d, 0, LOCK_RELEASE), KERN_SUCCESS);
+	end_set();
+	far_end(&a);
+	far_end(&b);
+	far_end(&d);
+}
+
+static void SYN0043_it_gives_and_takes_from_hand_to_hand(void **state)
+{
+	struct far a = far_thread(), b = far_thread();
+
+	begin_set(1);
+	assert_int_equal(far_call(&a, 0, LOCK_ACQUIRE), KERN_SUCCESS);
+	assert_int_equal(far_call(&a, 0, LOCK_ACCEPT), KERN_LOCK_OWNED_SELF);
+	assert_int_equal(far_call(&a, 0, LOCK_HANDOFF), MIG_NO_REPLY);
+	assert_int_equal(far_call(&b, 0, LOCK_ACCEPT), KERN_SUCCESS);
+	far_answer(&a, KERN_SUCCESS);
+	assert_int_equal(far_call(&a, 0, LOCK_ACCEPT), MIG_NO_REPLY);
+	assert_int_equal(far_call(&a, 0, LOCK_ACCEPT), KERN_ALREADY_WAITING);
+	a.id--;
+	assert_int_equal(far_call(&b, 0, LOCK_HANDOFF), KERN_SUCCESS);
+	far_answer(&a, KERN_SUCCESS);
+	/* It gives up, and the lock is still its own; a later offer replaces the one of which nobody waits. */
+	assert_int_equal(far_call(&a, 0, LOCK_HANDOFF), MIG_NO_REPLY);
+	assert_int_equal(far_call(&a, 0, LOCK_HANDOFF), MIG_NO_REPLY);
+	a.id--;
+	far_answer(&a, KERN_ABORTED);
+	a.id++;
+	assert_int_equal(lock_handoff_accept(the_set, 0), KERN_SUCCESS);
+	far_answer(&a, KERN_SUCCESS);
+	/* From here to there. */
+	assert_int_equal(far_call(&b, 0, LOCK_ACCEPT), MIG_NO_REPLY);
+	assert_int_equal(lock_handoff(the_set, 0), KERN_SUCCESS);
+	far_answer(&b, KERN_SUCCESS);
+	/* A taker that gave up is none. */
+	assert_int_equal(far_call(&a, 0, LOCK_ACCEPT), MIG_NO_REPLY);
+	destroy(a.reply);
+	a.reply = new_port();
+	assert_int_equal(far_call(&a, 0, LOCK_ACCEPT), MIG_NO_REPLY);
+	assert_int_equal(far_call(&b, 0, LOCK_HANDOFF), KERN_SUCCESS);
+	far_answer(&a, KERN_SUCCESS);
+	assert_int_equal(far_call(&a, 0, LOCK_HANDOFF), MIG_NO_REPLY);
+	end_set();
+	far_answer(&a, KERN_LOCK_SET_DESTROYED);
+	far_end(&a);
+	far_end(&b);
+}
+
+static void SYN0044_memory_may_be_short_for_it(void **state)
+{
+	struct far a = far_thread();
+
+	begin_set(1);
+	for (uint64_t i = 1; i <= 3; i++) {
+		host_alloc_fail_at(i, false);
+		assert_int_equal(far_call(&a, 0, LOCK_TRY), KERN_RESOURCE_SHORTAGE);
+	}
+	host_alloc_fail_at(0, false);
+	assert_int_equal(lock_try(the_set, 0), KERN_SUCCESS);
+	assert_int_equal(lock_release(the_set, 0), KERN_SUCCESS);
+	end_set();
+	far_end(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +646,11 @@ int main(void)
 		sync_test(SYN0013_memory_may_be_short),
 		sync_test(SYN0020_each_signal_is_taken_once),
 		sync_test(SYN0030_a_lock_is_held_by_one_and_outlives_its_holder),
+		sync_test(SYN0040_a_thread_of_another_node_holds_and_waits),
+		sync_test(SYN0041_its_death_makes_its_locks_unstable),
+		sync_test(SYN0042_who_gave_up_or_died_waiting_is_passed_over),
+		sync_test(SYN0043_it_gives_and_takes_from_hand_to_hand),
+		sync_test(SYN0044_memory_may_be_short_for_it),
 	};
 
 	return ipc_run(tests, sizeof tests / sizeof tests[0], "sync");
