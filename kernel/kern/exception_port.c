@@ -35,17 +35,19 @@ bool exception_carries_state(exception_behavior_t behavior)
 	return (behavior & ~MACH_EXCEPTION_CODES) != EXCEPTION_DEFAULT;
 }
 
+/* A flavor of 0 and THREAD_STATE_NONE both say: none. */
 static bool acceptable(struct ipc_port *port, exception_behavior_t behavior, int flavor)
 {
 	exception_behavior_t kind = behavior & ~MACH_EXCEPTION_CODES;
+	bool none = flavor == 0 || flavor == THREAD_STATE_NONE;
 
-	if (flavor != 0 && !machine_thread_state_settable(flavor))
+	if (!none && !machine_thread_state_settable(flavor))
 		return false;
 	if (!IP_VALID(port))
 		return true;
 	if (kind != EXCEPTION_DEFAULT && kind != EXCEPTION_STATE && kind != EXCEPTION_STATE_IDENTITY)
 		return false;
-	return !exception_carries_state(behavior) || flavor != 0;
+	return !exception_carries_state(behavior) || !none;
 }
 
 /* What get and swap tell: actions, those alike as one, with the kinds that have it. */

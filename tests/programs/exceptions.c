@@ -386,6 +386,9 @@ static void errors(void)
 	tap_result(task_ports(EXC_MASK_ALL, port, 4, 0), KERN_INVALID_ARGUMENT, "EXC0032 nor behaviour 4");
 	tap_result(task_ports(EXC_MASK_ALL, port, EXCEPTION_STATE, 0), KERN_INVALID_ARGUMENT, "EXC0033 state wants a flavour");
 	tap_result(task_ports(EXC_MASK_ALL, port, EXCEPTION_STATE, 99), KERN_INVALID_ARGUMENT, "EXC0034 one that is");
+	tap_result(task_ports(EXC_MASK_ALL, port, EXCEPTION_STATE_IDENTITY, THREAD_STATE_NONE), KERN_INVALID_ARGUMENT, "EXC0091 none is not one");
+	tap_result(task_ports(0, port, EXCEPTION_DEFAULT | (int)MACH_EXCEPTION_CODES, THREAD_STATE_NONE), KERN_SUCCESS,
+		   "EXC0092 but is taken where no state goes along");
 	tap_result(task_set_exception_ports(mach_host_self(), EXC_MASK_ALL, port, EXCEPTION_DEFAULT, 0), KERN_INVALID_TASK,
 		   "EXC0035 of what is no task");
 	tap_result(thread_set_exception_ports(mach_task_self(), EXC_MASK_ALL, port, EXCEPTION_DEFAULT, 0), KERN_INVALID_ARGUMENT,

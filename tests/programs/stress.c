@@ -2,7 +2,8 @@
 /*
  * stress.c - everything at once on all CPUs: calls between many threads, ports and rights made and destroyed, memory
  * mapped, shared, copied and unmapped, threads and tasks born and ended, forks that call and are killed in the middle of it, waits
- * aborted, memory of pagers that serve and of pagers that die. Prints TAP; then the task has the names and the kernel the objects and pages that it had before.
+ * aborted, memory of pagers that serve and of pagers that die, ports in several sets, notifications, pages exchanged, exceptions of
+ * tasks that are killed before they are answered, priorities changed, semaphores and locks destroyed under who waits. Prints TAP; then the task has the names and the kernel the objects and pages that it had before.
  *
  *   test-stress [SECONDS [SEED]]
  */
@@ -49,7 +50,7 @@ struct reply {
 static mach_port_t service;
 static atomic_bool over;
 static atomic_uint wrong;
-static _Atomic uint64_t calls, tasks, threads, ports, maps, forks, paged, dead_pagers;
+static _Atomic uint64_t calls, tasks, threads, ports, maps, forks, paged, dead_pagers, told, exchanged, raised, broken;
 static struct pager *pager;
 static int scratch; /* a file of memory: the kernel reads what is written to it */
 
@@ -351,6 +352,206 @@ static void fork_and_kill(uint64_t *state)
 	(void)mach_vm_deallocate(mach_task_self(), region, VICTIM_STACK + REGION_PAGES * PAGE);
 }
 
+/* ---- notifications, sets, exchanges, exceptions, priorities, semaphores and locks ---- */
+
+/* A port in several sets, with requests: its death tells each of them, once. */
+static void notifications(uint64_t *state)
+{
+	mach_port_t self = mach_task_self(), port, set[3], told_port, previous;
+	mach_msg_header_t m = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0) };
+	unsigned sets = 1 + (unsigned)(draw(state) % 3), heard = 0;
+	union {
+		mach_dead_name_notification_t n;
+		char room[256];
+	} got;
+	kern_return_t kr = mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &port);
+
+	if (kr != KERN_SUCCESS || (kr = mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &told_port)) != KERN_SUCCESS) {
+		fault("a port", kr);
+		return;
+	}
+	for (unsigned i = 0; i < sets; i++) {
+		(void)mach_port_allocate(self, MACH_PORT_RIGHT_PORT_SET, &set[i]);
+		(void)mach_port_insert_member(self, port, set[i]);
+	}
+	m.msgh_remote_port = port;
+	(void)mach_msg(&m, MACH_SEND_MSG, sizeof(m), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+	kr = mach_msg(&got.n.not_header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(got), set[sets - 1], 5000, MACH_PORT_NULL);
+	if (kr != KERN_SUCCESS)
+		fault("a message through one of several sets", kr);
+	(void)mach_port_insert_right(self, port, port, MACH_MSG_TYPE_MAKE_SEND);
+	(void)mach_port_request_notification(self, port, MACH_NOTIFY_DEAD_NAME, 0, told_port, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+	(void)mach_port_request_notification(self, port, MACH_NOTIFY_NO_SENDERS, 1000, told_port, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+	(void)mach_port_mod_refs(self, port, MACH_PORT_RIGHT_RECEIVE, -1);
+	while (heard < 3 && mach_msg(&got.n.not_header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(got), told_port, heard < 2 ? 5000 : 0,
+				     MACH_PORT_NULL) == MACH_MSG_SUCCESS) {
+		if (got.n.not_header.msgh_id == MACH_NOTIFY_DEAD_NAME)
+			(void)mach_port_deallocate(self, got.n.not_port);
+		heard++;
+	}
+	if (heard != 2) /* the death, and the send-once right of the request that died with the receive right */
+		fault("a dying port's notifications", KERN_FAILURE);
+	(void)mach_port_deallocate(self, port); /* a dead name now */
+	(void)mach_port_destroy(self, told_port);
+	for (unsigned i = 0; i < sets; i++)
+		(void)mach_port_destroy(self, set[i]);
+	atomic_fetch_add(&told, 1);
+}
+
+/* Pages that leave one place and arrive in another; what they left reads as zeros. */
+static void exchange(uint64_t *state)
+{
+	struct {
+		mach_msg_base_t base;
+		mach_msg_ool_descriptor_t memory;
+		mach_msg_max_trailer_t trailer;
+	} m = { .base = { { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0) | MACH_MSGH_BITS_COMPLEX }, { 1 } } };
+	mach_port_t self = mach_task_self(), port;
+	mach_vm_address_t from = 0;
+	const uint64_t pages = 1 + draw(state) % 8, word = draw(state) | 1;
+	kern_return_t kr = mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &port);
+
+	if (kr != KERN_SUCCESS || (kr = mach_vm_allocate(self, &from, pages * PAGE, VM_FLAGS_ANYWHERE)) != KERN_SUCCESS) {
+		fault("an exchange", kr);
+		return;
+	}
+	for (uint64_t i = 0; i < pages; i++)
+		*(volatile uint64_t *)(from + i * PAGE) = word + i;
+	m.base.header.msgh_remote_port = port;
+	m.memory = (mach_msg_ool_descriptor_t){ .address = (void *)from, .size = pages * PAGE, .copy = MACH_MSG_PAGE_EXCHANGE,
+						.type = MACH_MSG_OOL_DESCRIPTOR };
+	kr = mach_msg(&m.base.header, MACH_SEND_MSG | MACH_RCV_MSG, offsetof(__typeof__(m), trailer), sizeof(m), port, 0, MACH_PORT_NULL);
+	if (kr != KERN_SUCCESS) {
+		if (kr != MACH_SEND_INVALID_MEMORY) /* a fork of just now shares it: such pages stay */
+			fault("an exchange's message", kr);
+	} else {
+		mach_vm_address_t to = (mach_vm_address_t)(uintptr_t)m.memory.address;
+
+		for (uint64_t i = 0; i < pages; i++)
+			if (*(volatile uint64_t *)(to + i * PAGE) != word + i || *(volatile uint64_t *)(from + i * PAGE) != 0)
+				fault("exchanged pages are wrong", KERN_MEMORY_FAILURE);
+		(void)mach_vm_deallocate(self, to, pages * PAGE);
+	}
+	(void)mach_vm_deallocate(self, from, pages * PAGE);
+	(void)mach_port_destroy(self, port);
+	atomic_fetch_add(&exchanged, 1);
+}
+
+static void bad_instruction(void)
+{
+	for (;;)
+		__asm__ volatile("ud2");
+}
+
+/* A task's exception comes as a message; the task is killed with its thread waiting for the answer, or answered and killed. */
+static void exceptions(uint64_t *state)
+{
+	union {
+		mach_msg_header_t head;
+		char room[512];
+	} m;
+	mig_reply_error_t reply = { 0 };
+	mach_port_t self = mach_task_self(), port, child, thread = MACH_PORT_NULL;
+	x86_thread_state64_t regs = { .rip = (uintptr_t)bad_instruction };
+	kern_return_t kr = mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &port);
+
+	if (kr != KERN_SUCCESS || (kr = task_create(self, NULL, 0, TRUE, &child)) != KERN_SUCCESS) {
+		fault("a task for an exception", kr);
+		return;
+	}
+	(void)mach_port_insert_right(self, port, port, MACH_MSG_TYPE_MAKE_SEND);
+	kr = task_set_exception_ports(child, EXC_MASK_ALL, port, EXCEPTION_DEFAULT | (int)MACH_EXCEPTION_CODES, THREAD_STATE_NONE);
+	if (kr == KERN_SUCCESS)
+		kr = thread_create(child, &thread);
+	else
+		fault("task_set_exception_ports", kr);
+	if (kr == KERN_SUCCESS)
+		kr = thread_set_state(thread, x86_THREAD_STATE64, (thread_state_t)&regs, x86_THREAD_STATE64_COUNT);
+	else
+		fault("thread_create", kr);
+	if (kr == KERN_SUCCESS)
+		kr = thread_resume(thread);
+	else
+		fault("thread_set_state", kr);
+	for (uint64_t i = 1 + draw(state) % 3; i > 0 && kr == KERN_SUCCESS; i--) {
+		kr = mach_msg(&m.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), port, 20000, MACH_PORT_NULL);
+		if (kr == KERN_SUCCESS && i > 1) { /* it tries again, and raises again */
+			reply.Head = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(m.head.msgh_bits), 0),
+							  .msgh_remote_port = m.head.msgh_remote_port, .msgh_id = m.head.msgh_id + 100 };
+			m.head.msgh_remote_port = MACH_PORT_NULL;
+			(void)mach_msg(&reply.Head, MACH_SEND_MSG, sizeof(reply), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+			mach_msg_destroy(&m.head);
+		}
+	}
+	if (kr != KERN_SUCCESS)
+		fault("an exception", kr);
+	if ((kr = task_terminate(child)) != KERN_SUCCESS)
+		fault("task_terminate", kr);
+	if (kr == KERN_SUCCESS)
+		mach_msg_destroy(&m.head); /* with the send-once right that nobody waits for any more */
+	(void)mach_port_deallocate(self, thread);
+	(void)mach_port_deallocate(self, child);
+	(void)mach_port_destroy(self, port);
+	atomic_fetch_add(&raised, 1);
+}
+
+struct held {
+	mach_port_t semaphore, locks, thread;
+	kern_return_t first, second;
+	_Atomic bool there;
+};
+
+static void *hold(void *arg)
+{
+	struct held *h = arg;
+
+	h->thread = mach_thread_self();
+	atomic_store(&h->there, true);
+	h->first = semaphore_wait(h->semaphore);
+	h->second = lock_acquire(h->locks, 0);
+	return NULL;
+}
+
+/* A thread waits for a semaphore and then for a lock while its priority is changed; both die under it. */
+static void priorities_and_locks(uint64_t *state)
+{
+	struct held h = { 0 };
+	mach_port_t self = mach_task_self();
+	thread_time_constraint_policy_data_t rt = { 20000000, 1000000, 10000000, TRUE };
+	thread_precedence_policy_data_t importance = { (integer_t)(draw(state) % 20) - 10 };
+	pthread_t t;
+	kern_return_t kr = semaphore_create(self, &h.semaphore, SYNC_POLICY_FIFO, 0);
+
+	if (kr == KERN_SUCCESS)
+		kr = lock_set_create(self, &h.locks, 1, SYNC_POLICY_FIFO);
+	if (kr == KERN_SUCCESS)
+		kr = lock_acquire(h.locks, 0);
+	if (kr != KERN_SUCCESS || pthread_create(&t, NULL, hold, &h) != 0) {
+		fault("a semaphore and a lock", kr);
+		return;
+	}
+	while (!atomic_load(&h.there))
+		sched_yield();
+	if (draw(state) % 2)
+		(void)thread_policy_set(h.thread, THREAD_TIME_CONSTRAINT_POLICY, (thread_policy_t)&rt, THREAD_TIME_CONSTRAINT_POLICY_COUNT);
+	(void)thread_policy_set(h.thread, THREAD_PRECEDENCE_POLICY, (thread_policy_t)&importance, THREAD_PRECEDENCE_POLICY_COUNT);
+	usleep((useconds_t)(draw(state) % 2000));
+	(void)semaphore_destroy(self, h.semaphore);
+	(void)thread_policy_set(h.thread, THREAD_STANDARD_POLICY, NULL, 0);
+	usleep((useconds_t)(draw(state) % 2000));
+	(void)lock_set_destroy(self, h.locks);
+	pthread_join(t, NULL);
+	/* Who comes too late finds that the name is dead. */
+	if (h.first != KERN_TERMINATED && h.first != MACH_SEND_INVALID_DEST)
+		fault("a semaphore that died", h.first);
+	if (h.second != KERN_LOCK_SET_DESTROYED && h.second != MACH_SEND_INVALID_DEST)
+		fault("a lock set that died", h.second);
+	(void)mach_port_deallocate(self, h.thread);
+	(void)mach_port_deallocate(self, h.semaphore);
+	(void)mach_port_deallocate(self, h.locks);
+	atomic_fetch_add(&broken, 1);
+}
+
 /* ---- pagers ---- */
 
 static uint64_t paged_word(uint64_t tag, uint64_t offset)
@@ -445,7 +646,19 @@ static void *worker(void *seed)
 	uint8_t *memory = malloc(OOL_BYTES);
 
 	while (!atomic_load(&over)) {
-		switch (draw(&state) % 16) {
+		switch (draw(&state) % 20) {
+		case 16:
+			notifications(&state);
+			break;
+		case 17:
+			exchange(&state);
+			break;
+		case 18:
+			exceptions(&state);
+			break;
+		case 19:
+			priorities_and_locks(&state);
+			break;
 		case 0:
 			child_task(&state);
 			break;
@@ -531,7 +744,9 @@ int main(int argc, char **argv)
 	printf("# %lu calls, %lu tasks, %lu forks, %lu threads, %lu ports, %lu maps, %lu paged, %lu dead pagers; seed %lu\n", (unsigned long)calls, (unsigned long)tasks,
 	       (unsigned long)forks, (unsigned long)threads, (unsigned long)ports, (unsigned long)maps, (unsigned long)paged,
 	       (unsigned long)dead_pagers, (unsigned long)seed);
-	tap(calls > 0 && tasks > 0 && forks > 0 && threads > 0 && ports > 0 && maps > 0 && paged > 0 && dead_pagers > 0 &&
+	printf("# %lu told, %lu exchanged, %lu exceptions, %lu semaphores and locks\n", (unsigned long)told, (unsigned long)exchanged,
+	       (unsigned long)raised, (unsigned long)broken);
+	tap(told > 0 && exchanged > 0 && raised > 0 && broken > 0 && calls > 0 && tasks > 0 && forks > 0 && threads > 0 && ports > 0 && maps > 0 && paged > 0 && dead_pagers > 0 &&
 		    wrong == 0,
 	    "STRS0001 every call was answered with its own number and memory, and every byte was right");
 	tap(settled(&before, &after, names), "STRS0002 nothing was left behind");

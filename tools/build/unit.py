@@ -137,6 +137,7 @@ UNIT: dict[str, list[str]] = {
     "ipc_option": ["tests/unit/ipc/option_test.c", *IPC],
     "ipc_order": ["tests/unit/ipc/order_test.c", *IPC],
     "ipc_right": ["tests/unit/ipc/right_test.c", *IPC],
+    "ipc_semantics": ["tests/unit/ipc/semantics_test.c", *IPC],
     "ipc_smp": ["tests/unit/ipc/audit.c", "tests/unit/ipc/smp_test.c", "tests/unit/ipc/world.c", *IPC],
     "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *ROCE, *(s for s in NETIPC if s not in ROCE)],
     "ipc_wait": ["tests/unit/ipc/wait_test.c", *IPC],

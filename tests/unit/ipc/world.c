@@ -229,7 +229,14 @@ static void step_call(struct world *w)
 	integer_t room = (integer_t)world_random(w, 5);
 	kern_return_t kr = KERN_SUCCESS;
 
-	switch (world_random(w, 16)) {
+	switch (world_random(w, 18)) {
+	case 16:
+		kr = world_random(w, 2) ? mach_port_set_mscount(space, name, world_random(w, 4))
+					: mach_port_set_seqno(space, name, world_random(w, 2) ? world_random(w, 4) : UINT32_MAX);
+		break;
+	case 17: /* references up to the most, and back */
+		kr = mach_port_mod_refs(space, name, world_random(w, 5), world_random(w, 2) ? 65000 : -65000);
+		break;
 	case 0:
 	case 1:
 	case 2:
