@@ -79,6 +79,12 @@ struct mig_subsystem {
  * Returns: KERN_SUCCESS or MIG_BAD_ARGUMENTS.
  */
 kern_return_t mig_check(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size);
+/* What most messages are: nothing but the fixed part of l, and right. False: mig_check tells. */
+static inline bool mig_is_plain(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size)
+{
+	return size == l->fixed_size && size == msg->msgh_size && (l->descriptor_count | l->variable_count) == 0 &&
+	       (msg->msgh_bits & MACH_MSGH_BITS_COMPLEX) == 0 && (size & 3) == 0 && size <= l->max_size && size != 0;
+}
 /* Is the reply right of a request, of this kind (MACH_MSG_TYPE_PORT_*; 0: none), what routine wants? */
 static inline bool mig_check_reply_right(const struct mig_routine *routine, mach_msg_type_name_t kind)
 {

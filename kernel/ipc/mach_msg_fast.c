@@ -325,16 +325,11 @@ __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_opt
 }
 
 #ifndef MESHACH_HOST
-/* waited(), of a thread that left its stack in wait_fast(). */
-static __attribute__((flatten, noinline)) mach_msg_return_t mach_msg_fast_continued(void)
+/* Here a thread goes on that left its stack in wait_fast(). */
+__attribute__((flatten, section(".text.first"))) void thread_continue(void)
 {
 	struct ipc_thread *ith = &current_thread()->ipc;
 
-	return waited(ith, waitq_continued(&ith->fast_object->io_lock));
-}
-
-__attribute__((section(".text.first"))) void thread_continue(void)
-{
-	machine_trap_return((uint64_t)mach_msg_fast_continued());
+	machine_trap_return((uint64_t)waited(ith, waitq_continued(&ith->fast_object->io_lock)));
 }
 #endif

@@ -1029,6 +1029,21 @@ static __attribute__((noinline, cold)) bool wait_undo(struct thread *self)
 	return true;
 }
 
+/* Nobody queued here is better than next, who is to have this CPU. */
+static __attribute__((noinline)) bool may_pass(struct run_queue *rq, const struct thread *next)
+{
+	struct thread *first;
+	bool may;
+
+	spin_lock(&rq->lock);
+	first = run_queue_first(&rq->q);
+	may = first == NULL || !run_queue_beats(first, next);
+	spin_unlock(&rq->lock);
+	if (may)
+		slice_start(rq);
+	return may;
+}
+
 void waitq_leave_handoff(struct waitq *wq, struct spinlock *lock, struct thread *next)
 {
 	struct cpu *cpu = this_cpu();
@@ -1037,7 +1052,7 @@ void waitq_leave_handoff(struct waitq *wq, struct spinlock *lock, struct thread 
 
 	spin_assert_held(lock);
 	KASSERT(cpu->irq_depth == 1 && !cpu->irq_were_on);
-	if (__builtin_expect(next->donation.to != NULL, 0) || __builtin_expect(rq->q.count != 0, 0) ||
+	if (__builtin_expect(next->donation.to != NULL, 0) || (__builtin_expect(rq->q.count != 0, 0) && !may_pass(rq, next)) ||
 	    __builtin_expect(next->sched.mode == SCHED_REALTIME, 0) || __builtin_expect(!allowed(next, cpu->id), 0) ||
 	    __builtin_expect(atomic_load_explicit(&next->on_cpu, memory_order_acquire) != 0, 0))
 		return;

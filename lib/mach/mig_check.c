@@ -103,17 +103,8 @@ static bool variables_fit(const struct mig_layout *l, const mach_msg_header_t *m
 	return MIG_ALIGN(at, 4u) == size;
 }
 
-/* Most messages: nothing but the fixed part. */
-static inline bool is_plain(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size)
-{
-	return size == l->fixed_size && size == msg->msgh_size && (l->descriptor_count | l->variable_count) == 0 &&
-	       (msg->msgh_bits & MACH_MSGH_BITS_COMPLEX) == 0 && (size & 3) == 0 && size <= l->max_size && size != 0;
-}
-
 MIG_HOT kern_return_t mig_check(const struct mig_layout *l, const mach_msg_header_t *msg, uint32_t size)
 {
-	if (is_plain(l, msg, size))
-		return KERN_SUCCESS;
 	if (l->fixed_size == 0 || size < l->fixed_size || size > l->max_size || size != msg->msgh_size)
 		return MIG_BAD_ARGUMENTS;
 	if (!descriptors_fit(l, msg) || !variables_fit(l, msg, size))

@@ -42,7 +42,8 @@ MIG_HOT boolean_t mig_dispatch(const struct mig_server *server, const void *ops,
 		return FALSE;
 	result = MIG_BAD_ARGUMENTS;
 	if (mig_check_reply_right(routine, MACH_MSGH_BITS_REMOTE(in->msgh_bits)))
-		result = mig_check(&routine->request, in, in->msgh_size);
+		result = mig_is_plain(&routine->request, in, in->msgh_size)
+				 ? KERN_SUCCESS : mig_check(&routine->request, in, in->msgh_size);
 	if (result == KERN_SUCCESS)
 		result = server->stubs[in->msgh_id - server->subsystem->base](ops, in->msgh_local_port,
 									      in->msgh_remote_port, in, out);

@@ -63,6 +63,14 @@ static kern_return_t take_reply(mach_msg_header_t *msg, const struct mig_routine
 	return result;
 }
 
+/* The same of the reply that nearly all are: the answer to this call, successful, with nothing to be looked at but its size. */
+static inline bool is_plain_success(const mach_msg_header_t *msg, const struct mig_routine *routine, mach_msg_id_t id)
+{
+	return msg->msgh_id == id + 100 && msg->msgh_remote_port == MACH_PORT_NULL &&
+	       mig_is_plain(&routine->reply, msg, msg->msgh_size) && msg->msgh_size >= sizeof(mig_reply_error_t) &&
+	       ((const mig_reply_error_t *)msg)->RetCode == KERN_SUCCESS;
+}
+
 MIG_HOT kern_return_t mig_call(mach_msg_header_t *msg, mach_msg_size_t rcv_size, const struct mig_routine *routine,
 		       mach_msg_option_t option, mach_msg_timeout_t timeout)
 {
@@ -79,7 +87,7 @@ MIG_HOT kern_return_t mig_call(mach_msg_header_t *msg, mach_msg_size_t rcv_size,
 	if (result == MACH_MSG_SUCCESS) {
 		if (own_port)
 			mig_put_reply_port(reply);
-		return take_reply(msg, routine, id);
+		return is_plain_success(msg, routine, id) ? KERN_SUCCESS : take_reply(msg, routine, id);
 	}
 	if (is_send_error(result) && result != MACH_SEND_INVALID_RIGHT)
 		consume_unsent(msg);

@@ -11,7 +11,8 @@
  */
 #include "patch.h"
 
-	.section .text.first, "ax"
+	/* Beside mach_msg_fast(), which reads, and thread_continue(), which writes (hot_text.ld). */
+	.section .text.second, "ax"
 
 	/*
 	 * Small copies (8 to 32 bytes, in two overlapping halves where it is not 8, 16 or 32) pass through registers, so
@@ -96,6 +97,7 @@ user_read:
 	.endr
 	.size user_read, . - user_read
 
+	.section .text.first, "ax"
 	.global user_write
 	.type user_write, @function
 	.balign 16

@@ -157,7 +157,7 @@ static inline bool sysret_may(const struct trap_frame *frame)
 	return frame->rcx == frame->rip && frame->r11 == frame->rflags && (frame->rflags & (RFLAGS_RF | RFLAGS_TF)) == 0;
 }
 
-__attribute__((noinline, section(".text.first"))) _Noreturn void machine_trap_return(uint64_t result)
+__attribute__((flatten, noinline, section(".text.first"))) _Noreturn void machine_trap_return(uint64_t result)
 {
 	struct trap_frame *frame = current_thread()->machine.frame;
 
