@@ -293,7 +293,7 @@ kern_return_t vm_map_purgable_control(struct vm_map *map, mach_vm_address_t addr
 	}
 	if ((control != VM_PURGABLE_SET_STATE && control != VM_PURGABLE_GET_STATE) ||
 	    (control == VM_PURGABLE_SET_STATE &&
-	     (*state < VM_PURGABLE_NONVOLATILE || *state > VM_PURGABLE_EMPTY)))
+	     ((*state & ~VM_PURGABLE_ALL_MASKS) != 0 || (*state & VM_PURGABLE_STATE_MASK) == VM_PURGABLE_DENY)))
 		return KERN_INVALID_ARGUMENT;
 	kr = purgable_object(map, address, &o);
 	if (kr != KERN_SUCCESS)

@@ -3,8 +3,11 @@
  * vm_purgable.c - memory that its user can do without: volatile objects are emptied when frames are short.
  *
  * Interface: vm_purgable.h.
- * Invariants: P1 an object is on the list exactly while its state is volatile; P2 the list holds no reference: an object that
+ * What is obsolete goes first, then group by group: of a group first what is FIFO, the oldest first, then what is LIFO, the newest first. So a
+ *   FIFO object goes before those of its group that become volatile later, a LIFO one after them.
+ * Invariants: P1 an object is on a list exactly while its state is volatile; P2 the lists hold no reference: an object that
  *   ends takes itself off (vm_purgable_forget) before its memory goes, and one whose count is 0 is passed over.
+ * References: XNU's mach/vm_purgable.h for groups, behaviour and order.
  * Locking: purgable lock -> object lock.
  */
 #include <vm/vm_purgable.h>
@@ -21,7 +24,32 @@
 #define PAGES_PER_TURN 64U /* dropped under one hold of a lock */
 
 static struct spinlock purgable_lock = SPINLOCK_INIT("vm_purgable");
-static struct list volatile_objects = LIST_INIT(volatile_objects);
+#define LISTS 17U /* obsolete; for each of 8 groups FIFO, LIFO */
+static struct list volatile_objects[LISTS]; /* in the order in which they go */
+
+static struct list *list_of(unsigned i)
+{
+	struct list *l = &volatile_objects[i];
+
+	if (l->next == NULL)
+		list_init(l);
+	return l;
+}
+
+/* A volatile object's place, by the bits beside its state. */
+static void insert_locked(struct vm_object *o, int state)
+{
+	unsigned fifo = 1 + 2 * ((unsigned)(state & VM_VOLATILE_GROUP_MASK) >> VM_VOLATILE_GROUP_SHIFT);
+
+	if (state & VM_PURGABLE_ORDERING_OBSOLETE)
+		list_add_tail(list_of(0), &o->purgable_link);
+	else if (state & VM_VOLATILE_MAKE_FIRST_IN_GROUP)
+		list_add_head(list_of(fifo), &o->purgable_link);
+	else if (state & VM_PURGABLE_BEHAVIOR_LIFO)
+		list_add_head(list_of(fifo + 1), &o->purgable_link);
+	else
+		list_add_tail(list_of(fifo), &o->purgable_link);
+}
 
 struct vm_object *vm_purgable_create(uint64_t size)
 {
@@ -82,11 +110,11 @@ int vm_purgable_set(struct vm_object *o, int state)
 	was = o->purgable_state;
 	if (was == VM_PURGABLE_VOLATILE)
 		list_remove(&o->purgable_link);
-	o->purgable_state = (uint8_t)state;
-	if (state == VM_PURGABLE_VOLATILE)
-		list_add_tail(&volatile_objects, &o->purgable_link); /* P1 */
+	o->purgable_state = state & VM_PURGABLE_STATE_MASK;
+	if (o->purgable_state == VM_PURGABLE_VOLATILE)
+		insert_locked(o, state); /* P1 */
 	spin_unlock(&purgable_lock);
-	if (state == VM_PURGABLE_EMPTY)
+	if ((state & VM_PURGABLE_STATE_MASK) == VM_PURGABLE_EMPTY)
 		(void)drop_pages(o);
 	return was;
 }
@@ -101,24 +129,32 @@ int vm_purgable_get(struct vm_object *o)
 	return state;
 }
 
-/* The oldest one, empty from now on; +1. */
-static struct vm_object *take_oldest(void)
+/* The first of a list that is not just ending, +1, or NULL. */
+static struct vm_object *first_locked(struct list *list)
+{
+	LIST_FOR_EACH(l, list) {
+		struct vm_object *o = container_of(l, struct vm_object, purgable_link);
+		bool alive;
+
+		spin_lock(&o->lock);
+		alive = o->references != 0; /* P2 */
+		if (alive)
+			o->references++;
+		spin_unlock(&o->lock);
+		if (alive)
+			return o;
+	}
+	return NULL;
+}
+
+/* The one that goes first, empty from now on; +1. */
+static struct vm_object *take_first(void)
 {
 	struct vm_object *found = NULL;
 
 	spin_lock(&purgable_lock);
-	LIST_FOR_EACH(l, &volatile_objects) {
-		struct vm_object *o = container_of(l, struct vm_object, purgable_link);
-
-		spin_lock(&o->lock);
-		if (o->references != 0) { /* P2 */
-			o->references++;
-			found = o;
-		}
-		spin_unlock(&o->lock);
-		if (found != NULL)
-			break;
-	}
+	for (unsigned i = 0; i < LISTS && found == NULL; i++)
+		found = first_locked(list_of(i));
 	if (found != NULL) {
 		list_remove(&found->purgable_link);
 		found->purgable_state = VM_PURGABLE_EMPTY;
@@ -129,7 +165,7 @@ static struct vm_object *take_oldest(void)
 
 uint64_t vm_purgable_reclaim(bool *none)
 {
-	struct vm_object *o = take_oldest();
+	struct vm_object *o = take_first();
 	uint64_t dropped;
 
 	*none = o == NULL;

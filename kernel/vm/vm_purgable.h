@@ -15,12 +15,12 @@ struct vm_object;
 
 /* A zero-filled object of size bytes, not volatile. NULL: no memory. */
 struct vm_object *vm_purgable_create(uint64_t size);
-/* Give it a state (VM_PURGABLE_*); the one before. EMPTY drops its pages now. The caller holds a reference. */
+/* Give it a state (VM_PURGABLE_*, with what decides when a volatile one goes); the one before. EMPTY drops its pages now. The caller holds a reference. */
 int vm_purgable_set(struct vm_object *o, int state);
 int vm_purgable_get(struct vm_object *o);
-/* Empty the object that has been volatile longest. Returns the frames it gave back; 0 and *none: no object is volatile. */
+/* Empty the volatile object that goes first. Returns the frames it gave back; 0 and *none: no object is volatile. */
 uint64_t vm_purgable_reclaim(bool *none);
-/* Empty volatile objects, the oldest first, until one gave frames back: how many; 0: there are none. For vm_page_wait(). */
+/* Empty volatile objects, in their order, until one gave frames back: how many; 0: there are none. For vm_page_wait(). */
 uint64_t vm_purgable_shrink(void);
 /* The last reference on o is gone, and o not locked: it is not on the list any more. For vm_object_deallocate(). */
 void vm_purgable_forget(struct vm_object *o);

@@ -698,6 +698,52 @@ static void VMUS0022_machine_attribute(void **state)
 	finish();
 }
 
+static int purgable(struct vm_map *map, uint64_t at, int control, int state)
+{
+	OK(C->mach_vm_purgable_control(map, at, control, &state));
+	return state;
+}
+
+/* Groups, FIFO and LIFO, first in a group, obsolete: which goes first. */
+static void VMUS0031_volatile_memory_goes_in_its_order(void **state)
+{
+	static const struct {
+		int bits;
+		unsigned goes; /* as the how many-th */
+	} cases[] = {
+		{ VM_VOLATILE_GROUP_1, 7 },
+		{ VM_VOLATILE_GROUP_0 | VM_PURGABLE_BEHAVIOR_LIFO, 6 },
+		{ VM_VOLATILE_GROUP_0, 3 },
+		{ VM_VOLATILE_GROUP_0 | VM_PURGABLE_BEHAVIOR_LIFO, 5 },
+		{ VM_VOLATILE_GROUP_0 | VM_PURGABLE_NO_AGING, 4 },
+		{ VM_VOLATILE_GROUP_0 | VM_VOLATILE_MAKE_FIRST_IN_GROUP, 2 },
+		{ VM_VOLATILE_GROUP_7 | VM_PURGABLE_ORDERING_OBSOLETE, 1 },
+		{ VM_VOLATILE_GROUP_7, 8 },
+	};
+	enum { COUNT = sizeof(cases) / sizeof(cases[0]) };
+	struct vm_map *map = begin();
+	mach_vm_address_t at[COUNT] = { 0 };
+	bool none;
+	int s;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		OK(C->mach_vm_allocate(map, &at[i], P, VM_FLAGS_ANYWHERE | VM_FLAGS_PURGABLE));
+		put(map, at[i], i + 1);
+		assert_int_equal(purgable(map, at[i], VM_PURGABLE_SET_STATE, VM_PURGABLE_VOLATILE | cases[i].bits), VM_PURGABLE_NONVOLATILE);
+	}
+	assert_int_equal(purgable(map, at[0], VM_PURGABLE_GET_STATE, 0), VM_PURGABLE_VOLATILE);
+	for (unsigned n = 1; n <= COUNT; n++) {
+		assert_int_equal(vm_purgable_reclaim(&none), 1);
+		for (unsigned i = 0; i < COUNT; i++)
+			assert_int_equal(purgable(map, at[i], VM_PURGABLE_GET_STATE, 0), cases[i].goes <= n ? VM_PURGABLE_EMPTY : VM_PURGABLE_VOLATILE);
+	}
+	s = VM_PURGABLE_VOLATILE | 0x1000000;
+	ERR(KERN_INVALID_ARGUMENT, C->mach_vm_purgable_control(map, at[0], VM_PURGABLE_SET_STATE, &s));
+	s = VM_PURGABLE_DENY | VM_VOLATILE_GROUP_1;
+	ERR(KERN_INVALID_ARGUMENT, C->mach_vm_purgable_control(map, at[0], VM_PURGABLE_SET_STATE, &s));
+	finish();
+}
+
 /* Device memory: large pages where it is aligned, its rights, no copies; gone with its last right and mapping. */
 static void VMUS0030_device_memory_is_mapped_and_never_copied(void **state)
 {
@@ -740,12 +786,6 @@ static void VMUS0030_device_memory_is_mapped_and_never_copied(void **state)
 	ipc_port_release_send(pager);
 	assert_int_equal(fake_ports, ports);
 	finish();
-}
-
-static int purgable(struct vm_map *map, uint64_t at, int control, int state)
-{
-	OK(C->mach_vm_purgable_control(map, at, control, &state));
-	return state;
 }
 
 static void VMUS0023_volatile_memory_is_emptied_when_frames_are_short(void **state)
@@ -1007,6 +1047,7 @@ int main(void)
 		cmocka_unit_test(VMUS0026_the_older_names_do_the_same),
 		cmocka_unit_test(VMUS0027_no_memory_for_an_entry),
 		cmocka_unit_test(VMUS0029_a_hog_gets_what_is_volatile_before_it_fails),
+		cmocka_unit_test(VMUS0031_volatile_memory_goes_in_its_order),
 		cmocka_unit_test(VMUS0030_device_memory_is_mapped_and_never_copied),
 		cmocka_unit_test(VMUS0028_large_pages_where_memory_is_filled_or_they_were_asked_for),
 	};
