@@ -11,6 +11,7 @@
 #include <ipc/ipc_right.h>
 #include <ipc/ipc_space.h>
 #include <kern/assert.h>
+#include <kern/ipc_kobject.h>
 #include <kern/kalloc.h>
 #include <kern/task.h>
 #include <machine/copyio.h>
@@ -246,16 +247,25 @@ static mach_msg_return_t port_copyin(struct ipc_kmsg *kmsg, struct ipc_space *sp
 	return mr;
 }
 
-static mach_msg_return_t memory_copyin(struct vm_map *map, mach_msg_ool_descriptor_t *d)
+/* What a pager supplies to the kernel may take frames that other data may not. */
+static bool is_page_in(const struct ipc_kmsg *kmsg)
 {
+	return IP_VALID(kmsg->ikm_remote_port) && kmsg->ikm_remote_port->ip_kotype == IKOT_MEMORY_OBJECT_CONTROL;
+}
+
+static mach_msg_return_t memory_copyin(const struct ipc_kmsg *kmsg, struct vm_map *map, mach_msg_ool_descriptor_t *d)
+{
+	struct thread *self = current_thread();
 	struct vm_map_copy *copy = NULL;
 	kern_return_t kr;
 
 	if (d->copy == MACH_MSG_PAGE_EXCHANGE && !d->deallocate)
 		kr = vm_map_exchange_in(map, (uintptr_t)d->address, d->size, &copy);
-	else if (d->copy == MACH_MSG_PHYSICAL_COPY || d->copy == MACH_MSG_VIRTUAL_COPY)
+	else if (d->copy == MACH_MSG_PHYSICAL_COPY || d->copy == MACH_MSG_VIRTUAL_COPY) {
+		self->vm_page_in = is_page_in(kmsg);
 		kr = vm_map_copyin(map, (uintptr_t)d->address, d->size, d->deallocate != 0, &copy);
-	else
+		self->vm_page_in = false;
+	} else
 		return MACH_SEND_INVALID_TYPE;
 	if (kr == KERN_RESOURCE_SHORTAGE)
 		return MACH_SEND_NO_BUFFER;
@@ -344,7 +354,7 @@ static __attribute__((noinline)) mach_msg_return_t body_copyin(struct ipc_kmsg *
 			mr = ports_copyin(kmsg, space, map, &d->ool_ports);
 			break;
 		default:
-			mr = memory_copyin(map, &d->out_of_line);
+			mr = memory_copyin(kmsg, map, &d->out_of_line);
 		}
 		if (mr != MACH_MSG_SUCCESS) {
 			ipc_kmsg_clean_descriptors(kmsg, i);

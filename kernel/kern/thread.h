@@ -77,6 +77,7 @@ struct thread {
 	void *start_arg;                    /* [I] */
 	uint64_t resource_code, resource_subcode; /* [t] of the EXC_RESOURCE it owes (AST_RESOURCE); code 0: none */
 	bool vm_privilege;                  /* [o] it frees memory: it may take the last frames, and never waits for one */
+	bool vm_page_in;                    /* [o] what it allocates now is a pager's supply (PAGE_IN_PAGES) */
 	uint64_t tid;                       /* [I] for the Linux personality and traces */
 	uint64_t clear_child_tid;           /* [o] Linux set_tid_address, 0: none */
 	uint64_t futex_address;             /* lock of its futex bucket: what it waits on */

@@ -238,8 +238,10 @@ static kern_return_t call_data_supply(struct vm_object *o, memory_object_offset_
 static kern_return_t call_data_error(struct vm_object *o, memory_object_offset_t offset, memory_object_size_t size,
 				     kern_return_t error_value)
 {
-	(void)error_value; /* a fault's error is KERN_MEMORY_ERROR, as in Mach */
-	return o == NULL ? KERN_INVALID_ARGUMENT : vm_pager_error(o, offset, size);
+	if (o == NULL)
+		return KERN_INVALID_ARGUMENT;
+	/* A fault's error is KERN_MEMORY_ERROR, as in Mach; want of memory is none: it passes. */
+	return error_value == KERN_RESOURCE_SHORTAGE ? vm_pager_shortage(o, offset, size) : vm_pager_error(o, offset, size);
 }
 
 static kern_return_t call_data_unavailable(struct vm_object *o, memory_object_offset_t offset, memory_object_size_t size)

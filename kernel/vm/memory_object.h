@@ -93,6 +93,8 @@ kern_return_t vm_pager_supply(struct vm_object *o, uint64_t offset, struct vm_ma
 			      uint64_t *error_offset);
 /* memory_object_data_error, memory_object_data_unavailable. KERN_INVALID_ARGUMENT: not whole pages. */
 kern_return_t vm_pager_error(struct vm_object *o, uint64_t offset, uint64_t size);
+/* memory_object_data_error(KERN_RESOURCE_SHORTAGE): it had no memory to answer; who waits asks again until its time is over. */
+kern_return_t vm_pager_shortage(struct vm_object *o, uint64_t offset, uint64_t size);
 kern_return_t vm_pager_unavailable(struct vm_object *o, uint64_t offset, uint64_t size);
 /* memory_object_lock_request, without the reply. KERN_INVALID_ARGUMENT; KERN_RESOURCE_SHORTAGE: some pages were not returned. */
 kern_return_t vm_pager_lock(struct vm_object *o, uint64_t offset, uint64_t size, memory_object_return_t should_return,

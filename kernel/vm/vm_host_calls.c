@@ -18,7 +18,7 @@ static void fill(vm_statistics64_data_t *s)
 	*s = (vm_statistics64_data_t){
 		.free_count = (natural_t)vm_page_free_count(),
 		.active_count = (natural_t)vm_page_queue_count(PAGE_QUEUE_ACTIVE),
-		.inactive_count = (natural_t)vm_page_queue_count(PAGE_QUEUE_INACTIVE),
+		.inactive_count = (natural_t)(vm_page_queue_count(PAGE_QUEUE_INACTIVE) + vm_page_queue_count(PAGE_QUEUE_STUCK)),
 		.zero_fill_count = vm_stat_read(VM_STAT_ZERO_FILL),
 		.reactivations = vm_stat_read(VM_STAT_REACTIVATIONS),
 		.pageins = vm_stat_read(VM_STAT_PAGEINS),

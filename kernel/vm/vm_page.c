@@ -32,6 +32,7 @@ static uint32_t segment_count;                    /* [I] after bootstrap */
 static struct spinlock free_lock = SPINLOCK_INIT("vm_page free");
 static struct list free_lists[MAX_ORDER + 1]; /* [f] by order, of queue_link */
 static uint64_t free_count;                   /* [f] frames, read by anyone */
+static int64_t growth_count;                  /* [f] see vm_page_growth_count, read by anyone */
 static uint64_t total_count;                  /* [I] after bootstrap */
 
 /* Free lock held; read without it. */
@@ -191,7 +192,7 @@ static uint64_t kept_back(void)
 	return current_thread()->vm_privilege ? 0 : PRIVILEGED_PAGES;
 }
 
-static struct vm_page *grab(unsigned order, uint64_t keep)
+static struct vm_page *grab(unsigned order, uint64_t keep, bool growth)
 {
 	struct vm_page *p = NULL;
 	bool low;
@@ -201,6 +202,8 @@ static struct vm_page *grab(unsigned order, uint64_t keep)
 	spin_lock(&free_lock);
 	if (free_count >= keep + (1UL << order))
 		p = block_alloc_locked(order);
+	if (growth && p != NULL)
+		__atomic_store_n(&growth_count, growth_count + 1, __ATOMIC_RELAXED);
 	low = free_count < vm_pageout_levels.low;
 	spin_unlock(&free_lock);
 	if (low)
@@ -214,7 +217,7 @@ static struct vm_page *grab(unsigned order, uint64_t keep)
 
 struct vm_page *vm_page_grab_contiguous(unsigned order)
 {
-	return grab(order, kept_back());
+	return grab(order, kept_back(), false);
 }
 
 struct vm_page *vm_page_grab(void)
@@ -224,7 +227,16 @@ struct vm_page *vm_page_grab(void)
 
 struct vm_page *vm_page_grab_user(void)
 {
-	return grab(0, current_thread()->vm_privilege ? 0 : RESERVED_PAGES);
+	const struct thread *t = current_thread();
+
+	if (t->vm_privilege)
+		return grab(0, 0, false);
+	return t->vm_page_in ? grab(0, PAGE_IN_PAGES, false) : grab(0, RESERVED_PAGES, true);
+}
+
+int64_t vm_page_growth_count(void)
+{
+	return __atomic_load_n(&growth_count, __ATOMIC_RELAXED);
 }
 
 struct vm_page *vm_page_grab_zeroed(void)
@@ -239,14 +251,18 @@ struct vm_page *vm_page_grab_zeroed(void)
 void vm_page_release_contiguous(struct vm_page *p, unsigned order)
 {
 	struct segment *s = segment_of(p->phys);
+	bool given_back;
 
 	VERIFY(s != NULL && order <= MAX_ORDER);
 	VERIFY((p->phys & ((PAGE_SIZE << order) - 1)) == 0); /* P1 */
 	VERIFY(!p->free && p->object == NULL);
 	KASSERT(p->pv == NULL && p->queue == PAGE_QUEUE_NONE && !p->laundry);
+	given_back = p->owner == PAGE_OWNER_OBJECT && !current_thread()->vm_privilege;
 	for (unsigned long i = 0; i < 1UL << order; i++)
 		p[i].owner = PAGE_OWNER_FREE;
 	spin_lock(&free_lock);
+	if (given_back)
+		__atomic_store_n(&growth_count, growth_count - 1, __ATOMIC_RELAXED);
 	block_free_locked(s, p, order);
 	spin_unlock(&free_lock);
 	vm_pageout_frames_freed();
@@ -260,6 +276,16 @@ void vm_page_release(struct vm_page *p)
 uint64_t vm_page_free_count(void)
 {
 	return __atomic_load_n(&free_count, __ATOMIC_RELAXED);
+}
+
+uint64_t vm_page_free_count_exact(void)
+{
+	uint64_t n;
+
+	spin_lock(&free_lock);
+	n = free_count;
+	spin_unlock(&free_lock);
+	return n;
 }
 
 uint64_t vm_page_total_count(void)

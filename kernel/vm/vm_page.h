@@ -6,7 +6,8 @@
  * a vm_object (object, offset) or to the kernel (kalloc, page tables, stacks, wired frames lent to netipc).
  *
  * An object's page that may be paged out is on the active or the inactive queue (vm_page_queue.c); one that is wired
- * or on its way to or from the default pager is on none, one on its way to another pager on a queue of its own:
+ * or on its way to or from the default pager is on none, one on its way to another pager on a queue of its own, and so is anonymous
+ * memory that nobody can store (stuck: no swap, or it is full), so that the daemon does not look at it again and again:
  *
  *     free --grab--> nobody's --insert--> active <--refault-- inactive --clean--> free
  *                                           \ \______scan_____^   \--dirty--> laundry --pager took it--> free
@@ -14,8 +15,8 @@
  * Invariants:
  *   Q1 a page on a queue has an object and wire_count 0, and is laundry only on that queue; page->object of such a page changes under
  *      its object's and the queue lock only, so that who holds the queue lock may try its object's lock.
- *   Q2 frames are handed out by need: the last RESERVED_PAGES to no user memory, the last PRIVILEGED_PAGES only to
- *      threads that free memory (thread.vm_privilege).
+ *   Q2 frames are handed out by need: the last RESERVED_PAGES to no new user memory, the last PAGE_IN_PAGES to nothing that pagers
+ *      supply, the last PRIVILEGED_PAGES only to threads that free memory (thread.vm_privilege).
  * Lock key: [o] lock of its object, [q] the queue lock, [f] free list lock, [p] pmap's pv lock, [I] immutable.
  * Lock order: object -> queue -> free list.
  */
@@ -31,7 +32,7 @@
 struct vm_object;
 struct pv_entry;
 
-enum vm_page_queue { PAGE_QUEUE_NONE = 0, PAGE_QUEUE_ACTIVE, PAGE_QUEUE_INACTIVE, PAGE_QUEUE_LAUNDRY, PAGE_QUEUES };
+enum vm_page_queue { PAGE_QUEUE_NONE = 0, PAGE_QUEUE_ACTIVE, PAGE_QUEUE_INACTIVE, PAGE_QUEUE_LAUNDRY, PAGE_QUEUE_STUCK, PAGE_QUEUES };
 
 /* Whose a frame is; vm_page_audit() of the debug kernel checks what can be checked of it. */
 enum vm_page_owner {
@@ -81,8 +82,10 @@ void vm_page_bootstrap(void);
 /* One frame, not zeroed, wire_count 1, no object; NULL if none. Any context; never sleeps. */
 struct vm_page *vm_page_grab(void);
 struct vm_page *vm_page_grab_zeroed(void);
-/* As vm_page_grab, for a user's memory: NULL while not more than RESERVED_PAGES are free. */
+/* As vm_page_grab, for a user's memory: NULL while not more than RESERVED_PAGES are free (PAGE_IN_PAGES: thread.vm_page_in). */
 struct vm_page *vm_page_grab_user(void);
+/* Frames that new user memory was made of since the boot, less those that its users gave back. */
+int64_t vm_page_growth_count(void);
 /* 2^order contiguous frames (order <= 10), as the first one's vm_page. */
 struct vm_page *vm_page_grab_contiguous(unsigned order);
 void vm_page_release(struct vm_page *p);                         /* of vm_page_grab */
@@ -90,6 +93,7 @@ void vm_page_release_contiguous(struct vm_page *p, unsigned order);
 /* The page of a physical address; NULL if it is not usable RAM. */
 struct vm_page *vm_page_of_phys(uint64_t phys);
 uint64_t vm_page_free_count(void);
+uint64_t vm_page_free_count_exact(void); /* the same, in order with who frees */
 uint64_t vm_page_total_count(void);
 /* Say whose the 2^order frames are that were grabbed just now; detail: the zone of a slab, else 0. */
 void vm_page_set_owner(struct vm_page *p, unsigned order, enum vm_page_owner owner, uint64_t detail);
@@ -101,6 +105,9 @@ void vm_page_owner_counts(uint64_t counts[PAGE_OWNER_COUNT]);
 /* Put the page on the active (inactive) queue, at its end; nothing if it is wired, laundry, or fictitious, or its object pinned. */
 void vm_page_activate_locked(struct vm_page *p);
 void vm_page_deactivate_locked(struct vm_page *p);
+/* It cannot go, for want of swap: on the queue of such until vm_page_unstick(), which makes them all inactive. */
+void vm_page_stick_locked(struct vm_page *p);
+void vm_page_unstick(void);
 /* Off its queue, if it is on one. */
 void vm_page_unqueue_locked(struct vm_page *p);
 /* One more, or one fewer, reason to keep it resident. */
@@ -127,11 +134,12 @@ uint64_t vm_page_wired_count(void); /* of objects' pages; the kernel's own are n
 /* ---- vm_page_wait.c ---- */
 
 /*
- * Purpose: wait until there are frames for user memory again.
+ * Purpose: wait until there are frames for user memory again; _page_in: for a page that a pager has.
  * Conditions: thread context, nothing locked; abortable (D6). A thread with vm_privilege never waits.
- * Returns KERN_SUCCESS: try again; KERN_ABORTED; KERN_RESOURCE_SHORTAGE: there will be none (nothing can be paged
- *   out), or no pageout daemon runs.
+ * Returns KERN_SUCCESS: try again; KERN_ABORTED; KERN_RESOURCE_SHORTAGE: there will be none (vm_page_wait.c says for whom), or no
+ *   pageout daemon runs.
  */
+kern_return_t vm_page_wait_page_in(void);
 kern_return_t vm_page_wait(void);
 /* A frame for user memory, waiting for it; *out NULL unless KERN_SUCCESS. */
 kern_return_t vm_page_grab_user_wait(struct vm_page **out);

@@ -14,11 +14,12 @@
 #include <vm/vm_pageout.h>
 #include <vm/vm_stat.h>
 
+#define UNSTICK 64U      /* pages under one hold of the lock */
 #define LAUNDRY_CALL 16U /* pages that come back before the daemon is told */
 
 static struct spinlock queue_lock = SPINLOCK_INIT("vm_page queue");
 static struct list queues[] = { /* [q] by enum vm_page_queue; the first is not used */
-	LIST_INIT(queues[0]), LIST_INIT(queues[1]), LIST_INIT(queues[2]), LIST_INIT(queues[3]),
+	LIST_INIT(queues[0]), LIST_INIT(queues[1]), LIST_INIT(queues[2]), LIST_INIT(queues[3]), LIST_INIT(queues[4]),
 };
 static uint64_t counts[PAGE_QUEUES]; /* [q] changed, read by anyone */
 static _Atomic uint64_t laundry_count, laundry_done, wired_count;
@@ -61,6 +62,30 @@ void vm_page_deactivate_locked(struct vm_page *p)
 {
 	if (p->queue != PAGE_QUEUE_INACTIVE)
 		requeue(p, PAGE_QUEUE_INACTIVE);
+}
+
+void vm_page_stick_locked(struct vm_page *p)
+{
+	requeue(p, PAGE_QUEUE_STUCK);
+}
+
+void vm_page_unstick(void)
+{
+	bool more = true;
+
+	while (more) {
+		spin_lock(&queue_lock);
+		for (unsigned n = 0; n < UNSTICK && more; n++) {
+			struct vm_page *p = list_first(&queues[PAGE_QUEUE_STUCK], struct vm_page, queue_link);
+
+			more = p != NULL;
+			if (more) {
+				take_off(p);
+				put_on(p, PAGE_QUEUE_INACTIVE);
+			}
+		}
+		spin_unlock(&queue_lock);
+	}
 }
 
 void vm_page_unqueue_locked(struct vm_page *p)

@@ -12,7 +12,9 @@
  *   user memory: its threads are privileged and its own memory is wired. Laundry of other pagers is not trusted to come
  *   back: after EXTERNAL_PATIENCE_NS it is ordinary anonymous memory of theirs, and may go to the default pager.
  * What it finds, and then (verdict): FREED, SENT: progress; KEPT: used, again; STUCK: nobody takes it; SKIPPED.
- *   After a whole turn over both queues without progress nothing can be freed: vm_pageout_exhausted().
+ *   After STARVED_TURNS whole turns over both queues in which memory did not grow, with threads waiting and no laundry out, there is
+ *   none to be had: vm_pageout_exhausted(). Clean pages that are dropped and come back at once from their pagers, or a task that takes a page
+ *   and gives it back again and again, do not hide that.
  * Locking: none held between pages; a page's object while it is looked at (vm_page_queue_head_lock).
  * References: the descriptions of Mach's pageout daemon in the OSF kernel principles and Golub & Draves, "Moving the Default Memory
  *   Manager out of the Mach Kernel" (USENIX Mach Symposium 1991).
@@ -21,9 +23,11 @@
 #include <kern/clock.h>
 #include <kern/kalloc.h>
 #include <kern/limits.h>
+#include <kern/task.h>
 #include <kern/thread.h>
 #include <sched/sched.h>
 #include <vm/memory_object.h>
+#include <vm/vm_map.h>
 #include <vm/vm_page.h>
 #include <vm/vm_pageout.h>
 #include <vm/vm_purgable.h>
@@ -35,7 +39,10 @@
 #define CLUSTER 16U       /* pages in one go */
 #define TRIES 16U         /* objects that are in use, passed over for one that is not */
 #define BALANCE 32U       /* pages deactivated at once */
+#define PAGE_IN_SLACK 64U /* free beyond PAGE_IN_PAGES, when there is no more to be had */
 #define YIELD 64U         /* pages looked at before others may run */
+#define GROWTH_MIN 16     /* pages of new memory, more than was given back, in one turn */
+#define STARVED_TURNS 5U  /* a task that ends gives its memory back in that time */
 #define LAUNDRY_POLL_NS (20 * NSEC_PER_MSEC)
 #define STUCK_POLL_NS (100 * NSEC_PER_MSEC)
 #define PAGER_PATIENCE_NS (30 * NSEC_PER_SEC) /* so long may laundry be out without any of it coming back */
@@ -62,7 +69,7 @@ static enum verdict send_locked(struct vm_object *o, struct vm_page *page)
 		while (taken != 0 && !vm_swap_take(taken))
 			taken /= 2;
 		if (taken == 0) {
-			vm_page_activate_locked(page);
+			vm_page_stick_locked(page);
 			spin_unlock(&o->lock);
 			return VERDICT_STUCK;
 		}
@@ -90,7 +97,7 @@ static enum verdict create_and_send(struct vm_object *o, uint64_t offset)
 		return VERDICT_SKIPPED;
 	}
 	if (kr != KERN_SUCCESS) {
-		vm_page_activate_locked(page);
+		vm_page_stick_locked(page);
 		spin_unlock(&o->lock);
 		return VERDICT_STUCK;
 	}
@@ -157,19 +164,35 @@ static void balance(void)
 	}
 }
 
+static bool swap_has_room(void)
+{
+	return vm_swap_used() + CLUSTER <= vm_swap_total();
+}
+
+/* How many frames should be free. The last pages that can go, when others cannot, are not taken for new memory, but page-ins go on. */
+static uint64_t wanted(void)
+{
+	if (!swap_has_room() &&
+	    vm_page_queue_count(PAGE_QUEUE_ACTIVE) + vm_page_queue_count(PAGE_QUEUE_INACTIVE) <= vm_pageout_levels.keep)
+		return PAGE_IN_PAGES + PAGE_IN_SLACK;
+	return vm_pageout_levels.target;
+}
+
 static bool short_of_frames(void)
 {
-	return vm_page_free_count() + vm_page_laundry_count() < vm_pageout_levels.target;
+	return vm_page_free_count() + vm_page_laundry_count() < wanted();
 }
 
 bool vm_pageout_scan(void)
 {
-	uint64_t vain = 0, turn = 2 * (vm_page_queue_count(PAGE_QUEUE_ACTIVE) + vm_page_queue_count(PAGE_QUEUE_INACTIVE));
+	uint64_t vain = 0, all = 0, turn = 2 * (vm_page_queue_count(PAGE_QUEUE_ACTIVE) + vm_page_queue_count(PAGE_QUEUE_INACTIVE));
 	unsigned looked = 0;
 	bool progress = false;
 
 	vm_stat_add(VM_STAT_SCANS, 1);
-	while (short_of_frames() && vm_page_laundry_count() < LAUNDRY_MAX && vain <= turn + TRIES) {
+	if (swap_has_room())
+		vm_page_unstick();
+	while (short_of_frames() && vm_page_laundry_count() < LAUNDRY_MAX && vain <= turn + TRIES && all++ <= 2 * turn + TRIES) {
 		struct vm_page *p;
 
 		balance();
@@ -198,6 +221,7 @@ bool vm_pageout_scan(void)
 struct patience {
 	uint64_t since_ns;   /* when laundry last came back, or went out from none */
 	uint64_t done_before;
+	unsigned starved; /* turns in a row that brought no new memory to who waits for it */
 };
 
 /* Has no laundry come back for too long? */
@@ -223,42 +247,66 @@ static bool purge(void)
 	return progress;
 }
 
-/* One turn; returns until when to sleep. */
-static uint64_t turn(struct patience *p)
+/*
+ * One turn; returns until when to sleep. *deaf: who may call the daemon before that. Where little can be freed a turn costs much (every page
+ * is looked at) and ages what is in use, so the next one is not at once.
+ */
+static uint64_t turn(struct patience *p, enum vm_pageout_deaf *deaf)
 {
+	int64_t grown = vm_page_growth_count();
 	bool progress;
 
 	zone_trim();
 	progress = purge();
 	progress |= vm_pageout_scan();
 	vm_page_laundry_reclaim(EXTERNAL_PATIENCE_NS);
+	*deaf = VM_PAGEOUT_HEARS;
+	if (vm_page_free_count() > RESERVED_PAGES + GROWTH_MIN)
+		p->starved = 0;
 	if (vm_page_free_count() >= vm_pageout_levels.target)
 		return WAIT_FOREVER;
 	if (vm_page_laundry_count() != 0 && !pagers_hang(p))
 		return clock_now_ns() + LAUNDRY_POLL_NS;
-	if (progress)
+	if (!progress)
+		*deaf = VM_PAGEOUT_HEARS_WAITERS;
+	if (vm_page_free_count() > RESERVED_PAGES + GROWTH_MIN || vm_pageout_waiting() == 0)
+		return clock_now_ns() + (progress ? LAUNDRY_POLL_NS : STUCK_POLL_NS);
+	if (vm_page_growth_count() - grown >= GROWTH_MIN) {
+		p->starved = 0;
 		return clock_now_ns();
-	if (vm_page_free_count() <= RESERVED_PAGES) {
+	}
+	if (++p->starved >= STARVED_TURNS) {
+		p->starved = 0;
 		vm_stat_add(VM_STAT_SHORTAGES, 1);
 		vm_pageout_exhausted();
 	}
+	*deaf = VM_PAGEOUT_HEARS_PAGE_INS;
 	return clock_now_ns() + STUCK_POLL_NS;
 }
 
 static void pageout_loop(void *unused)
 {
 	struct patience p = { .since_ns = clock_now_ns() };
+	enum vm_pageout_deaf deaf = VM_PAGEOUT_HEARS;
 	uint64_t until = WAIT_FOREVER;
 
 	(void)unused;
 	current_thread()->vm_privilege = true;
 	for (;;) {
-		vm_pageout_sleep(until);
-		until = turn(&p);
+		vm_pageout_sleep(until, deaf);
+		until = turn(&p, &deaf);
 	}
+}
+
+static uint64_t size_of_task(void)
+{
+	struct task *task = current_thread()->task;
+
+	return task == NULL || task->map == NULL || vm_map_pmap(task->map) == NULL ? 0 : pmap_resident_count(vm_map_pmap(task->map));
 }
 
 void vm_pageout_start(void)
 {
+	vm_page_wait_size = size_of_task;
 	thread_deallocate(kernel_thread_start("pageout", SCHED_PRIORITY_KERNEL, pageout_loop, NULL));
 }

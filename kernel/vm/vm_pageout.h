@@ -11,9 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In frames. Below low the daemon runs, until target are free; user memory stops at RESERVED_PAGES (limits.h). */
+/*
+ * In frames. Below low the daemon runs, until target are free; new user memory stops at RESERVED_PAGES (limits.h). keep: when nothing can
+ * be stored any more, so many pages that could go are left to those that need them, and new memory gets none of them.
+ */
 struct vm_pageout_levels {
-	uint64_t low, target;
+	uint64_t low, target, keep;
 };
 extern struct vm_pageout_levels vm_pageout_levels;
 
@@ -27,8 +30,10 @@ void vm_pageout_low(void);
 void vm_pageout_frames_freed(void);
 /* The daemon: nothing can be freed; whoever waits for memory gets an error. */
 void vm_pageout_exhausted(void);
+/* Who may wake the daemon before its time: whoever sees few free frames, only who waits for one, only who waits for a page-in. */
+enum vm_pageout_deaf { VM_PAGEOUT_HEARS, VM_PAGEOUT_HEARS_WAITERS, VM_PAGEOUT_HEARS_PAGE_INS, VM_PAGEOUT_DEAF };
 /* The daemon sleeps until it is called (true), or until the deadline (WAIT_FOREVER: none). */
-bool vm_pageout_sleep(uint64_t deadline_ns);
+bool vm_pageout_sleep(uint64_t deadline_ns, enum vm_pageout_deaf deaf);
 /* Threads that wait for memory. */
 uint32_t vm_pageout_waiting(void);
 
@@ -78,3 +83,5 @@ kern_return_t vm_host_thread_wire(struct host *host, struct thread *thread, bool
 
 /* Frees frames whose bytes nobody needs (purgable memory), at once, and says how many; 0: there are none. NULL: nobody does. */
 extern uint64_t (*vm_page_reclaim)(void);
+/* What the current thread's task has, in pages: who has most gets the error when memory is out. NULL: all are alike. */
+extern uint64_t (*vm_page_wait_size)(void);

@@ -310,10 +310,10 @@ static kern_return_t page_in(struct vm_object *o, struct vm_resolved *r)
 		vm_object_page_free_locked(o, p);
 		return ask_for_pages(o, r);
 	case PAGE_MISSING:
-		if (vm_page_free_count() <= RESERVED_PAGES && !current_thread()->vm_privilege) {
-			/* What comes takes frames that are kept for who frees memory: wait for one as any access does. */
+		if (vm_page_free_count() <= PAGE_IN_PAGES && !current_thread()->vm_privilege) {
+			/* What comes takes frames that are kept for who frees memory. */
 			spin_unlock(&o->lock);
-			return vm_page_wait();
+			return vm_page_wait_page_in();
 		}
 		return ask_for_pages(o, r);
 	case PAGE_BUSY:

@@ -26,6 +26,7 @@
 #include "vm_pager_port.h"
 
 #define RUN_MAX 32U /* pages in one data_return */
+#define SHORTAGE_MAX (1UL << 20) /* bytes of one vm_pager_shortage: more than was ever asked for at once */
 
 static bool range_ok(uint64_t offset, uint64_t size)
 {
@@ -119,11 +120,14 @@ kern_return_t vm_pager_supply(struct vm_object *o, uint64_t offset, struct vm_ma
 			      uint64_t *error_offset)
 {
 	uint64_t size = vm_map_copy_size(data);
+	struct thread *self = current_thread();
+	bool before = self->vm_page_in;
 	kern_return_t result = KERN_SUCCESS;
 
 	*error_offset = offset;
 	if (!range_ok(offset, size) || (lock & ~VM_PROT_ALL) != 0)
 		return KERN_INVALID_ARGUMENT;
+	self->vm_page_in = true;
 	for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
 		kern_return_t kr = supply_page(o, offset_in(o, offset + at), data, at, lock, precious);
 
@@ -132,6 +136,7 @@ kern_return_t vm_pager_supply(struct vm_object *o, uint64_t offset, struct vm_ma
 			*error_offset = offset + at;
 		}
 	}
+	self->vm_page_in = before;
 	return result;
 }
 
@@ -186,6 +191,29 @@ kern_return_t vm_pager_error(struct vm_object *o, uint64_t offset, uint64_t size
 	if (kr == KERN_SUCCESS)
 		refuse_unlocks(o, offset, size);
 	return kr;
+}
+
+/* Placeholders that end as if nobody had asked: who waits looks again. */
+static bool forget_asked_locked(struct vm_object *o, uint64_t offset)
+{
+	struct vm_page *p = vm_object_page_lookup_locked(o, offset);
+	bool asked = p != NULL && p->fictitious && p->busy;
+
+	if (asked)
+		vm_object_page_free_locked(o, p);
+	return asked;
+}
+
+kern_return_t vm_pager_shortage(struct vm_object *o, uint64_t offset, uint64_t size)
+{
+	if (!range_ok(offset, size))
+		return KERN_INVALID_ARGUMENT;
+	offset = offset_in(o, offset);
+	spin_lock(&o->lock);
+	for (uint64_t at = 0; at < size && at < SHORTAGE_MAX; at += PAGE_SIZE)
+		(void)forget_asked_locked(o, offset + at);
+	spin_unlock(&o->lock);
+	return KERN_SUCCESS;
 }
 
 kern_return_t vm_pager_unavailable(struct vm_object *o, uint64_t offset, uint64_t size)

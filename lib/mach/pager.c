@@ -17,10 +17,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BUCKETS 64u
-#define INLINE_MAX (16u * 1024) /* so much the kernel copies at once; more is given away whole */
+#define INLINE_MAX (16u * 1024) /* so much the kernel copies at once; more is several messages */
 #define MESSAGE_MAX 512
+#define SUPPLY_TRIES 6u /* with pauses that double, 62 ms in all */
 
 struct pager_object {
 	struct pager_object *next;
@@ -127,11 +129,19 @@ static bool control_set(struct pager_object *o, mach_port_t old, mach_port_t con
 
 /* ---- what a pager tells ---- */
 
+/* MACH_SEND_NO_BUFFER: the kernel had no memory even now, and the bytes are still here. */
 static kern_return_t supply(mach_port_t control, uint64_t offset, const void *bytes, uint32_t length, vm_prot_t lock,
 			    boolean_t dealloc)
 {
-	return memory_object_data_supply(control, offset, (vm_offset_t)(uintptr_t)bytes, length, dealloc, lock, FALSE,
-					 MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+	kern_return_t kr = MACH_SEND_NO_BUFFER;
+
+	for (unsigned i = 0; kr == MACH_SEND_NO_BUFFER && i < SUPPLY_TRIES; i++) {
+		if (i != 0)
+			usleep(1000 << i);
+		kr = memory_object_data_supply(control, offset, (vm_offset_t)(uintptr_t)bytes, length, dealloc, lock, FALSE,
+					       MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+	}
+	return kr;
 }
 
 /* The same, with the next receive; the control right goes with it. */
@@ -260,35 +270,28 @@ static kern_return_t read_into(struct pager_object *o, uint64_t offset, uint32_t
 	return o->ops->read(o, offset, length, buffer, lock);
 }
 
-/* One run of pages, all inside the object or all outside. all: it is the whole answer, whose control right is given away too. */
+/*
+ * Pages inside the object, INLINE_MAX at most: the kernel copies them from a buffer that is always there, so that bringing a page in never makes
+ * new memory, which may be what there is none of. all: it is the whole answer, whose control right is given away too.
+ */
 static void answer(struct pager_object *o, mach_port_t control, uint64_t offset, uint32_t length, bool all)
 {
-	static _Thread_local char page_buffer[INLINE_MAX] __attribute__((aligned(4096)));
-	mach_vm_address_t at = (uintptr_t)page_buffer;
+	static _Thread_local char buffer[INLINE_MAX] __attribute__((aligned(4096)));
 	vm_prot_t lock;
-	kern_return_t kr = KERN_SUCCESS;
+	kern_return_t kr;
 
-	if (length > INLINE_MAX)
-		kr = mach_vm_allocate(mach_task_self(), &at, length, VM_FLAGS_ANYWHERE);
-	else
-		memset(page_buffer, 0, length);
-	if (kr != KERN_SUCCESS) {
-		(void)memory_object_data_error(control, offset, length, kr);
-		if (all)
-			drop(control);
-		return;
-	}
-	kr = read_into(o, offset, length, (void *)(uintptr_t)at, &lock);
+	memset(buffer, 0, length);
+	kr = read_into(o, offset, length, buffer, &lock);
 	if (kr == KERN_SUCCESS && all) {
-		supply_later(control, offset, at, length, lock, length > INLINE_MAX);
+		supply_later(control, offset, (uintptr_t)buffer, length, lock, false);
 		return;
 	}
 	if (kr == KERN_SUCCESS) {
-		(void)supply(control, offset, (void *)(uintptr_t)at, length, lock, length > INLINE_MAX);
-		return;
+		kr = supply(control, offset, buffer, length, lock, FALSE);
+		if (kr != MACH_SEND_NO_BUFFER)
+			return;
+		kr = KERN_RESOURCE_SHORTAGE; /* who waits asks again */
 	}
-	if (length > INLINE_MAX)
-		(void)mach_vm_deallocate(mach_task_self(), at, length);
 	if (kr == PAGER_ZERO)
 		(void)memory_object_data_unavailable(control, offset, length);
 	else if (kr != PAGER_LATER)
@@ -304,12 +307,13 @@ static kern_return_t serve_request(memory_object_t port, mach_port_t control, me
 	uint64_t inside = o != NULL && offset < o->size ? o->size - offset : 0;
 	uint32_t whole = inside < length ? (uint32_t)inside : length;
 
-	if (whole != 0)
-		answer(o, control, offset, whole, whole == length);
-	if (whole < length) {
+	for (uint32_t at = 0; at < whole; at += INLINE_MAX)
+		answer(o, control, offset + at, whole - at < INLINE_MAX ? whole - at : INLINE_MAX,
+		       whole == length && length <= INLINE_MAX);
+	if (whole < length)
 		(void)memory_object_data_error(control, offset + whole, length - whole, KERN_INVALID_ADDRESS);
+	if (whole < length || length > INLINE_MAX)
 		drop(control);
-	}
 	object_put(o);
 	return KERN_SUCCESS;
 }

@@ -14,15 +14,19 @@ START = "all control servers/default-pager\nall last bin/test {}\n"
 
 
 def pressure(folder: str, arguments: str, *, memory: int, swap: int, cpus: int, name: str) -> None:
-    swap_image(f"{folder}/swap", swap)
+    if swap:
+        swap_image(f"{folder}/swap", swap)
     archive = start_archive(folder, START.format(arguments), "bin/test=build/stripped/test-pressure")
-    result = boot("exit=1", cpus=cpus, memory=memory, archive=archive, seconds=250, more=disk(f"{folder}/swap", 0))
+    result = boot("exit=1", cpus=cpus, memory=memory, archive=archive, seconds=250, more=disk(f"{folder}/swap", 0) if swap else ())
     judge(name, result, f"{memory} MiB, {cpus} CPU{'s' if cpus > 1 else ''}")
 
 
 with tempfile.TemporaryDirectory(prefix="meshach-s-") as temporary:
     pressure(temporary, "run 170", memory=64, swap=384, cpus=1, name="three times its memory")
     pressure(temporary, "run 100", memory=64, swap=256, cpus=2, name="paging on two processors")
+    for cpus in (1, 2):
+        pressure(temporary, "full 160", memory=64, swap=24, cpus=cpus, name="memory and swap full")
+        pressure(temporary, "none 90", memory=64, swap=0, cpus=cpus, name="memory full and no swap")
     pressure(temporary, "one 100", memory=64, swap=256, cpus=4, name="paging on four processors")
     pressure(temporary, "generations 60", memory=64, swap=256, cpus=1, name="a thousand generations")
 done()

@@ -4,7 +4,7 @@
  * machine's, written and read in order and at random, each page checked; forked memory, shared memory, memory in messages under the same
  * pressure; what there is no room for gives errors, and the rest goes on.
  *
- *   pressure WHAT [MIB]: run | one (its first part) | generations
+ *   pressure WHAT [MIB]: run | one (its first part) | generations | full (swap for less than that) | none (no swap)
  */
 #include "tap.h"
 
@@ -154,6 +154,8 @@ static struct job {
 	struct area area;
 	unsigned number;
 	volatile uint32_t done; /* 1 + wrong pages */
+	volatile bool go, stop; /* a hog's, a bystander's */
+	volatile uint64_t rounds;
 } *jobs;
 
 /* A child's thread; there is no C library behind it. */
@@ -407,6 +409,145 @@ static void generations(uint64_t bytes)
 	area_free(&hog);
 }
 
+static void nothing_is_left(uint64_t swap_before);
+
+/* ---- more than there is ---- */
+
+#define TEXT_WORDS (1u << 17) /* 1 MiB that comes from the program's file whenever it is needed */
+extern const uint64_t big_text[TEXT_WORDS];
+__asm__(".section .rodata\n.balign 4096\n.globl big_text\nbig_text:\n.set i, 0\n.rept 131072\n.quad i * 0x123456789abcd\n.set i, i + 1\n"
+	".endr\n.previous");
+
+static unsigned work_hog(struct job *j)
+{
+	while (!j->go)
+		(void)thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 10);
+	for (uint32_t p = 0; p < j->area.pages; p++)
+		*(volatile uint64_t *)(j->area.at + p * PAGE) = p;
+	j->rounds = 1;
+	while (!j->stop) /* it keeps what it has */
+		(void)thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 10);
+	return 0;
+}
+
+/* Needs its text all the time, and now and then a new page. Returns how often something was wrong. */
+static unsigned work_bystander(struct job *j)
+{
+	unsigned wrong = 0;
+
+	while (!j->stop) {
+		volatile uint64_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (uint32_t i = 0; i < TEXT_WORDS; i += 509)
+			wrong += big_text[i] != i * 0x123456789abcdUL;
+		wrong += page[5] != 0;
+		page[5] = 6;
+		(void)munmap((void *)page, PAGE);
+		j->rounds++;
+	}
+	return wrong;
+}
+
+struct raised {
+	mach_msg_header_t head;
+	mach_msg_body_t body;
+	mach_msg_port_descriptor_t thread, task;
+	exception_type_t exception;
+	uint32_t count;
+	int code[2];
+	mach_msg_max_trailer_t trailer;
+};
+
+/* Hogs that end with an exception, which says why; each gets KERN_FAILURE for an answer. */
+static unsigned hear_of(mach_port_t port, unsigned *shortages)
+{
+	struct {
+		mach_msg_header_t head;
+		kern_return_t result;
+	} reply;
+	struct raised m;
+	unsigned n = 0;
+
+	while (mach_msg(&m.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), port, 0, MACH_PORT_NULL) == MACH_MSG_SUCCESS) {
+		n++;
+		*shortages += m.exception == EXC_BAD_ACCESS && m.count != 0 && m.code[0] == KERN_RESOURCE_SHORTAGE;
+		if (m.code[0] != KERN_RESOURCE_SHORTAGE)
+			printf("# exception %d, code %#x\n", m.exception, (unsigned)m.code[0]);
+		reply.head = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(m.head.msgh_bits), 0),
+						  .msgh_size = sizeof(reply),
+						  .msgh_remote_port = m.head.msgh_remote_port,
+						  .msgh_id = m.head.msgh_id + 100 };
+		reply.result = KERN_FAILURE;
+		(void)mach_msg(&reply.head, MACH_SEND_MSG, sizeof(reply), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+		(void)mach_port_deallocate(mach_task_self(), m.thread.name);
+		(void)mach_port_deallocate(mach_task_self(), m.task.name);
+	}
+	return n;
+}
+
+/* count tasks that together want bytes, more than there is, beside one that wants next to nothing. */
+static void hogs(unsigned count, uint64_t bytes)
+{
+	struct job *by = &jobs[CHILDREN - 1];
+	mach_port_t child[CHILDREN], bystander, port;
+	unsigned raised = 0, shortages = 0, died = 0, left = count;
+	uint64_t start = now_ms(), rounds;
+
+	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
+	(void)mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND);
+	*by = (struct job){ .work = work_bystander };
+	bystander = child_start(by);
+	for (unsigned i = 0; i < count; i++) {
+		jobs[i] = (struct job){ .work = work_hog, .number = i };
+		jobs[i].area = (struct area){ .pages = (uint32_t)(bytes / count / PAGE) };
+		jobs[i].area.at = mmap(NULL, bytes / count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		child[i] = child_start(&jobs[i]);
+		(void)task_set_exception_ports(child[i], EXC_MASK_BAD_ACCESS, port, EXCEPTION_DEFAULT, 0);
+		jobs[i].go = true;
+		(void)munmap(jobs[i].area.at, bytes / count);
+	}
+	while (left != 0 && now_ms() < start + 150000) {
+		raised += hear_of(port, &shortages);
+		left = 0;
+		for (unsigned i = 0; i < count; i++) {
+			mach_port_type_t type = 0;
+
+			left += jobs[i].rounds == 0 && mach_port_type(mach_task_self(), child[i], &type) == KERN_SUCCESS &&
+				(type & MACH_PORT_TYPE_DEAD_NAME) == 0;
+		}
+		usleep(10000);
+	}
+	for (unsigned i = 0; i < count; i++)
+		jobs[i].stop = true;
+	raised += hear_of(port, &shortages);
+	for (unsigned i = 0; i < count; i++) {
+		died += child_end(&jobs[i], child[i]) == UINT32_MAX;
+	}
+	printf("# %u tasks with %lu MiB: %lu ms, %u died, the bystander's rounds: %lu\n", count, (unsigned long)(bytes >> 20),
+	       (unsigned long)(now_ms() - start), died, (unsigned long)by->rounds);
+	tell("after");
+	tap(left == 0 && died != 0, "PRES0020 of %u task%s with more than there is at least one ends, and none stands still", count,
+	    count == 1 ? "" : "s");
+	tap(raised == died && shortages == died, "PRES0021 each by an exception with KERN_RESOURCE_SHORTAGE (%u, %u, %u)", died, raised,
+	    shortages);
+	rounds = by->rounds;
+	for (uint64_t end = now_ms() + 20000; by->rounds < rounds + 3 && now_ms() < end;)
+		usleep(10000);
+	tap(by->rounds >= rounds + 3, "PRES0022 a task that needs its text and a page now and then goes on");
+	by->stop = true;
+	tap(child_end(by, bystander) == 0, "PRES0023 and finds every byte right");
+	(void)mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
+	(void)mach_port_deallocate(mach_task_self(), port);
+}
+
+static void too_much(uint64_t bytes, uint64_t swap_before)
+{
+	hogs(1, bytes);
+	hogs(3, bytes);
+	tasks(1, 8 << 20);
+	nothing_is_left(swap_before);
+}
+
 static void nothing_is_left(uint64_t swap_before)
 {
 	vm_statistics64_data_t s;
@@ -428,7 +569,7 @@ int main(int argc, char **argv)
 	uint64_t swap_before;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while (statistics().swap_total == 0)
+	while (strcmp(what, "none") != 0 && statistics().swap_total == 0)
 		usleep(10000); /* the default pager starts */
 	jobs = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	swap_before = statistics().swap_used;
@@ -446,6 +587,8 @@ int main(int argc, char **argv)
 	} else if (strcmp(what, "generations") == 0) {
 		generations(bytes);
 		nothing_is_left(swap_before);
+	} else if (strcmp(what, "full") == 0 || strcmp(what, "none") == 0) {
+		too_much(bytes, swap_before);
 	} else if (strcmp(what, "one") == 0) {
 		tasks(1, bytes);
 		nothing_is_left(swap_before);
