@@ -21,6 +21,7 @@
 
 #define FLICKER 16U         /* frames that come and go when there are no more */
 #define GRACE_VERDICTS 20U /* of the daemon, half a second apart or more */
+#define GRACE_PAGE_INS 120U
 
 struct waiting_thread {
 	struct list link;
@@ -105,7 +106,7 @@ void vm_pageout_exhausted(void)
 		LIST_FOR_EACH(l, &waiting_threads) {
 			struct waiting_thread *w = container_of(l, struct waiting_thread, link);
 
-			w->failed |= ++w->verdicts > GRACE_VERDICTS;
+			w->failed |= ++w->verdicts > (w->keep == RESERVED_PAGES ? GRACE_VERDICTS : GRACE_PAGE_INS);
 			if (w->keep == RESERVED_PAGES && (largest == NULL || w->size > largest->size))
 				largest = w;
 		}
