@@ -416,10 +416,10 @@ static kern_return_t call_read_inband(struct device_open *o, mach_port_t reply_p
 			  (uint32_t)wanted);
 }
 
-/* Does the open's mode allow memory to be mapped so? */
+/* Does the open's mode allow memory to be mapped so? What is mapped at all can be read on this machine. */
 static bool may_map(const struct device_open *o, vm_prot_t prot)
 {
-	return o->device->driver->map != NULL && ((prot & ~VM_PROT_WRITE) == 0 || (o->mode & D_READ) != 0) &&
+	return o->device->driver->map != NULL && (o->mode & D_READ) != 0 &&
 	       ((prot & VM_PROT_WRITE) == 0 || (o->mode & D_WRITE) != 0);
 }
 

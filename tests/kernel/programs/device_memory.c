@@ -99,6 +99,14 @@ static void registers(void)
 	tap_result(mach_vm_protect(self, second, PAGE, FALSE, VM_PROT_DEFAULT), KERN_PROTECTION_FAILURE, "DEVM0016 and stays so");
 	tap_result(mach_vm_protect(self, second, PAGE, FALSE, VM_PROT_DEFAULT | VM_PROT_COPY), KERN_PROTECTION_FAILURE,
 		   "DEVM0017 with VM_PROT_COPY too");
+	{
+		mach_port_t writer = MACH_PORT_NULL;
+
+		(void)find(DISPLAY_ID, 2, D_WRITE, &writer);
+		tap_result(device_map(writer, VM_PROT_WRITE, 0, PAGE, &read_pager, 0), D_INVALID_OPERATION,
+			   "DEVM0067 who opened it to write only gets nothing: it could be read");
+		(void)device_close(writer);
+	}
 	/* sizes and errors */
 	tap_result(map(self, pager, PAGE, PAGE, FALSE, VM_PROT_READ, VM_PROT_READ, &second), KERN_INVALID_ARGUMENT, "DEVM0018 nothing beyond the end");
 	tap_result(map(self, pager, 0, 2 * PAGE, FALSE, VM_PROT_READ, VM_PROT_READ, &second), KERN_INVALID_ARGUMENT, "DEVM0019 nor over it");
