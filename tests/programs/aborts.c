@@ -22,10 +22,10 @@
 #include <unistd.h>
 
 #include "tap.h"
+#include "threads.h"
 
 #define FUTEX_WAIT_PRIVATE 128 /* futex(2): FUTEX_WAIT of this process alone */
 #define LONG_MS 600000 /* no test waits so long */
-#define TRIES 2000
 
 struct waiter {
 	const char *name;
@@ -49,21 +49,6 @@ static void *body(void *arg)
 	return NULL;
 }
 
-/* Until the kernel says that the thread waits. */
-static bool waits(mach_port_t thread)
-{
-	for (int i = 0; i < TRIES; i++) {
-		thread_basic_info_data_t info;
-		mach_msg_type_number_t count = THREAD_BASIC_INFO_COUNT;
-
-		if (thread_info(thread, THREAD_BASIC_INFO, (thread_info_t)&info, &count) == KERN_SUCCESS &&
-		    info.run_state == TH_STATE_WAITING)
-			return true;
-		usleep(500);
-	}
-	return false;
-}
-
 static pthread_t begin(struct waiter *w)
 {
 	pthread_t t;
@@ -73,7 +58,7 @@ static pthread_t begin(struct waiter *w)
 		abort();
 	while (__atomic_load_n(&w->thread, __ATOMIC_ACQUIRE) == MACH_PORT_NULL)
 		usleep(100);
-	tap(waits(w->thread), "ABRT: a thread waits in %s", w->name);
+	tap(thread_waits(w->thread), "ABRT: a thread waits in %s", w->name);
 	return t;
 }
 
@@ -284,7 +269,7 @@ static void stdio_wait(void)
 	pthread_create(&t, NULL, body, &w);
 	while (__atomic_load_n(&w.thread, __ATOMIC_ACQUIRE) == MACH_PORT_NULL)
 		usleep(100);
-	waited = waits(w.thread);
+	waited = thread_waits(w.thread);
 	(void)thread_abort(w.thread);
 	pthread_join(t, NULL);
 	(void)task_set_special_port(mach_task_self(), TASK_STDIO_PORT, before);
@@ -393,9 +378,9 @@ static void pager_wait(void)
 	t = begin(&w);
 	tap_result(thread_abort(w.thread), KERN_SUCCESS, "ABRT0031 an abort");
 	usleep(20000);
-	tap(waits(w.thread), "ABRT0032 makes the thread touch the page again");
+	tap(thread_waits(w.thread), "ABRT0032 makes the thread touch the page again");
 	tap_result(thread_terminate(w.thread), KERN_SUCCESS, "ABRT0033 it can be terminated");
-	for (int i = 0; i < TRIES && tap_refs(w.thread, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
+	for (int i = 0; i < THREADS_TRIES && tap_refs(w.thread, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
 		usleep(500);
 	tap(tap_refs(w.thread, MACH_PORT_RIGHT_DEAD_NAME) != 0, "ABRT0034 and is gone at once");
 	(void)mach_vm_deallocate(mach_task_self(), at, 4096);
@@ -428,7 +413,7 @@ static void suspended(void)
 	tap(a == b, "ABRT0012 an abort does not let a suspended thread run");
 	w.word = 1;
 	tap_result(thread_resume(w.thread), KERN_SUCCESS, "ABRT0013 it is resumed");
-	tap(waits(w.thread), "ABRT0014 and goes on to wait");
+	tap(thread_waits(w.thread), "ABRT0014 and goes on to wait");
 	send_one(w.port, 0);
 	pthread_join(t, NULL);
 	tap(w.result == MACH_MSG_SUCCESS || w.result == MACH_RCV_INTERRUPTED, "ABRT0015 and to the end");
@@ -441,7 +426,7 @@ static void terminated(void)
 	pthread_t t = begin(&w);
 
 	tap_result(thread_terminate(w.thread), KERN_SUCCESS, "ABRT0016 a waiting thread is terminated");
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < THREADS_TRIES; i++) {
 		mach_port_type_t type = 0;
 
 		(void)mach_port_type(mach_task_self(), w.thread, &type);

@@ -4,12 +4,11 @@
  *   they handle, that fault themselves, or that are the thread which they handle. The thread whose exception it is either goes on as the
  *   handler may say, or the next handler is asked; the kernel goes on.
  */
+#include "child.h"
 #include "tap.h"
-#include "threads.h"
 
 #include <mach/mach_exc_server.h>
 #include <mach/mig_errors.h>
-#include <mach/thread_status.h>
 #include <string.h>
 
 #define CODES ((int)MACH_EXCEPTION_CODES)
@@ -352,8 +351,6 @@ static void floating_point(const char *id, const char *what, int flavor)
 
 /* ---- handlers that act ---- */
 
-static _Alignas(16) char child_stack[16384];
-
 static void child_faults(void)
 {
 	FAULT();
@@ -363,22 +360,13 @@ static void child_faults(void)
 
 static mach_port_t new_victim(mach_port_t *thread)
 {
-	x86_thread_state64_t state = { .rip = (uint64_t)(uintptr_t)child_faults, .rflags = 0x202,
-				       .rsp = (uint64_t)(uintptr_t)child_stack + sizeof(child_stack) - 8 };
 	mach_port_t task = MACH_PORT_NULL;
 
 	(void)task_create(self_task, NULL, 0, TRUE, &task);
 	(void)task_set_exception_ports(task, EXC_MASK_VALID, MACH_PORT_NULL, EXCEPTION_DEFAULT, 0);
 	(void)task_set_exception_ports(task, EXC_MASK_BAD_INSTRUCTION, hostile, IDENTITY, x86_THREAD_STATE64);
-	(void)thread_create_running(task, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT, thread);
+	*thread = run_in(task, child_faults, 0);
 	return task;
-}
-
-static bool dies(mach_port_t right)
-{
-	for (int i = 0; i < 5 * THREADS_TRIES && tap_refs(right, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
-		usleep(500);
-	return tap_refs(right, MACH_PORT_RIGHT_DEAD_NAME) != 0;
 }
 
 static mach_msg_size_t end_task_first(struct reply *r, const struct request *q)

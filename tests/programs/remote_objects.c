@@ -93,6 +93,7 @@ static kern_return_t act_accept(struct actor *a)
 static void locks(lock_set_t set)
 {
 	struct actor a = { .act = act_lock, .port = set }, b = { .act = act_lock, .port = set };
+	mach_port_t dead = MACH_PORT_NULL;
 	kern_return_t kr;
 
 	tap_result(lock_acquire(set, 0), KERN_SUCCESS, "ROBJ0026 a thread of this node holds a lock of it");
@@ -113,6 +114,11 @@ static void locks(lock_set_t set)
 	tap_result(lock_handoff(set, 0), KERN_SUCCESS, "ROBJ0036 gets it");
 	tap_result(actor_join(&a), KERN_SUCCESS, "ROBJ0037 and knows");
 	tap_result(_lock_set_call(set, 0, LOCK_TRY, MACH_PORT_NULL), KERN_INVALID_ARGUMENT, "ROBJ0038 nobody holds nothing");
+	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &dead);
+	(void)mach_port_insert_right(mach_task_self(), dead, dead, MACH_MSG_TYPE_MAKE_SEND);
+	(void)mach_port_mod_refs(mach_task_self(), dead, MACH_PORT_RIGHT_RECEIVE, -1);
+	tap_result(_lock_set_call(set, 0, LOCK_TRY, dead), KERN_INVALID_CAPABILITY, "ROBJ0051 nor do the dead");
+	drop(dead);
 }
 
 static void others(void)

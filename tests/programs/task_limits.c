@@ -3,13 +3,12 @@
  * Description: what a task counts and may use: its events, its memory region by region, limits that raise EXC_RESOURCE, suspensions
  *   that end with their port, and the debug registers of its new threads.
  */
+#include "child.h"
 #include "tap.h"
-#include "threads.h"
 
 #include <mach/exc_resource.h>
 #include <mach/mach_exc_server.h>
 #include <mach/task_info.h>
-#include <mach/thread_status.h>
 #include <mach/vm_purgable.h>
 #include <mach/vm_statistics.h>
 #include <string.h>
@@ -26,14 +25,7 @@ static void drop(mach_port_t right)
 
 /* ---- a child, a copy of this task ---- */
 
-static volatile uint64_t counter, target;
-static _Alignas(16) char child_stack[2][16384];
-
-static void child_counts(void)
-{
-	for (;;)
-		counter++;
-}
+static volatile uint64_t target;
 
 static void child_stores(void)
 {
@@ -55,32 +47,12 @@ static void child_touches(void)
 		__asm__ volatile("pause");
 }
 
-static mach_port_t run_in(mach_port_t task, void (*entry)(void), unsigned stack)
-{
-	x86_thread_state64_t state = { .rip = (uint64_t)(uintptr_t)entry, .rflags = 0x202,
-				       .rsp = (uint64_t)(uintptr_t)child_stack[stack] + sizeof(child_stack[stack]) - 8 };
-	mach_port_t thread = MACH_PORT_NULL;
-
-	(void)thread_create_running(task, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT, &thread);
-	return thread;
-}
-
 static mach_port_t new_task(void)
 {
 	mach_port_t task = MACH_PORT_NULL;
 
 	(void)task_create(self_task, NULL, 0, TRUE, &task);
 	return task;
-}
-
-static uint64_t count_of(mach_port_t task)
-{
-	uint64_t value = 0;
-	mach_vm_size_t got = 0;
-
-	(void)mach_vm_read_overwrite(task, (mach_vm_address_t)(uintptr_t)&counter, sizeof(value), (mach_vm_address_t)(uintptr_t)&value,
-				     &got);
-	return value;
 }
 
 static bool counts_to(mach_port_t task, uint64_t value)
@@ -96,14 +68,6 @@ static bool counts_to(mach_port_t task, uint64_t value)
 static bool runs(mach_port_t task)
 {
 	return counts_to(task, count_of(task) + 1);
-}
-
-static bool stands_still(mach_port_t task)
-{
-	uint64_t before = count_of(task);
-
-	usleep(30000);
-	return count_of(task) == before;
 }
 
 /* ---- exceptions that come here ---- */
@@ -426,8 +390,7 @@ static void cpu_monitor(void)
 	tap(task_get_cpumon_params(task, &percentage, &interval) == KERN_SUCCESS && percentage == 6 && interval == 10,
 	    "TLIM0085 a monitor replaces the last");
 	(void)task_terminate(task);
-	for (int i = 0; i < THREADS_TRIES && tap_refs(task, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
-		usleep(500);
+	(void)dies(task);
 	tap_result(task_set_cpumon_params(task, 5, 10), MACH_SEND_INVALID_DEST, "TLIM0086 and ends with the task");
 	drop(thread);
 	drop(task);

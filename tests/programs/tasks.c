@@ -4,12 +4,11 @@
  *
  * Runs as the first task, which has the node's control port.
  */
+#include "child.h"
 #include "tap.h"
-#include "threads.h"
 
 #include <mach/host_info.h>
 #include <mach/task_special_ports.h>
-#include <mach/thread_status.h>
 #include <string.h>
 
 #define NEW_PORT_NAME 0x2003
@@ -35,24 +34,7 @@ static void end_port(mach_port_t port)
 	(void)mach_port_destroy(self_task, port);
 }
 
-/* Until the right is a dead name. */
-static bool dies(mach_port_t right)
-{
-	for (int i = 0; i < THREADS_TRIES && tap_refs(right, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
-		usleep(500);
-	return tap_refs(right, MACH_PORT_RIGHT_DEAD_NAME) != 0;
-}
-
 /* ---- another task, a copy of this, whose threads count ---- */
-
-static volatile uint64_t counter __asm__("counter");
-static _Alignas(16) char child_stack[2][16384];
-
-static void child_counts(void)
-{
-	for (;;)
-		counter++;
-}
 
 /* Tells its rax, which a system call that goes on would have written. */
 __attribute__((naked)) static void child_tells(void)
@@ -67,32 +49,6 @@ static void child_waits(void)
 		(void)thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 600000);
 }
 
-static x86_thread_state64_t state_at(void (*entry)(void), unsigned stack)
-{
-	return (x86_thread_state64_t){ .rip = (uint64_t)(uintptr_t)entry, .rflags = 0x202,
-				       .rsp = (uint64_t)(uintptr_t)child_stack[stack] + sizeof(child_stack[stack]) - 8 };
-}
-
-static mach_port_t run_in(mach_port_t task, void (*entry)(void), unsigned stack)
-{
-	x86_thread_state64_t state = state_at(entry, stack);
-	mach_port_t thread = MACH_PORT_NULL;
-
-	(void)thread_create_running(task, x86_THREAD_STATE64, (thread_state_t)&state, x86_THREAD_STATE64_COUNT, &thread);
-	return thread;
-}
-
-/* The child's counter. */
-static uint64_t count_of(mach_port_t task)
-{
-	uint64_t value = 0;
-	mach_vm_size_t got = 0;
-
-	(void)mach_vm_read_overwrite(task, (mach_vm_address_t)(uintptr_t)&counter, sizeof(value), (mach_vm_address_t)(uintptr_t)&value,
-				     &got);
-	return value;
-}
-
 static bool counts(mach_port_t task)
 {
 	uint64_t before = count_of(task);
@@ -103,14 +59,6 @@ static bool counts(mach_port_t task)
 			return true;
 	}
 	return false;
-}
-
-static bool stands_still(mach_port_t task)
-{
-	uint64_t before = count_of(task);
-
-	usleep(30000);
-	return count_of(task) == before;
 }
 
 /* ---- tasks ---- */
