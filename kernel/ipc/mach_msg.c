@@ -355,10 +355,10 @@ static mach_msg_return_t receive(const struct request *r, struct ipc_object *obj
  * flatten: the whole way of a message in one function. Under an emulator each return costs more than the
  * function's work; what is rare or long on the way is noinline, where it is defined.
  */
-__attribute__((flatten, noinline)) mach_msg_return_t
-mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
-			mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
-			mach_port_name_t notify, uint64_t rcv_msg, mach_msg_size_t rcv_limit)
+static __attribute__((flatten, noinline)) mach_msg_return_t
+mach_msg_slow(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
+	      mach_msg_size_t rcv_size, mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+	      mach_port_name_t notify, uint64_t rcv_msg, mach_msg_size_t rcv_limit)
 {
 	const struct request r = { msg, rcv_msg ? rcv_msg : msg, option, send_size, rcv_size, rcv_limit,
 				   rcv_name, notify, timeout };
@@ -376,16 +376,33 @@ mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t 
 	return mr;
 }
 
+static inline bool may_be_fast(mach_msg_option_t option)
+{
+	return (option & ~MACH_MSG_FAST_OPTIONS) == (MACH_SEND_MSG | MACH_RCV_MSG);
+}
+
+mach_msg_return_t mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
+					  mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
+					  mach_msg_timeout_t timeout, mach_port_name_t notify, uint64_t rcv_msg,
+					  mach_msg_size_t rcv_limit)
+{
+	mach_msg_return_t mr;
+
+	if (may_be_fast(option) &&
+	    mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, timeout, rcv_msg ? rcv_msg : msg, &mr))
+		return mr;
+	return mach_msg_slow(msg, option, send_size, rcv_size, rcv_name, timeout, notify, rcv_msg, rcv_limit);
+}
+
 mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 				mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
 				mach_msg_timeout_t timeout, mach_port_name_t notify)
 {
 	mach_msg_return_t mr;
 
-	if ((option & ~MACH_MSG_FAST_OPTIONS) == (MACH_SEND_MSG | MACH_RCV_MSG) &&
-	    mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, timeout, &mr))
+	if (may_be_fast(option) && mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, timeout, msg, &mr))
 		return mr;
-	return mach_msg_overwrite_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0, 0);
+	return mach_msg_slow(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0, 0);
 }
 
 mach_msg_return_t mach_msg_send_from_kernel(struct ipc_kmsg *kmsg)

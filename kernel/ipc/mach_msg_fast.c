@@ -258,13 +258,13 @@ static __attribute__((noinline)) mach_msg_return_t wait_on_stack(struct ipc_thre
  * Wait for the next message, handing the CPU to next: the trap's result. Mostly it does not return: the
  * thread goes on in thread_continue(). irq_depth is 1 on entry, 0 on return.
  */
-static inline mach_msg_return_t wait_fast(struct ipc_thread *ith, uint64_t msg, mach_msg_option_t option,
+static inline mach_msg_return_t wait_fast(struct ipc_thread *ith, uint64_t rcv_msg, mach_msg_option_t option,
 					  mach_msg_size_t max_size, uint64_t deadline_ns, struct ipc_object *object,
 					  struct thread *next)
 {
 	struct waitq *wq;
 
-	ith->fast_msg = msg;
+	ith->fast_msg = rcv_msg;
 	ith->fast_option = option;
 	ith->fast_limit = max_size;
 	ith->fast_deadline_ns = deadline_ns;
@@ -296,7 +296,7 @@ static inline mach_msg_return_t wait_fast(struct ipc_thread *ith, uint64_t msg, 
 
 __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 					    mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
-					    mach_msg_timeout_t timeout, mach_msg_return_t *result)
+					    mach_msg_timeout_t timeout, uint64_t rcv_msg, mach_msg_return_t *result)
 {
 	struct ipc_thread *ith = &current_thread()->ipc;
 	struct ipc_object *object = NULL;
@@ -320,7 +320,7 @@ __attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_opt
 	current_thread()->events.messages_sent++;
 	if (unlikely(option & MACH_RCV_TIMEOUT))
 		deadline_ns = mach_msg_receive_deadline(option, timeout);
-	*result = wait_fast(ith, msg, option, rcv_size, deadline_ns, object, t);
+	*result = wait_fast(ith, rcv_msg, option, rcv_size, deadline_ns, object, t);
 	return true;
 }
 

@@ -247,7 +247,16 @@ static void step(struct run *run)
 	}
 	b.h = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(dest, reply), .msgh_remote_port = to,
 				   .msgh_local_port = run->reply, .msgh_id = 1000 + (int)roll(run, 1000) };
-	note_received(&run->client, mach_msg_trap((uintptr_t)&b, option, size, limit, run->reply, wait_ms, NONE), &b);
+	if (roll(run, 2)) {
+		note_received(&run->client, mach_msg_trap((uintptr_t)&b, option, size, limit, run->reply, wait_ms, NONE), &b);
+	} else { /* the answer into another buffer */
+		union buffer in;
+
+		memset(&in, 0xee, sizeof in);
+		note_received(&run->client, mach_msg_overwrite_trap((uintptr_t)&b, option, size, limit, run->reply, wait_ms, NONE,
+								    (uintptr_t)&in, 0), &in);
+		note(&run->client, &b, sizeof b);
+	}
 	settle(run);
 	drain(run);
 	sweep(run);
