@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Description: tasks with several times the machine's memory: paged out to a disk and back with every byte right.
 
-Timeout: 600
+Timeout: 800
 """
 
 import tempfile
