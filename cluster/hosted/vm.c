@@ -244,6 +244,14 @@ struct vm_page *vm_page_grab_user(void)
 	return vm_page_grab();
 }
 
+void vm_page_set_owner(struct vm_page *p, unsigned order, enum vm_page_owner owner, uint64_t detail)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		p[i].owner = (uint8_t)owner;
+		p[i].offset = detail;
+	}
+}
+
 void vm_page_release(struct vm_page *page)
 {
 	free(vm_page_virt(page));

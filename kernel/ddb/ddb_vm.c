@@ -87,13 +87,20 @@ static void pages(const struct ddb_args *args)
 		[PAGE_OWNER_DEVICE] = "devices", [PAGE_OWNER_CACHE] = "disk blocks", [PAGE_OWNER_NET] = "network",
 	};
 	uint64_t counts[PAGE_OWNER_COUNT];
+	struct vm_page_audit audit;
 
 	vm_page_owner_counts(counts);
-	kprintf("%lu frames, %lu free; active %lu, inactive %lu, laundry %lu, wired %lu\n", vm_page_total_count(), vm_page_free_count(),
-		vm_page_queue_count(PAGE_QUEUE_ACTIVE), vm_page_queue_count(PAGE_QUEUE_INACTIVE), vm_page_laundry_count(),
-		vm_page_wired_count());
+	kprintf("%lu frames, %lu free; active %lu, inactive %lu, stuck %lu, laundry %lu, wired %lu\n", vm_page_total_count(), vm_page_free_count(),
+		vm_page_queue_count(PAGE_QUEUE_ACTIVE), vm_page_queue_count(PAGE_QUEUE_INACTIVE), vm_page_queue_count(PAGE_QUEUE_STUCK),
+		vm_page_laundry_count(), vm_page_wired_count());
 	for (int i = 0; i < PAGE_OWNER_COUNT; i++)
 		kprintf("  %-12s %lu\n", owners[i] != NULL ? owners[i] : "?", counts[i]);
+	if (vm_page_audit(&audit))
+		kprintf("audit: all frames agree\n");
+	else
+		kprintf("audit: %lu frames wrong (first %p: %s); free %lu, counted %lu; on queues %lu, counted %lu\n", audit.wrong,
+			(void *)audit.first, audit.what != NULL ? audit.what : "-", audit.free_found, audit.free_counted,
+			audit.queued_found, audit.queued_counted);
 }
 
 static void print_zone(void *ctx, const char *name, size_t size, uint64_t in_use, uint64_t held)

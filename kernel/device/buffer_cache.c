@@ -24,6 +24,7 @@
 #include <kern/assert.h>
 #include <kern/kalloc.h>
 #include <vm/vm_page.h>
+#include <vm/vm_pageout.h>
 
 #define BLOCK PAGE_SIZE
 #define BUCKETS 1024U
@@ -573,6 +574,7 @@ void buffer_cache_attach(struct device *disk)
 	for (size_t i = 0; disk->name[i] != '\0' && i + 2 < sizeof(c->device.name); i++)
 		prefix[i + 1] = disk->name[i];
 	list_add_tail(&caches, &c->all_link);
+	vm_pageout_shrink_cache = buffer_cache_reclaim;
 	device_register_named(&c->device, prefix);
 }
 

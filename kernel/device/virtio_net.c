@@ -419,6 +419,7 @@ static kern_return_t cut(uint32_t count, uint32_t bytes, void (*give)(struct vir
 
 		if (chunk == NULL)
 			return KERN_RESOURCE_SHORTAGE; /* at boot: what was taken is not given back */
+		vm_page_set_owner(chunk, CHUNK_ORDER, PAGE_OWNER_DEVICE, 0);
 		for (uint32_t k = 0; k < each && i < count; k++, i++)
 			give(v, i, (uint8_t *)vm_page_virt(chunk) + k * bytes);
 	}

@@ -163,6 +163,7 @@ kern_return_t virtio_pci_queue(struct virtio_pci *v, uint16_t index, struct virt
 	pages = vm_page_grab_contiguous(order);
 	if (pages == NULL)
 		return KERN_RESOURCE_SHORTAGE;
+	vm_page_set_owner(pages, order, PAGE_OWNER_DEVICE, 0);
 	memset(vm_page_virt(pages), 0, PAGE_SIZE << order);
 	virtio_queue_init(q, size, vm_page_virt(pages), (v->features & VIRTIO_F_EVENT_IDX) != 0);
 	q->bell = (void *)(uintptr_t)(v->notify + offset);

@@ -142,6 +142,7 @@ static void *memory(size_t bytes)
 	if (page == NULL)
 		boot_stop("there is not enough memory for the network's buffers (%lu KiB)",
 			  (unsigned long)(bytes >> 10));
+	vm_page_set_owner(page, order, PAGE_OWNER_NET, 0);
 	return vm_page_virt(page);
 }
 

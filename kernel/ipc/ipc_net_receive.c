@@ -231,6 +231,7 @@ static bool make_frames(struct net_in *in, bool data_pulled)
 			in->pages[n] = vm_page_grab();
 			if (in->pages[n] == NULL)
 				return false;
+			vm_page_set_owner(in->pages[n], 0, PAGE_OWNER_NET, 0);
 			in->pieces[in->piece_count++] =
 				(struct np_sge){ vm_page_virt(in->pages[n++]), (uint32_t)part };
 		}

@@ -258,11 +258,34 @@ static void busy_page(void)
 	vm_map_deallocate(waiter.map);
 }
 
+/* VM-6: each frame is one owner's, and nothing that is said of it contradicts that. */
+static void audit(void)
+{
+	struct vm_page *page = vm_page_grab();
+	struct vm_page_audit a;
+	bool good = false;
+
+	for (unsigned i = 0; i < 20 && !good; i++) /* other threads may take or give a frame meanwhile */
+		good = vm_page_audit(&a);
+	ktest_ok(good, "VMKT0030 every frame has one owner (%lu wrong: %s; free %lu, %lu counted)", a.wrong, a.what != NULL ? a.what : "-",
+		 a.free_found, a.free_counted);
+	page->queue = PAGE_QUEUE_ACTIVE;
+	good = vm_page_audit(&a);
+	page->queue = PAGE_QUEUE_NONE;
+	ktest_ok(!good && a.wrong == 1 && a.first == page, "VMKT0031 the audit finds a kernel's frame on a queue");
+	page->owner = PAGE_OWNER_FREE;
+	good = vm_page_audit(&a);
+	page->owner = PAGE_OWNER_KERNEL;
+	ktest_ok(!good && a.wrong == 1 && a.first == page, "VMKT0032 and a used one that is said to be free");
+	vm_page_release(page);
+}
+
 KTEST(vm)
 {
 	copy_on_write();
 	busy_page();
 	no_leak();
+	audit();
 	costs();
 	copy_costs();
 }

@@ -312,3 +312,19 @@ void vm_page_owner_counts(uint64_t counts[PAGE_OWNER_COUNT])
 			counts[s->pages[n].owner]++;
 	}
 }
+
+void vm_page_for_each(void (*fn)(void *arg, struct vm_page *p, bool free), void *arg)
+{
+	for (uint32_t i = 0; i < segment_count; i++) {
+		const struct segment *s = &segments[i];
+		uint64_t frames = (s->end - s->start) >> PAGE_SHIFT, free_until = 0;
+
+		for (uint64_t n = 0; n < frames; n++) {
+			struct vm_page *p = &s->pages[n];
+
+			if (p->free && n + (1UL << p->order) > free_until)
+				free_until = n + (1UL << p->order); /* P1 */
+			fn(arg, p, n < free_until);
+		}
+	}
+}

@@ -34,7 +34,7 @@ struct pv_entry;
 
 enum vm_page_queue { PAGE_QUEUE_NONE = 0, PAGE_QUEUE_ACTIVE, PAGE_QUEUE_INACTIVE, PAGE_QUEUE_LAUNDRY, PAGE_QUEUE_STUCK, PAGE_QUEUES };
 
-/* Whose a frame is; vm_page_audit() of the debug kernel checks what can be checked of it. */
+/* Whose a frame is; vm_page_audit() checks what can be checked of it. */
 enum vm_page_owner {
 	PAGE_OWNER_FREE = 0,
 	PAGE_OWNER_KERNEL,  /* grabbed, nothing more said */
@@ -97,8 +97,26 @@ uint64_t vm_page_free_count_exact(void); /* the same, in order with who frees */
 uint64_t vm_page_total_count(void);
 /* Say whose the 2^order frames are that were grabbed just now; detail: the zone of a slab, else 0. */
 void vm_page_set_owner(struct vm_page *p, unsigned order, enum vm_page_owner owner, uint64_t detail);
-/* Frames by owner, for vm_page_audit, ddb and tests. */
+/* Frames by owner, for ddb and tests. */
 void vm_page_owner_counts(uint64_t counts[PAGE_OWNER_COUNT]);
+/* fn for each frame; free: it lies in a free block. Nothing is locked. */
+void vm_page_for_each(void (*fn)(void *arg, struct vm_page *p, bool free), void *arg);
+
+/* ---- vm_page_audit.c ---- */
+
+struct vm_page_audit {
+	uint64_t wrong;                        /* frames of which two things are said that cannot both be */
+	struct vm_page *first;                 /* of them, */
+	const char *what;                      /* and what is wrong with it */
+	uint64_t free_found, free_counted;     /* by looking at the frames, by the counters */
+	uint64_t queued_found, queued_counted;
+};
+
+/*
+ * Purpose: look at every frame: is its owner (VM-6), its place on the free lists, its object and its queue one story, and do the counts agree?
+ * Conditions: none; the counts are exact only while nobody allocates. Returns true if all is well; *out says what it saw.
+ */
+bool vm_page_audit(struct vm_page_audit *out);
 
 /* ---- vm_page_queue.c: all with the lock of the page's object held ---- */
 

@@ -157,6 +157,7 @@ uint32_t vm_pageout_waiting(void)
 uint64_t (*vm_page_reclaim)(void);
 
 uint64_t (*vm_page_wait_size)(void);
+uint64_t (*vm_pageout_shrink_cache)(uint64_t pages);
 
 /* wait_lock is held; keep its record on the list until there is a frame, or none will come. */
 static kern_return_t wait_locked(struct waiting_thread *w)

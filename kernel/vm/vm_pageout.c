@@ -236,11 +236,13 @@ static bool pagers_hang(struct patience *p)
 	return now - p->since_ns > PAGER_PATIENCE_NS;
 }
 
-/* Memory that its users can do without goes first. */
+/* Memory that its users can do without goes first: blocks of disks that are there as well, then volatile objects. */
 static bool purge(void)
 {
 	bool none = false, progress = false;
 
+	if (vm_pageout_shrink_cache != NULL && vm_page_free_count() < vm_pageout_levels.target)
+		progress = vm_pageout_shrink_cache(vm_pageout_levels.target - vm_page_free_count()) != 0;
 	while (short_of_frames() && !none) {
 		progress |= vm_purgable_reclaim(&none) != 0;
 	}

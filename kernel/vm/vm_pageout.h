@@ -83,5 +83,7 @@ kern_return_t vm_host_thread_wire(struct host *host, struct thread *thread, bool
 
 /* Frees frames whose bytes nobody needs (purgable memory), at once, and says how many; 0: there are none. NULL: nobody does. */
 extern uint64_t (*vm_page_reclaim)(void);
+/* Gives up to so many frames of the disks' cache back and says how many; NULL: there is none. */
+extern uint64_t (*vm_pageout_shrink_cache)(uint64_t pages);
 /* What the current thread's task has, in pages: who has most gets the error when memory is out. NULL: all are alike. */
 extern uint64_t (*vm_page_wait_size)(void);

@@ -33,7 +33,7 @@ def console(folder: str) -> None:
     has("DDB0001 Return ~ Ctrl-B stops the machine", text, r"^ddb: CPU \d+, the machine stands still")
     has("DDB0002 tasks and threads are listed", text, r"^ffff\w+ 0 .* kernel$", r"^ffff\w+ 2 +blocked .*reaper")
     has("DDB0003 a thread's registers and calls are shown", text, r"^task ffff\w+ id 0, ast", r"waitq_block|switch_stacks|reap")
-    has("DDB0004 pages, zones and CPUs", text, r"^\d+ frames, \d+ free", r"^thread +\d+ bytes", r"^cpu 1: thread .* at [0-9a-f]+$")
+    has("DDB0004 pages, zones and CPUs", text, r"^\d+ frames, \d+ free", r"^audit: ", r"^thread +\d+ bytes", r"^cpu 1: thread .* at [0-9a-f]+$")
     has("DDB0005 what locks cost", text, r"^run queue +\d+ +\d+")
     has("DDB0006 the last events", text, r"^ *\d+\.\d{6} cpu \d+ thread \d+: ", r"^tracing is on")
     has("DDB0007 memory and functions", text, r"^ffffffff80200000: [0-9a-f]{16}", r"^ffffffff80200000 \w+\+0x0|in no function")

@@ -162,6 +162,7 @@ SOURCES: list[str] = [
     "kernel/vm/vm_object_internal_pager.c",
     "kernel/vm/vm_object_stored.c",
     "kernel/vm/vm_page.c",
+    "kernel/vm/vm_page_audit.c",
     "kernel/vm/vm_page_queue.c",
     "kernel/vm/vm_page_wait.c",
     "kernel/vm/vm_purgable.c",

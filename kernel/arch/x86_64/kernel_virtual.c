@@ -83,6 +83,7 @@ static bool stack_map(uint64_t base)
 
 		if (page == NULL)
 			return false;
+		vm_page_set_owner(page, 0, PAGE_OWNER_STACK, 0);
 		if (pmap_enter_phys(kernel_pmap, base + i * PAGE_SIZE, page->phys, VM_PROT_DEFAULT,
 				    PMAP_CACHED) != KERN_SUCCESS) {
 			vm_page_release(page);

@@ -45,6 +45,7 @@ struct pmap *pmap_create(void)
 		return NULL;
 	}
 	p->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
+	vm_page_set_owner(root, 0, PAGE_OWNER_TABLE, 0);
 	p->root_phys = root->phys;
 	p->root = vm_page_virt(root);
 	memcpy(p->root + KERNEL_FIRST_SLOT, kernel_pmap->root + KERNEL_FIRST_SLOT,
@@ -106,6 +107,7 @@ static pte_atomic *entry_make(struct pmap *p, uint64_t va, int wanted)
 
 			if (page == NULL)
 				return NULL;
+			vm_page_set_owner(page, 0, PAGE_OWNER_TABLE, 0);
 			p->tables++;
 			*(volatile pte_t *)entry = page->phys | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | user;
 		}
