@@ -13,8 +13,9 @@
  * reply right gets the header alone. tests/unit/ipc/fast_test.c runs the same programs both ways.
  *
  * Invariants: F1 only a thread that waits with ipc.fast_ok is given a short message, and only one (fast_size);
- *   F2 who waits in a port or set has no message queued there (ipc_mqueue.c Q1, Q2), so nobody is overtaken.
- * Locking: space -> port -> set, all dropped before the CPU is handed over.
+ *   F2 who waits in a port or set has no message queued there (ipc_mqueue.c Q1, Q2), so nobody is overtaken;
+ *   F3 a thread that waits here without a time limit may have no stack: what it needs afterwards is in ipc.fast_*.
+ * Locking: space -> port -> set, all dropped before the CPU is handed over; one cpu_irq_push() for all of them.
  */
 #include <ddb/trace.h>
 #include <ipc/ipc_mqueue.h>

@@ -148,6 +148,9 @@ class Backtrace(Command):
         if plain(thread["on_cpu"]):
             print("it is on a CPU: use gdb's `thread N` and `bt`")
             return
+        if plain(thread["machine"]["kernel_rsp"]) == int(thread["machine"]["empty"].address):
+            print("it keeps no stack: it waits in the short way of a call, and goes on in thread_continue (mach_msg_fast.c)")
+            return
         saved = gdb.Value(plain(thread["machine"]["kernel_rsp"])).cast(pointer("unsigned long"))
         pc, frame = int(saved[6]), int(saved[5])
         for number in range(40):

@@ -89,13 +89,17 @@ void machine_backtrace_trap(const struct trap_frame *frame)
 	walk(frame->rbp);
 }
 
-/* switch_stacks left r15 .. rbx, rbp and its return address. */
+/* switch_stacks left r15 .. rbx, rbp and its return address; who keeps no stack has none below thread_continue(). */
 void machine_backtrace_thread(const struct thread *t)
 {
 	const uint64_t *saved = (const uint64_t *)t->machine.kernel_rsp;
 
 	if (!readable((uint64_t)saved, 7 * sizeof(*saved)))
 		return;
+	if (saved == (const uint64_t *)&t->machine.empty) {
+		print_location((uint64_t)thread_continue);
+		return;
+	}
 	print_location(saved[6] - 1);
 	walk(saved[5]);
 }
