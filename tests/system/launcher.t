@@ -63,7 +63,7 @@ check(r.returncode == 2 and "no option '--frobnicate'" in r.stderr, "LAU0003 an 
 for lend, wrong in (("3:64", "--lend 3: there are only 2 nodes"), ("2", "wants NODE:MIB, not '2'"), ("2:x", "wants a number"),
                     ("2:999", "999 MiB of 256 for 1 nodes")):
     r = c.meshach("up", "--nodes", "2", "--lend", lend)
-    check(r.returncode == 1 and wrong in r.stderr, f"LAU0004 --lend {lend} is refused", r.stderr)
+    check(r.returncode == 1 and wrong in r.stderr, f"LAU0042 --lend {lend} is refused", r.stderr)
 r = subprocess.run([*c.base, "up"], capture_output=True, text=True, env=dict(os.environ, PATH="/nonexistent"))
 check(r.returncode == 1 and "no QEMU" in r.stderr and r.stderr.count("\n") == 1, "LAU0004 no QEMU: one line", r.stderr)
 r = c.meshach("up", "--add", "/nonexistent/file")
