@@ -104,6 +104,31 @@ static enum verdict create_and_send(struct vm_object *o, uint64_t offset)
 	return send_locked(o, page);
 }
 
+/*
+ * From here on page cannot change. What follows it in its object and looks as if it went next loses its mappings along with
+ * it, in one round of interrupts to the other CPUs in place of one for each page.
+ */
+static void unmap(struct vm_object *o, struct vm_page *page)
+{
+	uint64_t offset = page->offset;
+	struct pmap_batch batch;
+	struct vm_page *p = page;
+
+	if (!pmap_is_mapped(page)) {
+		pmap_page_protect(page, VM_PROT_NONE); /* waits until a removal under way is seen everywhere */
+		return;
+	}
+	pmap_batch_begin(&batch);
+	for (unsigned i = 0; i < CLUSTER && p != NULL; i++) {
+		if (p == page || (p->queue == PAGE_QUEUE_INACTIVE && p->wire_count == 0 && !p->busy && !p->fictitious &&
+				  !pmap_is_referenced(p)))
+			pmap_page_protect_batched(&batch, p, VM_PROT_NONE);
+		offset += PAGE_SIZE;
+		p = vm_object_page_lookup_locked(o, offset);
+	}
+	pmap_batch_end(&batch);
+}
+
 /* page, whose object is locked: what becomes of it. Unlocks the object. */
 static enum verdict look_at(struct vm_page *page)
 {
@@ -127,7 +152,7 @@ static enum verdict look_at(struct vm_page *page)
 		vm_stat_add(VM_STAT_REACTIVATIONS, 1);
 		return VERDICT_KEPT;
 	}
-	pmap_page_protect(page, VM_PROT_NONE); /* from here on it cannot change */
+	unmap(o, page);
 	if (!page->dirty && !page->precious && !pmap_is_modified(page)) {
 		vm_object_page_free_locked(o, page);
 		spin_unlock(&o->lock);

@@ -278,6 +278,16 @@ kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page
 	return KERN_SUCCESS;
 }
 
+bool pmap_is_mapped(struct vm_page *page)
+{
+	bool mapped;
+
+	spin_lock(&machine);
+	mapped = page->pv != NULL;
+	spin_unlock(&machine);
+	return mapped;
+}
+
 bool pmap_is_referenced(struct vm_page *page)
 {
 	return (page->pmap_bits & REFERENCED) != 0;

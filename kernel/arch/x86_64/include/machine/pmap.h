@@ -97,6 +97,8 @@ struct pmap_counts {
 extern struct pmap_counts pmap_counts;
 /* Physical address at va, or 0. */
 uint64_t pmap_extract(struct pmap *p, uint64_t va);
+/* Is there a mapping of page? Its object's lock is held, so that none comes. */
+bool pmap_is_mapped(struct vm_page *page);
 bool pmap_is_modified(struct vm_page *page);
 void pmap_clear_modify(struct vm_page *page);
 bool pmap_is_referenced(struct vm_page *page);

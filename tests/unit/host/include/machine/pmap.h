@@ -80,6 +80,8 @@ kern_return_t pmap_enter_large(struct pmap *p, uint64_t va, struct vm_page *page
 #define PMAP_LARGE_BYTES (2UL << 20)
 #define PMAP_LARGE_ORDER 9U
 uint64_t pmap_extract(struct pmap *p, uint64_t va);
+/* Is there a mapping of page? Its object's lock is held, so that none comes. */
+bool pmap_is_mapped(struct vm_page *page);
 bool pmap_is_modified(struct vm_page *page);
 void pmap_clear_modify(struct vm_page *page);
 bool pmap_is_referenced(struct vm_page *page);
