@@ -149,6 +149,34 @@ static void others(void)
 static const uint8_t code[] = { 0x90, 0xcc, 0x48, 0xff, 0xc3, 0x48, 0x89, 0x1d, 0xf4, 0x0f, 0x00, 0x00, 0xeb, 0xf4 };
 #define DATA 0x1000ull
 
+/* Times that the task is suspended, once that is so many; else what it is then. */
+static integer_t suspend_count(integer_t wanted)
+{
+	task_basic_info_64_data_t info = { 0 };
+
+	for (int i = 0; i < THREADS_TRIES; i++) {
+		mach_msg_type_number_t count = TASK_BASIC_INFO_64_COUNT;
+
+		if (task_info(stopped_task, TASK_BASIC_INFO_64, (task_info_t)&info, &count) == KERN_SUCCESS &&
+		    info.suspend_count == wanted)
+			break;
+		usleep(500);
+	}
+	return info.suspend_count;
+}
+
+/* A suspension of another node's task ends with the last right to its token, here. */
+static void suspensions(void)
+{
+	mach_port_t a = MACH_PORT_NULL, b = MACH_PORT_NULL;
+
+	tap(task_suspend2(stopped_task, &a) == KERN_SUCCESS && task_suspend2(stopped_task, &b) == KERN_SUCCESS && suspend_count(2) == 2,
+	    "ROBJ0052 a task there is suspended twice, with tokens");
+	tap(task_resume2(a) == KERN_SUCCESS && suspend_count(1) == 1, "ROBJ0053 one is given back");
+	drop(b);
+	tap(suspend_count(0) == 0, "ROBJ0054 the other is lost");
+}
+
 static void debugger(void)
 {
 	mach_vm_address_t text = 0;
@@ -179,6 +207,7 @@ static void debugger(void)
 	state.rflags &= ~(uint64_t)TRAP_FLAG;
 	continue_with(state);
 	tap(stops(2) && (stopped.subcode & 0xf) == 1 && stopped.state.rbx == 41, "ROBJ0048 is hit by the write");
+	suspensions();
 	tap_result(task_terminate(stopped_task), KERN_SUCCESS, "ROBJ0049 the task is ended");
 	continue_with(stopped.state);
 	for (int i = 0; i < THREADS_TRIES && tap_refs(stopped_task, MACH_PORT_RIGHT_DEAD_NAME) == 0; i++)
