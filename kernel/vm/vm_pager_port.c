@@ -16,6 +16,7 @@
 #include <ipc/mach_msg.h>
 #include <kern/assert.h>
 #include <kern/ipc_kobject.h>
+#include <kern/thread.h>
 #include <kernel/memory_object.h>
 #include <kernel/memory_object_default.h>
 #include <vm/memory_object.h>
@@ -169,13 +170,33 @@ static struct ipc_port *receive_right_for(struct ipc_port *port, struct ipc_port
 	return IP_NULL;
 }
 
+/*
+ * A message to a pager that is lost for want of memory is a page that is lost, or a wait that ends at its time limit only: it may take the
+ * last frames. _begin's result is for _end.
+ */
+static bool sending_begin(void)
+{
+	struct thread *self = current_thread();
+	bool before = self->vm_privilege;
+
+	self->vm_privilege = true;
+	return before;
+}
+
+static void sending_end(bool before)
+{
+	current_thread()->vm_privilege = before;
+}
+
 static void send_terminate(struct vm_object *o)
 {
 	struct ipc_port *control = o->pager_control, *name = o->pager_name;
+	bool before = sending_begin();
 
 	o->pager_control = o->pager_name = NULL;
 	(void)memory_object_terminate(o->pager, receive_right_for(control, o->pager), receive_right_for(name, o->pager),
 				      MACH_SEND_ALWAYS, 0);
+	sending_end(before);
 }
 
 void vm_pager_detach(struct vm_object *o, bool tell)
@@ -205,12 +226,18 @@ struct ipc_port *vm_object_name_port(struct vm_object *o)
 
 void vm_pager_send_init(struct vm_object *o)
 {
+	bool before = sending_begin();
+
 	(void)memory_object_init(o->pager, control_right(o), ipc_port_make_send(o->pager_name), PAGE_SIZE, MACH_SEND_ALWAYS, 0);
+	sending_end(before);
 }
 
 void vm_pager_send_destroyed(struct vm_object *o)
 {
+	bool before = sending_begin();
+
 	(void)memory_object_terminate(o->pager, IP_NULL, IP_NULL, MACH_SEND_ALWAYS, 0);
+	sending_end(before);
 }
 
 /* memory_object_data_request of memory_object.defs, whose stub cannot hand the CPU over. */
@@ -226,12 +253,16 @@ _Static_assert(sizeof(struct data_request) == 64, "as mig lays it out");
 
 struct thread *vm_pager_send_request(struct vm_object *o, uint64_t offset, uint32_t length, vm_prot_t access)
 {
+	bool before = sending_begin();
 	struct ipc_kmsg *kmsg = ipc_kmsg_alloc(sizeof(struct data_request));
 	struct thread *receiver = NULL;
 	struct data_request *m;
 
-	if (kmsg == NULL)
+	sending_end(before);
+	if (kmsg == NULL) {
+		(void)vm_pager_shortage(o, offset + o->paging_offset, length); /* as if nobody had asked */
 		return NULL;
+	}
 	m = (struct data_request *)kmsg->ikm_header;
 	m->head.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSG_TYPE_PORT_SEND, 0, 0, MACH_MSGH_BITS_COMPLEX);
 	m->head.msgh_id = REQUEST_ID;
@@ -248,31 +279,43 @@ struct thread *vm_pager_send_request(struct vm_object *o, uint64_t offset, uint3
 
 struct thread *vm_pager_send_unlock(struct vm_object *o, uint64_t offset, uint64_t length, vm_prot_t access)
 {
+	bool before = sending_begin();
+
 	(void)memory_object_data_unlock(o->pager, control_right(o), offset + o->paging_offset, length, access,
 					MACH_SEND_ALWAYS, 0);
+	sending_end(before);
 	return NULL;
 }
 
 void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_copy *data, uint64_t size, bool dirty,
 			  bool kernel_copy, bool initialize)
 {
+	bool before = sending_begin();
+
 	if (initialize)
 		(void)memory_object_data_initialize(o->pager, control_right(o), offset, data, (mach_msg_type_number_t)size,
 						    MACH_SEND_ALWAYS, 0);
 	else
 		(void)memory_object_data_return(o->pager, control_right(o), offset, data, (mach_msg_type_number_t)size, dirty,
 						kernel_copy, MACH_SEND_ALWAYS, 0);
+	sending_end(before);
 }
 
 void vm_pager_send_discard(struct vm_object *o, uint64_t offset, uint64_t size)
 {
+	bool before = sending_begin();
+
 	if (o->pager != NULL)
 		(void)memory_object_data_discard(o->pager, control_right(o), offset + o->paging_offset, size, MACH_SEND_ALWAYS, 0);
+	sending_end(before);
 }
 
 void vm_pager_send_synchronize(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags)
 {
+	bool before = sending_begin();
+
 	(void)memory_object_synchronize(o->pager, control_right(o), offset, size, flags, MACH_SEND_ALWAYS, 0);
+	sending_end(before);
 }
 
 /* The receive right of a port of vm_pager_attach_new, on its way to dest. */
