@@ -212,7 +212,8 @@ struct netipc_export {
 enum once_ref_state {
 	ONCE_HELD,
 	ONCE_USED,   /* a message goes to it */
-	ONCE_MOVING, /* in a message, or in transit */
+	ONCE_MOVING, /* to a third node: a transit has it */
+	ONCE_HOMING, /* in a message to its home */
 	ONCE_DOOMED, /* destroyed here, and no record was left to tell its home */
 };
 

@@ -31,12 +31,16 @@ static bool is_own(const struct netipc *e, const struct nw_right *r)
 	return r->home_node == e->c.self && r->home_incarnation == e->incarnation;
 }
 
-static struct once_ref *once_ref_of(struct netipc_proxy *p, uint64_t id)
+/*
+ * The send-once right of that id which a message takes home. One that went to a third node may have come back while it is
+ * still in transit here, so an id alone does not say which.
+ */
+static struct once_ref *once_homing(struct netipc_proxy *p, uint64_t id)
 {
 	LIST_FOR_EACH(l, &p->onces) {
 		struct once_ref *o = container_of(l, struct once_ref, link);
 
-		if (o->id == id)
+		if (o->id == id && o->state == ONCE_HOMING)
 			return o;
 	}
 	return NULL;
@@ -83,7 +87,7 @@ static int give_proxy(struct netipc *e, struct peer *to, const struct netipc_rig
 			r->kind = NW_RIGHT_NULL; /* nothing to undo */
 			return NETIPC_NO_RIGHT;
 		}
-		o->state = ONCE_MOVING;
+		o->state = p->home == to ? ONCE_HOMING : ONCE_MOVING;
 		r->kind = NW_RIGHT_SEND_ONCE;
 		r->once_id = o->id;
 		r->check = o->check;
@@ -120,14 +124,17 @@ static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *righ
 		p = proxy_find(e, &r->uid);
 		if (p == NULL)
 			continue;
-		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_ref_of(p, r->once_id) : NULL;
+		t = r->transit ? transit_find(to, r->transit) : NULL;
+		if (r->transit != 0)
+			ref = t != NULL ? t->once : NULL;
+		else
+			ref = r->kind == NW_RIGHT_SEND_ONCE ? once_homing(p, r->once_id) : NULL;
 		if (ref != NULL)
 			ref->state = ONCE_HELD;
-		t = r->transit ? transit_find(to, r->transit) : NULL;
 		if (t != NULL) {
 			t->once = NULL;
 			transit_end(e, t);
-		} else {
+		} else if (r->transit == 0) { /* else its transit's end has done that */
 			proxy_unpin(e, p);
 		}
 	}
@@ -147,7 +154,7 @@ static void rights_move(struct netipc *e, struct peer *to, struct nw_right *righ
 		p = proxy_find(e, &r->uid);
 		if (p == NULL)
 			continue;
-		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_ref_of(p, r->once_id) : NULL;
+		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_homing(p, r->once_id) : NULL;
 		if (ref != NULL)
 			once_ref_free(e, ref);
 		proxy_unpin(e, p);
