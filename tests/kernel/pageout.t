@@ -17,7 +17,7 @@ def pressure(folder: str, arguments: str, *, memory: int, swap: int, cpus: int, 
     if swap:
         swap_image(f"{folder}/swap", swap)
     archive = start_archive(folder, START.format(arguments), "bin/test=build/stripped/test-pressure")
-    result = boot("exit=1 pager.timeout_ms=240000", cpus=cpus, memory=memory, archive=archive, seconds=250, more=disk(f"{folder}/swap", 0) if swap else ())
+    result = boot("exit=1 pager.timeout_ms=240000", cpus=cpus, memory=memory, archive=archive, seconds=600, more=disk(f"{folder}/swap", 0) if swap else ())
     judge(name, result, f"{memory} MiB, {cpus} CPU{'s' if cpus > 1 else ''}")
 
 
