@@ -140,7 +140,8 @@ static enum verdict look_at(struct vm_page *page)
 		spin_unlock(&o->lock);
 		return VERDICT_SKIPPED;
 	}
-	if (page->busy || page->wanted || o->terminating) {
+	/* Without references it is being freed, by somebody who lets others run meanwhile. */
+	if (page->busy || page->wanted || o->terminating || o->references == 0) {
 		vm_page_activate_locked(page);
 		spin_unlock(&o->lock);
 		return VERDICT_SKIPPED;
