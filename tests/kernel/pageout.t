@@ -21,7 +21,18 @@ def pressure(folder: str, arguments: str, *, memory: int, swap: int, cpus: int, 
     judge(name, result, f"{memory} MiB, {cpus} CPU{'s' if cpus > 1 else ''}")
 
 
+def calls(folder: str) -> None:
+    swap_image(f"{folder}/swap", 16)
+    with open(f"{folder}/plain", "wb") as f:
+        f.truncate(4 << 20)
+    archive = start_archive(folder, "all control servers/default-pager\nall control bin/test\n",
+                            "bin/test=build/stripped/test-default-pager-calls")
+    result = boot("exit=1", archive=archive, seconds=120, more=(*disk(f"{folder}/swap", 0), *disk(f"{folder}/plain", 1)))
+    judge("the calls of the default pager", result, "128 MiB, 1 CPU")
+
+
 with tempfile.TemporaryDirectory(prefix="meshach-s-") as temporary:
+    calls(temporary)
     pressure(temporary, "run 170", memory=64, swap=384, cpus=1, name="three times its memory")
     pressure(temporary, "run 100", memory=64, swap=256, cpus=2, name="paging on two processors")
     for cpus in (1, 2):
