@@ -58,7 +58,7 @@ void linux_init(void);
 void linux_task_inherit(struct task *child, const struct task *parent, bool memory);
 /* The task has ended: tell its exit port the status, drop its ports. May sleep. */
 void linux_task_exit(struct task *t);
-/* The calling thread ends: clear_child_tid and its futex. May fault. */
+/* The calling thread was terminated: clear_child_tid and its futex, if the thread's number is there. May fault. */
 void linux_thread_exit(struct thread *t);
 /* Its exit code as a shell would say: 0..255, 128 + signal. */
 int32_t linux_task_exit_code(struct task *t);

@@ -195,16 +195,26 @@ int64_t linux_clone(struct linux_args *args)
 	return tid;
 }
 
+static void clear_child_tid(uint64_t address)
+{
+	uint32_t zero = 0;
+
+	if (copyout(&zero, address, sizeof(zero)) == KERN_SUCCESS)
+		(void)futex_wake(address, 1, FUTEX_BITSET_ANY);
+}
+
+/*
+ * A thread that somebody else terminated. A C library may have a lock of its own there that the thread takes before it ends itself (musl's
+ * list of threads): it is let go only if it is this thread's, which its number in there says.
+ */
 void linux_thread_exit(struct thread *t)
 {
 	uint64_t address = t->clear_child_tid;
-	uint32_t zero = 0;
+	uint32_t word;
 
-	if (address == 0)
-		return;
 	t->clear_child_tid = 0;
-	if (copyout(&zero, address, sizeof(zero)) == KERN_SUCCESS)
-		(void)futex_wake(address, 1, FUTEX_BITSET_ANY);
+	if (address != 0 && copyin(address, &word, sizeof(word)) == KERN_SUCCESS && word == (uint32_t)t->tid)
+		clear_child_tid(address);
 }
 
 int64_t linux_exit(struct linux_args *args)
@@ -217,6 +227,9 @@ int64_t linux_exit(struct linux_args *args)
 	spin_unlock(&task->lock);
 	if (last)
 		return linux_exit_group(args);
+	if (current_thread()->clear_child_tid != 0)
+		clear_child_tid(current_thread()->clear_child_tid);
+	current_thread()->clear_child_tid = 0;
 	thread_exit_self();
 }
 

@@ -6,10 +6,12 @@
  */
 #include "child.h"
 #include "tap.h"
+#include "threads.h"
 
 #include <mach/host_info.h>
 #include <mach/task_special_ports.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #define NEW_PORT_NAME 0x2003
 
@@ -603,6 +605,45 @@ static void tokens(void)
 	drop(security);
 }
 
+/* ---- a thread that is terminated, and the word that says so to its C library ---- */
+
+static volatile uint32_t tid_word;
+
+static kern_return_t wait_with_word(struct actor *a)
+{
+	uint32_t tid = (uint32_t)syscall(SYS_set_tid_address, &tid_word);
+
+	tid_word = a->number != 0 ? (uint32_t)a->number : tid;
+	while (tid_word != 0)
+		usleep(1000000);
+	return KERN_SUCCESS;
+}
+
+/* Terminate one whose word is number (0: its own); the word afterwards. */
+static uint32_t word_after(uint32_t number)
+{
+	struct actor a = { .act = wait_with_word, .number = number };
+	mach_port_type_t type = 0;
+
+	tid_word = 0;
+	actor_start(&a);
+	while (tid_word == 0)
+		usleep(1000);
+	(void)thread_terminate(a.thread);
+	while (mach_port_type(self_task, a.thread, &type) == KERN_SUCCESS && (type & MACH_PORT_TYPE_DEAD_NAME) == 0)
+		usleep(1000);
+	for (int i = 0; i < 100 && number == 0 && tid_word != 0; i++)
+		usleep(10000);
+	drop(a.thread);
+	return tid_word;
+}
+
+static void tid_words(void)
+{
+	tap(word_after(0) == 0, "TASK0270 a terminated thread's tid is cleared");
+	tap(word_after(77777) == 77777, "TASK0271 another's lock in its place is not");
+}
+
 int main(void)
 {
 	unsigned names;
@@ -623,6 +664,7 @@ int main(void)
 	not_there();
 	hosts();
 	tokens();
+	tid_words();
 	tap(tap_names() <= names + 1, "TASK0300 no name is left over (%u, %u)", names, tap_names());
 	return tap_done();
 }
