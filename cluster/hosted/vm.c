@@ -244,12 +244,11 @@ struct vm_page *vm_page_grab_user(void)
 	return vm_page_grab();
 }
 
+/* A block of frames has one vm_page here. */
 void vm_page_set_owner(struct vm_page *p, unsigned order, enum vm_page_owner owner, uint64_t detail)
 {
-	for (unsigned long i = 0; i < 1UL << order; i++) {
-		p[i].owner = (uint8_t)owner;
-		p[i].offset = detail;
-	}
+	p->owner = (uint8_t)owner;
+	p->offset = detail;
 }
 
 void vm_page_release(struct vm_page *page)
