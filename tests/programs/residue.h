@@ -43,6 +43,18 @@ static inline void residue_take(struct residue *s)
 	residue_must(host_info(mach_host_self(), HOST_NODE_INFO, (host_info_t)&s->node, &count), "host_info");
 }
 
+/* The objects of a zone; UINT64_MAX: there is no such zone. */
+static inline uint64_t residue_zone_count(const char *name)
+{
+	static struct residue now;
+
+	residue_take(&now);
+	for (uint32_t i = 0; i < now.zones; i++)
+		if (strcmp(now.names[i].zn_name, name) == 0)
+			return now.infos[i].zi_count;
+	return UINT64_MAX;
+}
+
 /* Does b hold no more than a? Less is fine: others on the node end too. Tells what it is, if told to. */
 static inline bool residue_none(const struct residue *a, const struct residue *b, bool tell)
 {

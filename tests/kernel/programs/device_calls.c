@@ -4,6 +4,7 @@
  * mach/device.defs and every error, on vd0 (an 8 MiB disk that the test filled with each sector's number), vd1 (read
  * only), vd2 (its sector 100 gives errors; only with "faults" as MESHACH_CMDLINE's test).
  */
+#include "../../programs/residue.h"
 #include "../../programs/tap.h"
 
 #include <device/device_types.h>
@@ -270,33 +271,16 @@ static void buffered(mach_port_t device)
 }
 
 /* Opens whose rights are dropped are closed: nothing is left in the kernel. */
-static uint64_t zone_count(const char *name)
-{
-	zone_name_t *names = NULL;
-	zone_info_t *infos = NULL;
-	mach_msg_type_number_t n = 0, m = 0;
-	uint64_t count = UINT64_MAX;
-
-	if (host_zone_info(mach_host_self(), &names, &n, &infos, &m) != KERN_SUCCESS)
-		return count;
-	for (unsigned i = 0; i < n; i++)
-		if (strcmp(names[i].zn_name, name) == 0)
-			count = infos[i].zi_count;
-	give_back(names, n * sizeof(*names));
-	give_back(infos, m * sizeof(*infos));
-	return count;
-}
-
 static void rights(void)
 {
-	uint64_t before = zone_count("device opens");
+	uint64_t before = residue_zone_count("device opens");
 	mach_port_t device;
 
 	for (int i = 0; i < 50; i++)
 		if (device_open(master, D_READ, "vd0", &device) == D_SUCCESS)
 			(void)mach_port_deallocate(mach_task_self(), device);
-	tap(zone_count("device opens") == before, "DEVC0059 an open that nobody has a right to is closed");
-	tap(zone_count("device ios") == 0, "DEVC0060 no request is left behind");
+	tap(residue_zone_count("device opens") == before, "DEVC0059 an open that nobody has a right to is closed");
+	tap(residue_zone_count("device ios") == 0, "DEVC0060 no request is left behind");
 }
 
 int main(void)

@@ -4,6 +4,7 @@
  * with device memory, on QEMU's bochs-display (PCI 1234:1111: BAR 0 is a frame buffer of 16 MiB, BAR 2 a page of registers; docs/specs/standard-vga
  * of QEMU), on the BIOS's ROM, and on the virtio disk, which the kernel drives.
  */
+#include "../../programs/residue.h"
 #include "../../programs/tap.h"
 
 #include <device/device_types.h>
@@ -244,35 +245,17 @@ static void others(void)
 	(void)device_close(mem);
 }
 
-/* Zones that count what is left. */
-static uint64_t zone_count(const char *name)
-{
-	zone_name_t *names = NULL;
-	zone_info_t *infos = NULL;
-	mach_msg_type_number_t n = 0, m = 0;
-	uint64_t count = UINT64_MAX;
-
-	if (host_zone_info(mach_host_self(), &names, &n, &infos, &m) != KERN_SUCCESS)
-		return count;
-	for (unsigned i = 0; i < n; i++)
-		if (strcmp(names[i].zn_name, name) == 0)
-			count = infos[i].zi_count;
-	(void)mach_vm_deallocate(self, (mach_vm_address_t)(uintptr_t)names, n * sizeof(*names));
-	(void)mach_vm_deallocate(self, (mach_vm_address_t)(uintptr_t)infos, m * sizeof(*infos));
-	return count;
-}
-
 static void rights(void)
 {
 	mach_port_t mem = open_named("mem", D_READ), pager;
-	uint64_t before = zone_count("vm_device_pager");
+	uint64_t before = residue_zone_count("vm_device_pager");
 
 	for (int i = 0; i < 50; i++)
 		if (device_map(mem, VM_PROT_READ, 0xf0000, PAGE, &pager, 0) == D_SUCCESS)
 			(void)mach_port_deallocate(self, pager);
-	for (int i = 0; i < 200 && zone_count("vm_device_pager") != before; i++)
+	for (int i = 0; i < 200 && residue_zone_count("vm_device_pager") != before; i++)
 		(void)thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 10); /* a worker ends them */
-	tap(zone_count("vm_device_pager") == before, "DEVM0066 a memory object that nobody has a right to is gone");
+	tap(residue_zone_count("vm_device_pager") == before, "DEVM0066 a memory object that nobody has a right to is gone");
 	(void)device_close(mem);
 }
 

@@ -5,6 +5,9 @@
 #include <machine/copyio.h>
 #include <machine/pmap.h>
 
+/* Linux's last: a program's stack, where a hosted node's callers have their arguments, may end above VM_MAX_ADDRESS. */
+#define HOST_ADDRESS_END 0x00007ffffffff000UL
+
 static uint64_t fault_start, fault_end, only_start, only_end;
 static _Thread_local uint64_t fail_at;
 
@@ -30,7 +33,7 @@ static bool accessible(uint64_t addr, size_t bytes)
 	VERIFY(host_cpu.irq_depth == 0); /* may fault: no spin lock */
 	if (fail_at != 0 && --fail_at == 0)
 		return false;
-	if (addr < VM_MIN_ADDRESS || addr >= VM_MAX_ADDRESS || bytes > VM_MAX_ADDRESS - addr)
+	if (addr < VM_MIN_ADDRESS || addr >= HOST_ADDRESS_END || bytes > HOST_ADDRESS_END - addr)
 		return false;
 	if (fault_end > fault_start && addr < fault_end && addr + bytes > fault_start)
 		return false;
