@@ -33,6 +33,7 @@ typedef struct mach_timespec {
 
 /* clock_get_attributes(): each one int, nanoseconds */
 #define CLOCK_GET_TIME_RES 1
+#define CLOCK_MAP_TIME_RES 2 /* of clock_map_time() */
 #define CLOCK_ALARM_CURRES 3
 #define CLOCK_ALARM_MINRES 4
 #define CLOCK_ALARM_MAXRES 5

@@ -3,11 +3,12 @@
  * clock_service.c - clocks as ports, their alarms and sleepers. Interface: clock_service.h, and the calls of clock.defs and
  *   clock_priv.defs.
  *
+ * Each clock has a page of terms that programs may map (clock_map_time), and that the kernel reads the time by, too.
  * The calendar is the monotonic clock plus an offset, read from the machine's battery clock at the boot. Setting it moves the
  * offset; alarms that wait on it are told KERN_ABORTED, sleepers wake: each looks at the new time itself.
  *
  * Invariants: C1 an alarm is on its clock's list until who takes it off (timer or set_time) hands it to the worker.
- * Locking: clock lock -> the CPU's timer queue is never needed under it. Key: [I] immutable after the boot, [a] atomic, [c] clock lock.
+ * Locking: clock lock -> the CPU's timer queue is never needed under it. Key: [I] immutable after the boot, [c] clock lock.
  * References: OSF MK kernel interface, clock_*(3).
  */
 #include <base/list.h>
@@ -23,8 +24,10 @@
 #include <kernel/clock_reply.h>
 #include <kernel/clock_server.h>
 #include <kernel/host_notify_reply.h>
+#include <mach/mapped_clock.h>
 #include <machine/clock.h>
 #include <sched/wait.h>
+#include <vm/vm_device_pager.h>
 
 #define CLOCKS 2
 #define RESOLUTION_NS 1
@@ -32,7 +35,7 @@
 struct clock {
 	struct spinlock lock;
 	clock_id_t id;             /* [I] */
-	_Atomic uint64_t offset_ns; /* [a] what it shows less clock_now_ns() */
+	mapped_clock_t *mapped;    /* [I] its offset_ns: read and set in one piece */
 	struct ipc_port *service;  /* [I] naked */
 	struct ipc_port *control;  /* [I] naked */
 	struct list alarms;        /* [c] of alarm.link */
@@ -52,6 +55,12 @@ struct alarm {
 
 static struct clock clocks[CLOCKS];
 
+/* What is mapped: nothing else may be on these pages. */
+static union {
+	mapped_clock_t clock;
+	uint8_t page[PAGE_SIZE];
+} _Alignas(PAGE_SIZE) mapped_pages[CLOCKS];
+
 /* Who wants to know when the calendar is set. */
 struct calendar_request {
 	struct list link;      /* the calendar's lock */
@@ -59,9 +68,15 @@ struct calendar_request {
 };
 static struct list calendar_requests = LIST_INIT(calendar_requests);
 
+/* What it shows less clock_now_ns(). */
+static uint64_t offset_ns(const struct clock *c)
+{
+	return c->mapped->offset_ns;
+}
+
 static uint64_t shown_ns(const struct clock *c)
 {
-	return clock_now_ns() + atomic_load(&((struct clock *)c)->offset_ns);
+	return clock_now_ns() + offset_ns(c);
 }
 
 static mach_timespec_t timespec_of(uint64_t ns)
@@ -76,11 +91,16 @@ static uint64_t ns_of(const mach_timespec_t *t)
 
 void clock_service_init(void)
 {
+	struct machine_clock_terms terms = machine_clock_terms();
+
 	for (int i = 0; i < CLOCKS; i++) {
 		struct clock *c = &clocks[i];
 
 		spin_init(&c->lock, "clock");
 		c->id = i;
+		c->mapped = &mapped_pages[i].clock;
+		c->mapped->tsc_start = terms.start;
+		c->mapped->ns_per_tsc = terms.ns_per_tick;
 		list_init(&c->alarms);
 		waitq_init(&c->sleepers);
 		c->service = ipc_port_alloc_special(ipc_space_kernel);
@@ -90,7 +110,7 @@ void clock_service_init(void)
 		ipc_kobject_set(c->service, c, IKOT_CLOCK);
 		ipc_kobject_set(c->control, c, IKOT_CLOCK_CTRL);
 	}
-	atomic_store(&clocks[CALENDAR_CLOCK].offset_ns, machine_wall_seconds() * NSEC_PER_SEC - clock_now_ns());
+	clocks[CALENDAR_CLOCK].mapped->offset_ns = machine_wall_seconds() * NSEC_PER_SEC - clock_now_ns();
 }
 
 static struct clock *convert(struct ipc_port *port, enum ipc_kotype type)
@@ -138,7 +158,7 @@ uint64_t clock_calendar_ns(void)
  */
 static kern_return_t deadline_of(const struct clock *c, int type, const mach_timespec_t *t, uint64_t *deadline_ns, bool *past)
 {
-	uint64_t now = clock_now_ns(), shows = now + atomic_load(&((struct clock *)c)->offset_ns);
+	uint64_t now = clock_now_ns(), shows = now + offset_ns(c);
 
 	if (BAD_ALRMTYPE(type) || BAD_MACH_TIMESPEC(t))
 		return KERN_INVALID_VALUE;
@@ -314,6 +334,7 @@ static kern_return_t call_get_attributes(struct clock *c, clock_flavor_t flavor,
 		return KERN_FAILURE;
 	switch (flavor) {
 	case CLOCK_GET_TIME_RES:
+	case CLOCK_MAP_TIME_RES:
 	case CLOCK_ALARM_CURRES:
 	case CLOCK_ALARM_MINRES:
 	case CLOCK_ALARM_MAXRES:
@@ -325,6 +346,13 @@ static kern_return_t call_get_attributes(struct clock *c, clock_flavor_t flavor,
 	}
 }
 
+static kern_return_t call_map_time(struct clock *c, struct ipc_port **pager)
+{
+	if (c == NULL)
+		return KERN_INVALID_ARGUMENT;
+	return vm_device_pager_create(virt_to_phys(c->mapped), PAGE_SIZE, VM_PROT_READ, PMAP_CACHED, pager);
+}
+
 static kern_return_t call_set_time(struct clock *c, mach_timespec_t time)
 {
 	if (c == NULL)
@@ -333,7 +361,7 @@ static kern_return_t call_set_time(struct clock *c, mach_timespec_t time)
 		return KERN_FAILURE;
 	if (BAD_MACH_TIMESPEC(&time))
 		return KERN_INVALID_VALUE;
-	atomic_store(&c->offset_ns, ns_of(&time) - clock_now_ns());
+	c->mapped->offset_ns = ns_of(&time) - clock_now_ns();
 	flush_alarms(c);
 	tell_calendar_changed();
 	return KERN_SUCCESS;
@@ -349,6 +377,7 @@ const struct clock_ops clock_calls = {
 	.clock_get_time = call_get_time,
 	.clock_get_attributes = call_get_attributes,
 	.clock_alarm = call_alarm,
+	.clock_map_time = call_map_time,
 };
 
 const struct clock_priv_ops clock_priv_calls = {

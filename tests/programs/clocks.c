@@ -8,6 +8,7 @@
 
 #include <mach/clock_reply_server.h>
 #include <mach/lock_set.h>
+#include <mach/mapped_clock.h>
 #include <mach/semaphore_traps.h>
 #include <string.h>
 #include <time.h>
@@ -470,6 +471,8 @@ static void clock_attributes(clock_serv_t clock)
 	    "CLK0311 that of its alarms");
 	tap(clock_get_attributes(clock, CLOCK_ALARM_MINRES, &attribute, &count) == KERN_SUCCESS &&
 	    clock_get_attributes(clock, CLOCK_ALARM_MAXRES, &attribute, &count) == KERN_SUCCESS, "CLK0312 and its bounds");
+	tap(clock_get_attributes(clock, CLOCK_MAP_TIME_RES, &attribute, &count) == KERN_SUCCESS && attribute > 0,
+	    "CLK0316 that of its time in memory");
 	tap_result(clock_get_attributes(clock, 77, &attribute, &count), KERN_INVALID_VALUE, "CLK0313 no other attribute");
 	count = 0;
 	tap_result(clock_get_attributes(clock, CLOCK_GET_TIME_RES, &attribute, &count), KERN_FAILURE, "CLK0314 no room for one");
@@ -535,9 +538,62 @@ static void sleeps(clock_serv_t clock)
 	tap(actor_blocks(&a) && thread_abort(a.thread) == KERN_SUCCESS && actor_join(&a) == KERN_ABORTED, "CLK0341 an aborted wait");
 }
 
+/* The clock's page, mapped; NULL: it is not. */
+static const mapped_clock_t *map_clock(clock_serv_t clock)
+{
+	mach_port_t pager = MACH_PORT_NULL;
+	mach_vm_address_t at = 0;
+	kern_return_t kr;
+
+	if (clock_map_time(clock, &pager) != KERN_SUCCESS)
+		return NULL;
+	kr = mach_vm_map(self_task, &at, vm_page_size, 0, VM_FLAGS_ANYWHERE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ,
+			 VM_INHERIT_SHARE);
+	drop(pager);
+	return kr == KERN_SUCCESS ? (const mapped_clock_t *)(uintptr_t)at : NULL;
+}
+
+static void unmap_clock(const mapped_clock_t *mapped)
+{
+	(void)mach_vm_deallocate(self_task, (uintptr_t)mapped, vm_page_size);
+}
+
+static void mapped(clock_serv_t clock)
+{
+	const mapped_clock_t *m = map_clock(clock);
+	mach_timespec_t before, read, after;
+	mach_port_t pager = MACH_PORT_NULL;
+	mach_vm_address_t at = 0;
+	int right = 0, rest = 0;
+
+	tap(m != NULL, "CLK0342 a clock's time is mapped");
+	if (m == NULL)
+		return;
+	for (int i = 0; i < 1000; i++) {
+		(void)clock_get_time(clock, &before);
+		read = mapped_clock_time(m);
+		(void)clock_get_time(clock, &after);
+		right += CMP_MACH_TIMESPEC(&before, &read) <= 0 && CMP_MACH_TIMESPEC(&read, &after) <= 0;
+	}
+	tap(right == 1000, "CLK0343 what is read there lies between two calls");
+	for (size_t i = sizeof(*m); i < vm_page_size; i++)
+		rest |= ((const uint8_t *)m)[i];
+	tap(rest == 0, "CLK0344 nothing else is on its page");
+	tap_result(clock_map_time(mach_host_self(), &pager), KERN_INVALID_ARGUMENT, "CLK0345 that of what is no clock");
+	(void)clock_map_time(clock, &pager);
+	tap_result(mach_vm_map(self_task, &at, vm_page_size, 0, VM_FLAGS_ANYWHERE, pager, 0, FALSE, VM_PROT_READ | VM_PROT_WRITE,
+			       VM_PROT_ALL, VM_INHERIT_SHARE),
+		   KERN_INVALID_RIGHT, "CLK0346 nobody sets a clock by writing there");
+	tap_result(mach_vm_protect(self_task, (uintptr_t)m, vm_page_size, FALSE, VM_PROT_READ | VM_PROT_WRITE), KERN_PROTECTION_FAILURE,
+		   "CLK0347 nor later");
+	drop(pager);
+	unmap_clock(m);
+}
+
 static void set_calendar(clock_serv_t calendar, clock_serv_t system)
 {
 	clock_ctrl_t control = MACH_PORT_NULL, system_control = MACH_PORT_NULL;
+	const mapped_clock_t *page = map_clock(calendar);
 	mach_timespec_t then = { 2000000000u, 0 }, now, before;
 	struct actor a = { .act = act_sleep, .port = calendar };
 	struct timespec real;
@@ -577,6 +633,10 @@ static void set_calendar(clock_serv_t calendar, clock_serv_t system)
 	tap(actor_join(&a) == KERN_SUCCESS, "CLK0361 the sleeper wakes");
 	(void)clock_get_time(calendar, &now);
 	tap(now.tv_sec >= then.tv_sec && now.tv_sec < then.tv_sec + LONG_S, "CLK0362 the calendar shows it");
+	if (page != NULL)
+		now = mapped_clock_time(page);
+	tap(page != NULL && now.tv_sec >= then.tv_sec && now.tv_sec < then.tv_sec + LONG_S, "CLK0348 so does its page");
+	unmap_clock(page);
 	clock_gettime(CLOCK_REALTIME, &real);
 	tap(real.tv_sec >= then.tv_sec && real.tv_sec < then.tv_sec + LONG_S, "CLK0363 so does a program's clock");
 	(void)clock_get_time(system, &now);
@@ -605,6 +665,8 @@ static void clocks(void)
 	alarms(system);
 	alarms(calendar);
 	sleeps(system);
+	mapped(system);
+	mapped(calendar);
 	set_calendar(calendar, system);
 	drop(system);
 	drop(calendar);

@@ -197,6 +197,11 @@ __attribute__((section(".text.first"))) uint64_t machine_now_ns(void)
 	return (uint64_t)((unsigned __int128)(rdtsc() - tsc_start) * ns_per_tsc >> 32);
 }
 
+struct machine_clock_terms machine_clock_terms(void)
+{
+	return (struct machine_clock_terms){ tsc_start, ns_per_tsc };
+}
+
 void machine_timer_set(uint64_t deadline_ns)
 {
 	struct cpu_arch *arch;
