@@ -30,6 +30,7 @@
 #define MACH_TRAP_THREAD_SELF 27
 #define MACH_TRAP_TASK_SELF 28
 #define MACH_TRAP_HOST_SELF 29
+#define MACH_TRAP_MSG_REGISTERS 30 /* ours: see below */
 #define MACH_TRAP_MSG 31
 #define MACH_TRAP_MSG_OVERWRITE 32
 #define MACH_TRAP_PORT_GET_ATTRIBUTES 40
@@ -41,6 +42,16 @@
 #define MACH_TRAP_PORT_TYPE 76
 #define MACH_TRAP_PORT_REQUEST_NOTIFICATION 77
 #define MACH_TRAP_PORT_DESCRIPTOR 98
+
+/*
+ * The message trap that mach_msg() makes for a send and receive of at most MACH_MSG_REGISTERS_BYTES. Arguments as of mach_msg_trap, and what is at
+ * msg also in r15, r14, r13, r12, in this order (what is behind its end may be anything). On success the upper half of the result is 0, and
+ * the message received is at msg; or it is that message's bytes with its trailer, which is the short one, and it is in the same
+ * registers, from which the trailer's last word may be missing.
+ */
+#define MACH_MSG_REGISTERS 4
+#define MACH_MSG_REGISTERS_BYTES (MACH_MSG_REGISTERS * 8u)
+#define MACH_MSG_IN_REGISTERS(bytes) ((uint64_t)(bytes) << 32 | MACH_MSG_SUCCESS)
 
 #ifndef MESHACH_KERNEL
 mach_port_name_t mach_reply_port(void);

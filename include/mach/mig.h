@@ -95,7 +95,12 @@ kern_return_t mig_check_reply(const struct mig_layout *l, const mach_msg_header_
 /* The same, and is it the reply to a request with this id? MIG_SERVER_DIED, MIG_REPLY_MISMATCH. */
 kern_return_t mig_check_reply_id(const struct mig_routine *routine, const mach_msg_header_t *msg, mach_msg_id_t request_id);
 /* The routine of id, or NULL. */
-const struct mig_routine *mig_routine_of(const struct mig_subsystem *s, mach_msg_id_t id);
+static inline const struct mig_routine *mig_routine_of(const struct mig_subsystem *s, mach_msg_id_t id)
+{
+	uint32_t number = (uint32_t)id - (uint32_t)s->base;
+
+	return number < s->count && s->routines[number].name != NULL ? &s->routines[number] : NULL;
+}
 
 /*
  * A server stub: calls the function of ops with in's arguments (checked before, M1), fills out
@@ -259,7 +264,8 @@ kern_return_t mig_unsent(mach_msg_header_t *msg, kern_return_t error);
  */
 boolean_t mig_dispatch(const struct mig_server *server, const void *ops, mach_msg_header_t *in, mach_msg_header_t *out);
 
-/* The calling thread's reply port. */
+/* The calling thread's reply port; mig_put_reply_port() does nothing. */
+extern __thread mach_port_t mig_reply_port_; /* MACH_PORT_NULL: not yet made */
 mach_port_t mig_get_reply_port(void);
 void mig_dealloc_reply_port(mach_port_t port);
 void mig_put_reply_port(mach_port_t port);

@@ -43,6 +43,7 @@ struct ipc_thread {
 	mach_msg_size_t fast_limit;
 	mach_msg_option_t fast_option;
 	uint64_t fast_msg, fast_deadline_ns;
+	uint64_t *fast_registers;      /* of the trap's frame: where a short message may go instead, or NULL */
 	struct ipc_object *fast_object; /* +1 */
 	struct ipc_port *fast_reply;   /* out: send-once right that comes with it, or NULL */
 	uint64_t fast[IPC_FAST_BYTES / 8 + 1]; /* out: the message and its trailer */

@@ -386,23 +386,34 @@ mach_msg_return_t mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option
 					  mach_msg_timeout_t timeout, mach_port_name_t notify, uint64_t rcv_msg,
 					  mach_msg_size_t rcv_limit)
 {
-	mach_msg_return_t mr;
+	if (may_be_fast(option)) {
+		uint64_t result =
+			mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, timeout, rcv_msg ? rcv_msg : msg, NULL);
 
-	if (may_be_fast(option) &&
-	    mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, timeout, rcv_msg ? rcv_msg : msg, &mr))
-		return mr;
+		if (result != MACH_MSG_DECLINED)
+			return (mach_msg_return_t)result;
+	}
 	return mach_msg_slow(msg, option, send_size, rcv_size, rcv_name, timeout, notify, rcv_msg, rcv_limit);
+}
+
+uint64_t mach_msg_registers_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+				 mach_port_name_t rcv_name, mach_msg_timeout_t timeout, mach_port_name_t notify,
+				 uint64_t *registers)
+{
+	if (may_be_fast(option)) {
+		uint64_t result = mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, timeout, msg, registers);
+
+		if (result != MACH_MSG_DECLINED)
+			return result;
+	}
+	return (uint32_t)mach_msg_slow(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0, 0);
 }
 
 mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 				mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
 				mach_msg_timeout_t timeout, mach_port_name_t notify)
 {
-	mach_msg_return_t mr;
-
-	if (may_be_fast(option) && mach_msg_fast(msg, option, send_size, rcv_size, rcv_name, timeout, msg, &mr))
-		return mr;
-	return mach_msg_slow(msg, option, send_size, rcv_size, rcv_name, timeout, notify, 0, 0);
+	return (mach_msg_return_t)mach_msg_registers_trap(msg, option, send_size, rcv_size, rcv_name, timeout, notify, NULL);
 }
 
 mach_msg_return_t mach_msg_send_from_kernel(struct ipc_kmsg *kmsg)

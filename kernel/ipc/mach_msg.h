@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ipc/ipc_kmsg.h>
+#include <mach/mach_traps.h>
 
 struct ipc_space;
 
@@ -21,6 +22,14 @@ mach_msg_return_t mach_msg_overwrite_trap(uint64_t msg, mach_msg_option_t option
 mach_msg_return_t mach_msg_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 				mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
 				mach_msg_timeout_t timeout, mach_port_name_t notify);
+
+/*
+ * Purpose: the same; a message of at most MACH_MSG_REGISTERS_BYTES is in registers too, as at msg. What is received may be left there
+ *   instead of at msg: then the result is MACH_MSG_IN_REGISTERS of its bytes with its trailer, whose last 8 are the caller's to know.
+ */
+uint64_t mach_msg_registers_trap(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+				 mach_port_name_t rcv_name, mach_msg_timeout_t timeout, mach_port_name_t notify,
+				 uint64_t *registers);
 
 /*
  * Purpose: send a kmsg in kernel form wherever its destination is: a queue, a kernel object (the call is

@@ -8,6 +8,9 @@
  * receiver's thread, header turned round, and hands over its CPU; the receiver gives the reply right a name and copies the
  * bytes out. Everything else is declined before anything was changed, and mach_msg.c does it.
  *
+ * A message of MACH_MSG_REGISTERS_BYTES may come in registers, which lie in the trap's frame in the order of memory, and what is
+ * received may leave so (mach_msg_registers_trap): no memory of a user's is touched then, and each of the two chooses for itself.
+ *
  * The result is that of the slow way in which the receiver runs at once: the destination's right is copied and used up
  * in one moment, so it is not counted in between; the sequence number counts; a receiver that cannot take the
  * reply right gets the header alone. tests/unit/ipc/fast_test.c runs the same programs both ways.
@@ -25,6 +28,7 @@
 #include <ipc/mach_msg_private.h>
 #include <kern/assert.h>
 #include <kern/thread.h>
+#include <mach/mach_traps.h>
 #include <machine/copyio.h>
 #include <sched/donate.h>
 
@@ -174,8 +178,11 @@ static __attribute__((noinline, cold)) mach_msg_return_t no_name(uint64_t msg, m
 	return MACH_RCV_HEADER_ERROR | (kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE);
 }
 
-/* The message that this thread was given. irq_depth is 1 on entry, 0 on return. */
-static inline mach_msg_return_t deliver(struct ipc_thread *ith, uint64_t msg, mach_msg_size_t max_size)
+/*
+ * The message that this thread was given: the trap's result. registers: where a short one may be put instead of msg, or NULL. irq_depth
+ * is 1 on entry, 0 on return.
+ */
+static inline uint64_t deliver(struct ipc_thread *ith, uint64_t msg, mach_msg_size_t max_size, uint64_t *registers)
 {
 	mach_msg_header_t *h = (mach_msg_header_t *)ith->fast;
 	mach_msg_size_t bytes = ith->fast_size + sizeof(mach_msg_trailer_t);
@@ -196,13 +203,18 @@ static inline mach_msg_return_t deliver(struct ipc_thread *ith, uint64_t msg, ma
 	if (unlikely(kr != KERN_SUCCESS))
 		return no_name(msg, max_size, kr);
 	current_thread()->events.messages_received++;
+	if (likely(registers != NULL) && likely(bytes <= MACH_MSG_REGISTERS_BYTES + sizeof(mach_msg_trailer_t))) {
+		for (unsigned i = 0; i < MACH_MSG_REGISTERS; i++)
+			registers[i] = ith->fast[i];
+		return MACH_MSG_IN_REGISTERS(bytes);
+	}
 	return likely(copyout(h, msg, bytes) == KERN_SUCCESS) ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
 }
 
 __attribute__((noinline)) mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size)
 {
 	cpu_irq_push();
-	return deliver(&current_thread()->ipc, msg, max_size);
+	return (mach_msg_return_t)deliver(&current_thread()->ipc, msg, max_size, NULL);
 }
 
 /* The wait brought nothing that came the fast way. irq_depth is 1 on entry, 0 on return. */
@@ -221,16 +233,16 @@ static __attribute__((noinline, cold)) mach_msg_return_t waited_otherwise(struct
 }
 
 /* The wait is over: the trap's result. irq_depth is 1 on entry, 0 on return. */
-static inline mach_msg_return_t waited(struct ipc_thread *ith, enum wait_result result)
+static inline uint64_t waited(struct ipc_thread *ith, enum wait_result result)
 {
-	mach_msg_return_t mr;
+	uint64_t value;
 
 	if (unlikely(result != WAIT_WOKEN) || unlikely(ith->fast_size == 0))
-		return waited_otherwise(ith, result);
+		return (uint32_t)waited_otherwise(ith, result);
 	io_release(ith->fast_object);
-	mr = deliver(ith, ith->fast_msg, ith->fast_limit);
+	value = deliver(ith, ith->fast_msg, ith->fast_limit, ith->fast_registers);
 	donate_rpc_end();
-	return mr;
+	return value;
 }
 
 /* Something has come already that mach_msg.c is for, or nothing may be waited for. The object is locked. */
@@ -246,7 +258,7 @@ static __attribute__((noinline)) mach_msg_return_t receive_other(const struct ip
 }
 
 /* The hand-off's usual way. The object is locked. */
-static __attribute__((noinline)) mach_msg_return_t wait_on_stack(struct ipc_thread *ith, struct waitq *wq, struct thread *next)
+static __attribute__((noinline)) uint64_t wait_on_stack(struct ipc_thread *ith, struct waitq *wq, struct thread *next)
 {
 	enum wait_result result =
 		waitq_block_handoff(wq, &ith->fast_object->io_lock, WAIT_ABORTABLE, ith->fast_deadline_ns, next);
@@ -259,13 +271,13 @@ static __attribute__((noinline)) mach_msg_return_t wait_on_stack(struct ipc_thre
  * Wait for the next message, handing the CPU to next: the trap's result. Mostly it does not return: the
  * thread goes on in thread_continue(). irq_depth is 1 on entry, 0 on return.
  */
-static inline mach_msg_return_t wait_fast(struct ipc_thread *ith, uint64_t rcv_msg, mach_msg_option_t option,
-					  mach_msg_size_t max_size, uint64_t deadline_ns, struct ipc_object *object,
-					  struct thread *next)
+static inline uint64_t wait_fast(struct ipc_thread *ith, uint64_t rcv_msg, mach_msg_option_t option, mach_msg_size_t max_size,
+				 uint64_t deadline_ns, struct ipc_object *object, struct thread *next, uint64_t *registers)
 {
 	struct waitq *wq;
 
 	ith->fast_msg = rcv_msg;
+	ith->fast_registers = registers;
 	ith->fast_option = option;
 	ith->fast_limit = max_size;
 	ith->fast_deadline_ns = deadline_ns;
@@ -276,16 +288,16 @@ static inline mach_msg_return_t wait_fast(struct ipc_thread *ith, uint64_t rcv_m
 
 		wq = &port->ip_receivers;
 		if (unlikely(port->ip_receiver != ith->space) || unlikely(!list_empty(&port->ip_messages)))
-			return receive_other(ith, next);
+			return (uint32_t)receive_other(ith, next);
 	} else {
 		struct ipc_pset *pset = (struct ipc_pset *)object;
 
 		wq = &pset->ips_receivers;
 		if (unlikely(!list_empty(&pset->ips_ready)))
-			return receive_other(ith, next);
+			return (uint32_t)receive_other(ith, next);
 	}
 	if (unlikely(!object->io_active) || unlikely(deadline_ns == IPC_NO_WAIT))
-		return receive_other(ith, next);
+		return (uint32_t)receive_other(ith, next);
 	ith->kmsg = NULL;
 	ith->fast_ok = true;
 	ith->option = option;
@@ -295,34 +307,38 @@ static inline mach_msg_return_t wait_fast(struct ipc_thread *ith, uint64_t rcv_m
 	return wait_on_stack(ith, wq, next);
 }
 
-__attribute__((flatten, noinline)) bool mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
+__attribute__((flatten, noinline)) uint64_t mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 					    mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
-					    mach_msg_timeout_t timeout, uint64_t rcv_msg, mach_msg_return_t *result)
+					    mach_msg_timeout_t timeout, uint64_t rcv_msg, uint64_t *registers)
 {
 	struct ipc_thread *ith = &current_thread()->ipc;
 	struct ipc_object *object = NULL;
 	uint64_t deadline_ns = WAIT_FOREVER;
-	union message m;
+	const union message *m = (const union message *)registers;
+	union message copy;
 	struct thread *t;
 
-	if (unlikely(send_size - sizeof m.h > sizeof m - sizeof m.h) || unlikely(send_size & 3) || unlikely(mach_msg_fast_off) ||
-	    unlikely(copyin(msg, &m, send_size) != KERN_SUCCESS))
-		return false;
-	if (unlikely(m.h.msgh_local_port != (m.h.msgh_bits == REQUEST_BITS ? rcv_name : MACH_PORT_NULL)) ||
-	    unlikely(m.h.msgh_bits != REQUEST_BITS && m.h.msgh_bits != ANSWER_BITS))
-		return false;
+	if (unlikely(send_size - sizeof m->h > sizeof *m - sizeof m->h) || unlikely(send_size & 3) || unlikely(mach_msg_fast_off))
+		return MACH_MSG_DECLINED;
+	if (!registers || unlikely(send_size > MACH_MSG_REGISTERS_BYTES)) {
+		if (unlikely(copyin(msg, &copy, send_size) != KERN_SUCCESS))
+			return MACH_MSG_DECLINED;
+		m = &copy;
+	}
+	if (unlikely(m->h.msgh_local_port != (m->h.msgh_bits == REQUEST_BITS ? rcv_name : MACH_PORT_NULL)) ||
+	    unlikely(m->h.msgh_bits != REQUEST_BITS && m->h.msgh_bits != ANSWER_BITS))
+		return MACH_MSG_DECLINED;
 	cpu_irq_push();
-	t = send_fast(ith->space, &m, send_size, rcv_name, &object);
+	t = send_fast(ith->space, m, send_size, rcv_name, &object);
 	if (unlikely(!t)) {
 		cpu_irq_pop();
-		return false;
+		return MACH_MSG_DECLINED;
 	}
 	ith->fast_sends++;
 	current_thread()->events.messages_sent++;
 	if (unlikely(option & MACH_RCV_TIMEOUT))
 		deadline_ns = mach_msg_receive_deadline(option, timeout);
-	*result = wait_fast(ith, rcv_msg, option, rcv_size, deadline_ns, object, t);
-	return true;
+	return wait_fast(ith, rcv_msg, option, rcv_size, deadline_ns, object, t, registers);
 }
 
 #ifndef MESHACH_HOST
@@ -331,6 +347,6 @@ __attribute__((flatten, section(".text.first"))) void thread_continue(void)
 {
 	struct ipc_thread *ith = &current_thread()->ipc;
 
-	machine_trap_return((uint64_t)waited(ith, waitq_continued(&ith->fast_object->io_lock)));
+	machine_trap_return(waited(ith, waitq_continued(&ith->fast_object->io_lock)));
 }
 #endif

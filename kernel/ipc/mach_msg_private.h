@@ -22,11 +22,13 @@ extern bool mach_msg_fast_off;
 
 /*
  * Purpose: send msg and receive into rcv_msg (which may be the same), if the message is one for the fast way and a receiver waits.
+ *   registers: as for mach_msg_registers_trap(), or NULL.
  * Conditions: trap context; option is MACH_SEND_MSG | MACH_RCV_MSG and of MACH_MSG_FAST_OPTIONS.
- * Returns false: nothing was done. true: *result is the trap's.
+ * Returns: MACH_MSG_DECLINED: nothing was done; else the trap's result.
  */
-bool mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size,
-		   mach_port_name_t rcv_name, mach_msg_timeout_t timeout, uint64_t rcv_msg, mach_msg_return_t *result);
+#define MACH_MSG_DECLINED UINT64_MAX
+uint64_t mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+		       mach_port_name_t rcv_name, mach_msg_timeout_t timeout, uint64_t rcv_msg, uint64_t *registers);
 /* When a receive that begins now is over: WAIT_FOREVER, IPC_NO_WAIT or a time. */
 uint64_t mach_msg_receive_deadline(mach_msg_option_t option, mach_msg_timeout_t timeout);
 /* The calling thread was given a short message (ipc.fast_size): its receive's end. */

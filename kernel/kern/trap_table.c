@@ -22,6 +22,7 @@
 
 #define KERN_INVALID_TRAP KERN_INVALID_ARGUMENT
 #define TRAP_REPLY_PORT 26
+#define TRAP_MACH_MSG_REGISTERS 30 /* ours: none of XNU's */
 #define TRAP_MACH_MSG 31
 #define TRAP_LONG_AGAIN 40 /* calls on maps and spaces: below TRAP_REPLY_PORT, and from here on but for the switches */
 #define TRAP_SWITCHES 59
@@ -55,6 +56,14 @@ static uint64_t trap_mach_msg(struct trap_frame *f)
 				       (mach_msg_size_t)f->r10, (mach_port_name_t)f->r8, (mach_msg_timeout_t)f->r9,
 				       (mach_port_name_t)f->rbx);
 }
+
+/* The registers are in the frame as the message is in memory. */
+static uint64_t trap_mach_msg_registers(struct trap_frame *f)
+{
+	return mach_msg_registers_trap(f->rdi, (mach_msg_option_t)f->rsi, (mach_msg_size_t)f->rdx, (mach_msg_size_t)f->r10,
+				       (mach_port_name_t)f->r8, (mach_msg_timeout_t)f->r9, (mach_port_name_t)f->rbx, &f->r15 /* and on */);
+}
+_Static_assert(offsetof(struct trap_frame, r12) == offsetof(struct trap_frame, r15) + (MACH_MSG_REGISTERS - 1) * 8, "r15 r14 r13 r12");
 
 static uint64_t trap_mach_msg_overwrite(struct trap_frame *f)
 {
@@ -275,6 +284,7 @@ static const trap_t traps[] = {
 	[27] = trap_thread_self,
 	[28] = trap_task_self,
 	[29] = trap_host_self,
+	[TRAP_MACH_MSG_REGISTERS] = trap_mach_msg_registers,
 	[TRAP_MACH_MSG] = trap_mach_msg,
 	[32] = trap_mach_msg_overwrite,
 	[33] = trap_semaphore_signal,
@@ -308,8 +318,8 @@ __attribute__((flatten)) void mach_trap(struct trap_frame *frame)
 	uint64_t number = -frame->rax;
 	trap_t trap = NULL;
 
-	if (number == TRAP_MACH_MSG) { /* by far the most: no table is touched */
-		frame->rax = trap_mach_msg(frame);
+	if (number == TRAP_MACH_MSG_REGISTERS) { /* by far the most: no table is touched */
+		frame->rax = trap_mach_msg_registers(frame);
 		return;
 	}
 	if (number < sizeof(traps) / sizeof(traps[0]))

@@ -16,32 +16,32 @@
 mach_port_t mach_task_self_;
 mach_port_t bootstrap_port;
 
-static __thread mach_port_t reply_port;
+__thread mach_port_t mig_reply_port_;
 static pthread_key_t reply_key;
 static bool have_key;
 
 static void thread_ends(void *unused)
 {
 	(void)unused;
-	mig_dealloc_reply_port(reply_port);
+	mig_dealloc_reply_port(mig_reply_port_);
 }
 
 MIG_HOT mach_port_t mig_get_reply_port(void)
 {
-	if (reply_port == MACH_PORT_NULL) {
-		reply_port = mach_reply_port();
+	if (mig_reply_port_ == MACH_PORT_NULL) {
+		mig_reply_port_ = mach_reply_port();
 		if (have_key)
-			(void)pthread_setspecific(reply_key, &reply_port);
+			(void)pthread_setspecific(reply_key, &mig_reply_port_);
 	}
-	return reply_port;
+	return mig_reply_port_;
 }
 
 void mig_dealloc_reply_port(mach_port_t port)
 {
-	mach_port_t mine = reply_port;
+	mach_port_t mine = mig_reply_port_;
 
 	(void)port;
-	reply_port = MACH_PORT_NULL;
+	mig_reply_port_ = MACH_PORT_NULL;
 	if (mine != MACH_PORT_NULL)
 		(void)mach_port_mod_refs(mach_task_self_, mine, MACH_PORT_RIGHT_RECEIVE, -1);
 }

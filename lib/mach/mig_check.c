@@ -133,12 +133,3 @@ MIG_HOT kern_return_t mig_check_reply_id(const struct mig_routine *routine, cons
 		return MIG_REPLY_MISMATCH;
 	return mig_check_reply(&routine->reply, msg, msg->msgh_size);
 }
-
-MIG_HOT const struct mig_routine *mig_routine_of(const struct mig_subsystem *s, mach_msg_id_t id)
-{
-	uint32_t number = (uint32_t)id - (uint32_t)s->base;
-
-	if (number >= s->count || s->routines[number].name == NULL)
-		return NULL;
-	return &s->routines[number];
-}

@@ -75,20 +75,19 @@ MIG_HOT kern_return_t mig_call(mach_msg_header_t *msg, mach_msg_size_t rcv_size,
 		       mach_msg_option_t option, mach_msg_timeout_t timeout)
 {
 	bool own_port = msg->msgh_local_port == MACH_PORT_NULL;
-	mach_port_t reply = own_port ? mig_get_reply_port() : msg->msgh_local_port;
+	mach_port_t reply = own_port ? mig_reply_port_ : msg->msgh_local_port;
 	mach_msg_id_t id = msg->msgh_id;
 	mach_msg_return_t result;
 
+	if (__builtin_expect(reply == MACH_PORT_NULL, 0))
+		reply = mig_get_reply_port();
 	msg->msgh_local_port = reply;
 	if (MACH_MSGH_BITS_LOCAL(msg->msgh_bits) == 0)
 		msg->msgh_bits |= MACH_MSGH_BITS(0, MACH_MSG_TYPE_MAKE_SEND_ONCE);
 	result = mach_msg(msg, MACH_SEND_MSG | MACH_RCV_MSG | option, msg->msgh_size, rcv_size, reply, timeout,
 			  MACH_PORT_NULL);
-	if (result == MACH_MSG_SUCCESS) {
-		if (own_port)
-			mig_put_reply_port(reply);
+	if (result == MACH_MSG_SUCCESS)
 		return is_plain_success(msg, routine, id) ? KERN_SUCCESS : take_reply(msg, routine, id);
-	}
 	if (is_send_error(result) && result != MACH_SEND_INVALID_RIGHT)
 		consume_unsent(msg);
 	else if ((result & ~MACH_MSG_MASK) == MACH_RCV_BODY_ERROR)

@@ -58,11 +58,14 @@
 	TRAP	mk_timer_arm, 93
 	TRAP	mk_timer_cancel, 94
 
-	/* mach_msg_trap, and mach_msg_go_on if there is something to do after it: the trap has left the arguments as they were. */
+	/*
+	 * mach_msg_trap, and mach_msg_go_on if there is something to do after it: the trap has left the arguments as they were. A short message
+	 * that is sent and answered goes in registers (mach/mach_traps.h), both ways if the answer is as short.
+	 */
 	.section .text.hot.mach_msg, "ax"
 	.globl	mach_msg
 	.type	mach_msg, @function
-	.p2align 4
+	.p2align 6
 mach_msg:
 	.cfi_startproc
 	pushq	%rbx
@@ -70,16 +73,75 @@ mach_msg:
 	.cfi_rel_offset %rbx, 0
 	movl	16(%rsp), %ebx
 	movq	%rcx, %r10
-	movq	$-31, %rax
+	leal	-24(%rdx), %eax
+	cmpl	$8, %eax
+	ja	2f
+	movl	%esi, %eax
+	notl	%eax
+	testb	$3, %al
+	jnz	2f
+	pushq	%r12
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r12, 0
+	pushq	%r13
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r13, 0
+	pushq	%r14
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r14, 0
+	pushq	%r15
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %r15, 0
+	/* What is behind the header, in the low bytes of r12: nothing behind the message is read. */
+	movl	%edx, %eax
+	leal	0(,%rdx,8), %ecx
+	negl	%ecx
+	movq	-8(%rdi,%rax), %r12
+	shrq	%cl, %r12
+	movq	(%rdi), %r15
+	movq	8(%rdi), %r14
+	movq	16(%rdi), %r13
+	movq	$-30, %rax
 	syscall
+	movq	%rax, %rcx
+	shrq	$32, %rcx
+	jz	1f
+	movq	%r15, (%rdi)
+	movq	%r14, 8(%rdi)
+	movq	%r13, 16(%rdi)
+	movq	%r12, 24(%rdi)
+	movl	$0, -8(%rdi,%rcx) /* MACH_MSG_TRAILER_FORMAT_0 */
+	movl	$8, -4(%rdi,%rcx)
+1:	popq	%r15
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r15
+	popq	%r14
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r14
+	popq	%r13
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r13
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %r12
 	testl	%eax, %eax
-	jnz	1f
+	jnz	3f
 	popq	%rbx
 	.cfi_remember_state
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore %rbx
 	ret
-1:	.cfi_restore_state
+2:	.cfi_restore_state
+	movq	$-31, %rax
+	syscall
+	testl	%eax, %eax
+	jnz	3f
+	popq	%rbx
+	.cfi_remember_state
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	ret
+3:	.cfi_restore_state
 	pushq	%rax
 	.cfi_adjust_cfa_offset 8
 	pushq	%rbx

@@ -96,7 +96,7 @@ EXAMPLES: dict[str, tuple[str, dict[str, list[str]]]] = {
 
 MANIFEST = "boot/image/manifest"
 
-CFLAGS = ("-std=gnu17 -O2 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections -Wall -Wextra -Werror "
+CFLAGS = ("-std=gnu17 -O2 -g -fno-pie -fno-omit-frame-pointer -ffunction-sections -fdata-sections -Wall -Wextra -Werror "
           "-Wno-unused-parameter -Iinclude -Ibuild/gen -Ilib -Ikernel")
 
 

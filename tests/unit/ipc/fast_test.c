@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Description: the fast way of short calls cannot be told from the slow one: the same random programs of a client and a
- * server, run both ways, leave the same record of results, messages, names, rights and counts.
+ * server, run both ways, leave the same record of results, messages, names, rights and counts; so do messages in registers and those in memory.
  */
 #include "fixture.h"
 
@@ -38,7 +38,31 @@ struct run {
 	mach_port_name_t to, once, reply;   /* alice's */
 	uint64_t random;
 	uint64_t fast_sends;
+	bool registers;                     /* short messages go so */
 };
+
+static _Atomic uint32_t in_registers; /* messages received so */
+
+/* mach_msg() of lib/mach/traps.S. */
+static mach_msg_return_t call(bool registers, union buffer *b, mach_msg_option_t option, mach_msg_size_t size, mach_msg_size_t limit,
+			      mach_port_name_t from, mach_msg_timeout_t timeout)
+{
+	uint64_t words[MACH_MSG_REGISTERS] = { 0 }, result;
+	static const mach_msg_trailer_t trailer = { MACH_MSG_TRAILER_FORMAT_0, sizeof trailer };
+
+	if (!registers || size - sizeof b->h > MACH_MSG_REGISTERS_BYTES - sizeof b->h)
+		return mach_msg_trap((uintptr_t)b, option, size, limit, from, timeout, NONE);
+	memcpy(words, b, size);
+	result = mach_msg_registers_trap((uintptr_t)b, option, size, limit, from, timeout, NONE, words);
+	if (result >> 32) {
+		assert_in_range(result >> 32, sizeof words, sizeof words + sizeof trailer);
+		assert_int_equal((uint32_t)result, MACH_MSG_SUCCESS);
+		memcpy(b, words, sizeof words);
+		memcpy(&b->bytes[(result >> 32) - sizeof trailer], &trailer, sizeof trailer);
+		atomic_fetch_add(&in_registers, 1);
+	}
+	return (mach_msg_return_t)result;
+}
 
 static void note(struct record *r, const void *data, size_t size)
 {
@@ -101,7 +125,7 @@ static mach_msg_return_t serve_one(struct run *run, union buffer *b, enum action
 	size = answer(b, action);
 	if (action == ANSWER_TWICE) { /* the second finds no such name, and the server goes on */
 		(void)mach_msg_trap((uintptr_t)b, MACH_SEND_MSG, size, 0, NONE, 0, NONE);
-		note_word(&run->server, (uint32_t)mach_msg_trap((uintptr_t)b, option, size, sizeof *b, run->from, 0, NONE));
+		note_word(&run->server, (uint32_t)call(run->registers, b, option, size, sizeof *b, run->from, 0));
 		memset(b, 0xdd, sizeof *b);
 		return mach_msg_trap((uintptr_t)b, MACH_RCV_MSG, 0, sizeof *b, run->from, 0, NONE);
 	}
@@ -111,7 +135,7 @@ static mach_msg_return_t serve_one(struct run *run, union buffer *b, enum action
 		option |= MACH_RCV_TIMEOUT | (roll_word(b) & 1 ? MACH_SEND_TIMEOUT : 0);
 		limit = LONG_MS;
 	}
-	return mach_msg_trap((uintptr_t)b, option, size, sizeof *b, run->from, limit, NONE);
+	return call(run->registers, b, option, size, sizeof *b, run->from, limit);
 }
 
 static void server(void *arg)
@@ -203,6 +227,8 @@ static void step(struct run *run)
 	union buffer b;
 	enum action action = roll(run, 3) ? ANSWER : roll(run, ACTIONS);
 
+	if (roll(run, 2))
+		size = (mach_msg_size_t)sizeof(mach_msg_header_t) + 4 * roll(run, 4);
 	memset(&b, 0xcc, sizeof b);
 	for (uint32_t i = 6; i < size / 4; i++)
 		b.words[i] = roll(run, UINT32_MAX);
@@ -248,7 +274,7 @@ static void step(struct run *run)
 	b.h = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(dest, reply), .msgh_remote_port = to,
 				   .msgh_local_port = run->reply, .msgh_id = 1000 + (int)roll(run, 1000) };
 	if (roll(run, 2)) {
-		note_received(&run->client, mach_msg_trap((uintptr_t)&b, option, size, limit, run->reply, wait_ms, NONE), &b);
+		note_received(&run->client, call(run->registers, &b, option, size, limit, run->reply, wait_ms), &b);
 	} else { /* the answer into another buffer */
 		union buffer in;
 
@@ -268,6 +294,7 @@ static struct run *run_program(uint64_t seed, bool fast)
 	struct run *run = calloc(1, sizeof *run);
 
 	run->random = seed * 0x9e3779b97f4a7c15ULL + 1;
+	run->registers = seed % 3 != 0;
 	as(bob);
 	run->from = run->port = new_port();
 	if (roll(run, 2)) {
@@ -318,6 +345,7 @@ static void IPC0701_random_calls_have_the_same_record_fast_and_slow(void **state
 		free(slow);
 	}
 	assert_true(fast_sends > SEEDS * STEPS / 4); /* it was the fast way that was tried */
+	assert_true(in_registers > SEEDS * STEPS / 32);
 }
 
 /* ---- single cases, each both ways ---- */
@@ -461,7 +489,7 @@ static void storm_server(void *arg)
 		b.h.msgh_bits = MACH_MSGH_BITS(MOVE_ONCE, 0);
 		b.h.msgh_local_port = NONE;
 		b.words[6] ^= 0x5a5a5a5a;
-		mr = mach_msg_trap((uintptr_t)&b, MACH_SEND_MSG | MACH_RCV_MSG, b.h.msgh_size, sizeof b, s->from, 0, NONE);
+		mr = call(b.words[6] & 1, &b, MACH_SEND_MSG | MACH_RCV_MSG, b.h.msgh_size, sizeof b, s->from, 0);
 	}
 	assert_int_equal(mr, MACH_MSG_SUCCESS);
 }
@@ -476,8 +504,7 @@ static void storm_client(void *arg)
 
 		b.h = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), .msgh_remote_port = s->to,
 					   .msgh_local_port = reply, .msgh_id = 1 };
-		assert_int_equal(mach_msg_trap((uintptr_t)&b, MACH_SEND_MSG | MACH_RCV_MSG, 32, sizeof b, reply, 0, NONE),
-				 MACH_MSG_SUCCESS);
+		assert_int_equal(call(i & 2, &b, MACH_SEND_MSG | MACH_RCV_MSG, 32, sizeof b, reply, 0), MACH_MSG_SUCCESS);
 		assert_int_equal(b.words[6], i ^ 0x5a5a5a5a);
 		atomic_fetch_add(&s->answered, 1);
 	}

@@ -98,6 +98,8 @@ kern_return_t mach_port_mod_refs(ipc_space_t task, mach_port_name_t name, mach_p
 	return KERN_SUCCESS;
 }
 
+__thread mach_port_t mig_reply_port_;
+
 mach_port_t mig_get_reply_port(void)
 {
 	sides[CLIENT].receive[REPLY_PORT] = 1;
