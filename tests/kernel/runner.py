@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,20 +100,20 @@ def judge(name: str, result: Boot, where: str) -> None:
           f"status {result.status}\n{result.text[-3000:]}")
 
 
-def topic(name: str, *, cpus: int = 1, cpu: str = "max", **how: object) -> None:
-    """Run the kernel's test of that name."""
-    result = boot(f"test={name}", cpus=cpus, cpu=cpu, **how)  # type: ignore[arg-type]
+def topic(name: str, *, cpus: int = 1, cpu: str = "max", machine: Callable[..., Boot] = boot, **how: object) -> None:
+    """Run the kernel's test of that name; machine: boot, or bochs.boot."""
+    result = machine(f"test={name}", cpus=cpus, cpu=cpu, **how)
     judge(name, result, f"{cpu}, {cpus} CPU{'s' if cpus > 1 else ''}")
 
 
-def program(name: str, *, cpus: int = 1, options: str = "", **how: object) -> Boot:
+def program(name: str, *, cpus: int = 1, options: str = "", machine: Callable[..., Boot] = boot, **how: object) -> Boot:
     """Run build/programs/NAME as the first and only task; it prints TAP and exits 0 if all is well. options: of the boot, more."""
     with tempfile.TemporaryDirectory(prefix="meshach-k-") as folder:
         archive = f"{folder}/archive.cpio"
         with open(archive, "wb") as f:
             subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=name.encode(), stdout=f, check=True,
                            cwd="build/programs")
-        result = boot(f"init={name} exit=1 {options}", cpus=cpus, archive=archive, **how)  # type: ignore[arg-type]
+        result = machine(f"init={name} exit=1 {options}", cpus=cpus, archive=archive, **how)
     judge(name, result, f"{cpus} CPU{'s' if cpus > 1 else ''}{', ' + options if options else ''}")
     return result
 

@@ -26,6 +26,7 @@ SOURCES: list[str] = [
     "kernel/arch/x86_64/kernel_virtual.c",
     "kernel/arch/x86_64/ktest_machine.c",
     "kernel/arch/x86_64/ktest_memory.c",
+    "kernel/arch/x86_64/ktest_pcid.c",
     "kernel/arch/x86_64/ktest_user.S",
     "kernel/arch/x86_64/ktest_user.c",
     "kernel/arch/x86_64/multiboot.c",

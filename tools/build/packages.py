@@ -15,9 +15,14 @@ WANTED: dict[str, dict[str, str]] = {
         "qemu-system-x86": "the nodes are its virtual machines",
     },
     "test": {
+        "bochs": "a second x86 for the kernel, with PCIDs",
+        "bochs-term": "Bochs' display on a terminal",
+        "bochsbios": "its BIOS",
         "busybox-static": "the user land of the Linux guest that talks RoCEv2 with us",
         "cpio": "a second maker of boot archives",
         "gdb": "reads the kernel's symbols in the debugging tests",
+        "grub-common": "makes the boot loader of Bochs' CD",
+        "grub-pc-bin": "its modules",
         "ibverbs-providers": "rxe, Linux's RoCEv2, as a real peer of our transport",
         "libcmocka-dev": "unit tests",
         "libdpdk-dev": "the vhost fabric's switch",
@@ -25,6 +30,8 @@ WANTED: dict[str, dict[str, str]] = {
         "perl": "prove, which runs the tests",
         "pkg-config": "finds DPDK",
         "tshark": "reads captures of the fabric",
+        "vgabios": "the BIOS of Bochs' display",
+        "xorriso": "makes the CD",
     },
     "bench": {
         "busybox-static": "the user land of the Linux guests that we are compared with (their kernel is downloaded, not installed)",

@@ -89,6 +89,8 @@ void apic_init_cpu(void)
 	wrmsr(MSR_APIC_BASE, base);
 	if (cpu_features.x2apic)
 		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+	/* First: while the APIC is disabled by this register, as after INIT, entries stay masked whatever is written (SDM 11.4.7.2). */
+	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(APIC_TASK_PRIORITY, 0);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED); /* the PIC's */
 	apic_write(APIC_LVT_LINT1, LVT_NMI);
@@ -96,7 +98,6 @@ void apic_init_cpu(void)
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_16);
 	apic_write(APIC_TIMER_INITIAL, 0);
 	apic_write(APIC_LVT_TIMER, tsc_deadline ? VECTOR_TIMER | LVT_TSC_DEADLINE : VECTOR_TIMER);
-	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(APIC_EOI, 0);
 	this_cpu()->apic_id = apic_id();
 }

@@ -176,7 +176,8 @@ void cpu_load(struct cpu *cpu)
 	wrmsr(MSR_GS_BASE, (uint64_t)cpu); /* C1 */
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
 	idt_load();
-	write_cr0((read_cr0() | CR0_WP | CR0_NE | CR0_MP) & ~(CR0_EM | CR0_TS));
+	/* A BIOS may leave the caches off: Bochs's does. */
+	write_cr0((read_cr0() | CR0_WP | CR0_NE | CR0_MP) & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW));
 	if (cpu_features.smep)
 		cr4 |= CR4_SMEP;
 	if (cpu_features.smap)

@@ -3,8 +3,9 @@
  * exit.c - the end of the machine.
  *
  * Interface: machine_exit(), machine_reboot() of <machine/boot.h>; machine_halt().
- * QEMU's isa-debug-exit device ends QEMU with status 2*code+1; elsewhere the write goes nowhere and the
- * CPU halts.
+ * QEMU's isa-debug-exit device ends QEMU with status 2*code+1, and Bochs ends when "Shutdown" is written to its port; elsewhere the
+ * writes go nowhere and the CPU halts.
+ * Reference: Bochs User Manual 2.7, "Shutdown port".
  */
 #include "instructions.h"
 #include <kern/panic.h>
@@ -13,6 +14,7 @@
 #include <machine/io.h>
 
 #define DEBUG_EXIT_PORT 0xf4
+#define BOCHS_SHUTDOWN_PORT 0x8900
 #define KEYBOARD_CONTROLLER 0x64
 #define KEYBOARD_PULSE_RESET 0xfe
 #define RESET_CONTROL 0xcf9 /* chipset's: 2, then 6: full reset */
@@ -27,6 +29,8 @@ void machine_exit(uint32_t code)
 {
 	cpu_irq_disable();
 	io_out32(DEBUG_EXIT_PORT, code);
+	for (const char *c = "Shutdown"; *c != '\0'; c++)
+		io_out8(BOCHS_SHUTDOWN_PORT, (uint8_t)*c);
 	machine_halt();
 }
 

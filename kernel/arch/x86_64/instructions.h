@@ -10,6 +10,8 @@
 #define CR0_TS (1UL << 3)
 #define CR0_NE (1UL << 5)
 #define CR0_WP (1UL << 16)
+#define CR0_NW (1UL << 29)
+#define CR0_CD (1UL << 30)
 #define CR0_PG (1UL << 31)
 #define CR4_PAE (1UL << 5)
 #define CR4_PGE (1UL << 7)

@@ -18,3 +18,10 @@ struct pcid_choice pcid_choose(struct pcid_cpu *c, uint64_t id, uint64_t generat
 	c->slots[i].generation = generation; /* N2 */
 	return choice;
 }
+
+void pcid_followed(struct pcid_cpu *c, uint64_t id, uint64_t generation)
+{
+	for (unsigned i = 0; i < PCID_SLOTS; i++)
+		if (c->slots[i].id == id && c->slots[i].generation == generation)
+			c->slots[i].generation = generation + 1; /* N2 */
+}

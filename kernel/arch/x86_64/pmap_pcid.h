@@ -7,7 +7,8 @@
  * pmap and of its present generation, which every invalidation raises: so a processor that does not run the pmap need not be told of one.
  * Invariants:
  *   N1 a slot's id says whose translations may be cached under its number; it changes only with a flush of them.
- *   N2 a slot's generation was read before anything was cached under it since the last flush: whatever was cached is of that one or newer.
+ *   N2 every invalidation before a slot's generation has been done to what is cached under its number: by a flush after which the generation
+ *      was read, or one by one, without a gap.
  * Locking: a processor's own, interrupts off.
  * Reference: SDM vol. 3A 4.10.1 (PCIDs), 4.10.4.1 (MOV to CR3: bit 63 clear flushes what is cached for the new PCID, and only that).
  */
@@ -32,3 +33,8 @@ struct pcid_choice {
 
 /* The pmap with this id (not 0, of no other pmap before or after), now of this generation, is going to be loaded. */
 struct pcid_choice pcid_choose(struct pcid_cpu *c, uint64_t id, uint64_t generation);
+/*
+ * The pmap is loaded here, and the invalidation that raised its generation from this one has been done here: what is cached, if it was true
+ * till then, is still true. So a pmap's own changes do not cost it what it has cached.
+ */
+void pcid_followed(struct pcid_cpu *c, uint64_t id, uint64_t generation);

@@ -77,6 +77,10 @@ pte_atomic *pmap_pte(const struct pmap *p, uint64_t va);
 pte_atomic *pmap_large_pte(const struct pmap *p, uint64_t va);
 /* No CPU translates [start, end) of p as it was before, when this returns. Any context. */
 void pmap_invalidate(struct pmap *p, uint64_t start, uint64_t end);
+/* No CPU that loads p from now on translates it as it was before. Where CPUs keep nothing over a load, that is so anyway. */
+void pmap_forget_soon(struct pmap *p);
+/* Loads of pmaps with a PCID: those that kept what was cached, and those that did not. All 0: no PCIDs here. A guess on other CPUs. */
+void pmap_pcid_loads(uint64_t *kept, uint64_t *flushed);
 /* On this CPU only. */
 void pmap_invalidate_here(uint64_t va);
 /* As pmap_activate(), for who knows p's root: p itself is not looked at while there is one CPU. */

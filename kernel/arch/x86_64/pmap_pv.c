@@ -359,8 +359,8 @@ bool pmap_is_mapped(struct vm_page *page)
 
 /*
  * A cached translation does not set the bit again. For the dirty bit that would lose a change, so it goes from all CPUs. For the
- * accessed bit it goes from this one only: a CPU that uses the page without a switch meanwhile may lose it and fault it in
- * again, which costs less than an interrupt of every CPU for each page that ages.
+ * accessed bit it goes from this one, and from others when they switch: a CPU that uses the page without a switch meanwhile may lose it and
+ * fault it in again, which costs less than an interrupt of every CPU for each page that ages.
  */
 static void clear_bit(struct vm_page *page, pte_t bit, uint8_t kept)
 {
@@ -370,13 +370,17 @@ static void clear_bit(struct vm_page *page, pte_t bit, uint8_t kept)
 		drop_large(page, NULL); /* its bit speaks for others too, and is noted with them */
 	spin_lock(lock);
 	page->pmap_bits &= (uint8_t)~kept;
-	for (struct pv_entry *pv = page->pv; pv != NULL; pv = pv->next)
+	for (struct pv_entry *pv = page->pv; pv != NULL; pv = pv->next) {
 		if ((pv->va & PV_LARGE) != 0 || (atomic_fetch_and(pv_pte(pv), ~bit) & bit) == 0)
 			continue;
-		else if (bit == PTE_DIRTY)
+		if (bit == PTE_DIRTY) {
 			pmap_invalidate(pv->pmap, pv->va, pv->va + PAGE_SIZE);
-		else if (this_cpu()->pmap == pv->pmap)
+			continue;
+		}
+		pmap_forget_soon(pv->pmap);
+		if (this_cpu()->pmap == pv->pmap)
 			pmap_invalidate_here(pv->va);
+	}
 	spin_unlock(lock);
 }
 

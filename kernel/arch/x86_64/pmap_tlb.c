@@ -23,6 +23,7 @@
 /* PCIDs, where the processor has them (pmap_pcid.h). */
 static struct {
 	struct pcid_cpu pcid;
+	uint64_t kept, flushed; /* loads */
 } __attribute__((aligned(64))) pcid_cpus[MAX_CPUS];
 
 /* What to load into CR3 for p on this CPU. After the active bit was set, where there are several CPUs (X3). */
@@ -33,6 +34,8 @@ static __attribute__((noinline)) uint64_t pcid_cr3(struct cpu *cpu, struct pmap 
 	if (p == kernel_pmap)
 		return root_phys; /* PCID 0: nothing of its lower half is ever cached */
 	choice = pcid_choose(&pcid_cpus[cpu->id].pcid, p->id, atomic_load(&p->generation));
+	pcid_cpus[cpu->id].kept += choice.keep;
+	pcid_cpus[cpu->id].flushed += !choice.keep;
 	return root_phys | choice.number | (choice.keep ? CR3_NO_FLUSH : 0);
 }
 
@@ -45,6 +48,7 @@ static struct {
 	struct spinlock lock;
 	struct pmap *pmap;
 	uint64_t start, end;       /* start == end: the pmap is to be left */
+	uint64_t generation;       /* before this one */
 	_Atomic uint64_t pending;  /* CPUs that have still to do it */
 } shoot_down = { .lock = SPINLOCK_INIT("tlb") };
 
@@ -97,7 +101,7 @@ void pmap_prepare_smp(void)
 	atomic_fetch_or(&cpu->pmap->active, 1UL << cpu->id);
 }
 
-static void invalidate_here(struct pmap *p, uint64_t start, uint64_t end)
+static void invalidate_here(struct pmap *p, uint64_t start, uint64_t end, uint64_t generation)
 {
 	uint64_t cr4;
 
@@ -106,6 +110,8 @@ static void invalidate_here(struct pmap *p, uint64_t start, uint64_t end)
 			pmap_activate(kernel_pmap);
 		return;
 	}
+	if (cpu_features.pcid && this_cpu()->pmap == p && p != kernel_pmap)
+		pcid_followed(&pcid_cpus[this_cpu()->id].pcid, p->id, generation);
 	if (end - start <= INVALIDATE_MAX_PAGES * PAGE_SIZE) {
 		for (uint64_t va = start; va < end; va += PAGE_SIZE)
 			invlpg(va);
@@ -125,17 +131,18 @@ void pmap_tlb_service(void)
 	if (!cpu->tlb_request)
 		return;
 	cpu->tlb_request = false;
-	invalidate_here(shoot_down.pmap, shoot_down.start, shoot_down.end);
+	invalidate_here(shoot_down.pmap, shoot_down.start, shoot_down.end, shoot_down.generation);
 	atomic_fetch_and(&shoot_down.pending, ~(1UL << cpu->id));
 }
 
-static void invalidate_elsewhere(struct pmap *p, uint64_t start, uint64_t end, uint64_t cpus_concerned)
+static void invalidate_elsewhere(struct pmap *p, uint64_t start, uint64_t end, uint64_t generation, uint64_t cpus_concerned)
 {
 	atomic_fetch_add_explicit(&pmap_counts.shoot_downs, 1, memory_order_relaxed);
 	spin_lock(&shoot_down.lock);
 	shoot_down.pmap = p;
 	shoot_down.start = start;
 	shoot_down.end = end;
+	shoot_down.generation = generation;
 	atomic_store(&shoot_down.pending, cpus_concerned);
 	for (uint32_t i = 0; i < cpu_count; i++)
 		if ((cpus_concerned >> i) & 1) {
@@ -150,27 +157,42 @@ static void invalidate_elsewhere(struct pmap *p, uint64_t start, uint64_t end, u
 
 void pmap_invalidate(struct pmap *p, uint64_t start, uint64_t end)
 {
-	uint64_t active, me;
+	uint64_t active, me, generation = 0;
 
+	cpu_irq_push(); /* first: what is followed here is what was raised here */
 	if (cpu_features.pcid)
-		atomic_fetch_add(&p->generation, 1);
+		generation = atomic_fetch_add(&p->generation, 1);
 	atomic_thread_fence(memory_order_seq_cst); /* X2 */
-	cpu_irq_push();
 	me = 1UL << this_cpu()->id;
 	if (cpu_count == 1)
 		active = p == kernel_pmap || this_cpu()->pmap == p ? me : 0;
 	else
 		active = atomic_load(&p->active) & ((1UL << cpu_count) - 1);
 	if (active & me)
-		invalidate_here(p, start, end);
+		invalidate_here(p, start, end, generation);
 	if (active & ~me)
-		invalidate_elsewhere(p, start, end, active & ~me);
+		invalidate_elsewhere(p, start, end, generation, active & ~me);
 	cpu_irq_pop();
 }
 
 void pmap_invalidate_here(uint64_t va)
 {
 	invlpg(va);
+}
+
+void pmap_forget_soon(struct pmap *p)
+{
+	if (cpu_features.pcid)
+		atomic_fetch_add(&p->generation, 1);
+}
+
+void pmap_pcid_loads(uint64_t *kept, uint64_t *flushed)
+{
+	*kept = *flushed = 0;
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		*kept += pcid_cpus[i].kept;
+		*flushed += pcid_cpus[i].flushed;
+	}
 }
 
 void pmap_leave(struct pmap *p)

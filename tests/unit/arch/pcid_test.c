@@ -11,14 +11,17 @@
 #define CPUS 4U
 #define PMAPS 10U
 
-/* A pmap with one mapping, whose version an invalidation ends. */
+#define MAPPINGS 2U
+#define ROUNDS 3U
+
+/* A pmap with some mappings, each with its version; an invalidation ends it, and is done when every processor concerned has followed. */
 static struct {
-	uint64_t id, generation, version;
+	uint64_t id, generation, version[MAPPINGS], done[MAPPINGS];
 } pmaps[PMAPS];
 
-/* What a processor has cached under a number: whose mapping, and which version. */
+/* What a processor has cached under a number: whose mappings, and which version of each (0: not cached). */
 struct cached {
-	uint64_t id, version; /* id 0: nothing */
+	uint64_t id, version[MAPPINGS];
 };
 
 static struct {
@@ -28,17 +31,31 @@ static struct {
 	unsigned number;
 } cpus[CPUS];
 
+/* Invalidations under way: the generation is raised, these processors (bits) have still to follow. */
+static struct {
+	unsigned pmap, mapping, left;
+	uint64_t generation, version;
+	bool open;
+} rounds[ROUNDS];
+
 static uint64_t last_id, kept, loads;
+
+static void pmap_new(unsigned p)
+{
+	memset(&pmaps[p], 0, sizeof(pmaps[p]));
+	pmaps[p].id = ++last_id;
+	for (unsigned m = 0; m < MAPPINGS; m++)
+		pmaps[p].version[m] = pmaps[p].done[m] = 1;
+}
 
 static void reset(void)
 {
 	memset(cpus, 0, sizeof(cpus));
+	memset(rounds, 0, sizeof(rounds));
 	for (unsigned i = 0; i < CPUS; i++)
 		cpus[i].loaded = PMAPS;
-	for (unsigned i = 0; i < PMAPS; i++) {
-		memset(&pmaps[i], 0, sizeof(pmaps[i]));
-		pmaps[i].id = ++last_id;
-	}
+	for (unsigned i = 0; i < PMAPS; i++)
+		pmap_new(i);
 	kept = loads = 0;
 }
 
@@ -48,7 +65,7 @@ static void load(unsigned cpu, unsigned p)
 
 	assert_in_range(choice.number, 1, PCID_SLOTS);
 	if (!choice.keep)
-		cpus[cpu].cache[choice.number].id = 0; /* MOV to CR3 with bit 63 clear */
+		memset(&cpus[cpu].cache[choice.number], 0, sizeof(struct cached)); /* MOV to CR3 with bit 63 clear */
 	cpus[cpu].loaded = p;
 	cpus[cpu].number = choice.number;
 	kept += choice.keep;
@@ -56,37 +73,77 @@ static void load(unsigned cpu, unsigned p)
 }
 
 /* The processor translates: from what it has cached, or from the tables. */
-static void use(unsigned cpu)
+static void use(unsigned cpu, unsigned m)
 {
 	struct cached *c = &cpus[cpu].cache[cpus[cpu].number];
 	unsigned p = cpus[cpu].loaded;
 
 	if (p == PMAPS)
 		return;
-	if (c->id == 0)
-		*c = (struct cached){ pmaps[p].id, pmaps[p].version };
+	if (c->version[m] == 0) {
+		c->version[m] = pmaps[p].version[m];
+		c->id = pmaps[p].id;
+	}
 	assert_int_equal(c->id, pmaps[p].id);
-	assert_int_equal(c->version, pmaps[p].version);
+	assert_true(c->version[m] >= pmaps[p].done[m]);
 }
 
-/* pmap_invalidate(): the generation, then who has it loaded is told (INVLPG there, for its number). */
-static void invalidate(unsigned p)
+/* pmap_invalidate() begins: the entry changes, the generation is raised, and who has the pmap loaded is to follow. */
+static void begin(unsigned round, unsigned p, unsigned m)
 {
-	pmaps[p].version++;
-	pmaps[p].generation++;
+	rounds[round].pmap = p;
+	rounds[round].mapping = m;
+	rounds[round].version = ++pmaps[p].version[m];
+	rounds[round].generation = pmaps[p].generation++;
+	rounds[round].open = true;
+	rounds[round].left = 0;
 	for (unsigned i = 0; i < CPUS; i++)
 		if (cpus[i].loaded == p)
-			cpus[i].cache[cpus[i].number].id = 0;
+			rounds[round].left |= 1U << i;
 }
 
-/* A pmap ends when nobody has it loaded, and another comes in its place, perhaps with the same tables. */
+/* invalidate_here(): INVLPG for the number in use. */
+static void follow(unsigned round, unsigned cpu)
+{
+	unsigned p = rounds[round].pmap;
+
+	if ((rounds[round].left >> cpu & 1) == 0)
+		return;
+	rounds[round].left &= ~(1U << cpu);
+	cpus[cpu].cache[cpus[cpu].number].version[rounds[round].mapping] = 0;
+	if (cpus[cpu].loaded == p)
+		pcid_followed(&cpus[cpu].pcid, pmaps[p].id, rounds[round].generation);
+}
+
+static void end(unsigned round)
+{
+	unsigned p = rounds[round].pmap, m = rounds[round].mapping;
+
+	if (!rounds[round].open || rounds[round].left != 0)
+		return;
+	rounds[round].open = false;
+	if (pmaps[p].done[m] < rounds[round].version)
+		pmaps[p].done[m] = rounds[round].version;
+}
+
+static void invalidate(unsigned p)
+{
+	begin(0, p, 0);
+	for (unsigned i = 0; i < CPUS; i++)
+		follow(0, i);
+	end(0);
+}
+
+/* A pmap ends when nobody has it loaded or changes it, and another comes in its place, perhaps with the same tables. */
 static void replace(unsigned p)
 {
+	for (unsigned r = 0; r < ROUNDS; r++)
+		if (rounds[r].open && rounds[r].pmap == p)
+			return;
 	for (unsigned i = 0; i < CPUS; i++)
 		if (cpus[i].loaded == p)
 			cpus[i].loaded = PMAPS;
-	memset(&pmaps[p], 0, sizeof(pmaps[p]));
-	pmaps[p].id = ++last_id;
+	pmap_new(p);
 }
 
 static void PCID0001_a_pmap_that_was_here_and_did_not_change_is_kept(void **state)
@@ -110,16 +167,44 @@ static void PCID0002_what_was_invalidated_elsewhere_is_flushed_at_the_next_load(
 {
 	reset();
 	load(0, 0);
-	use(0);
+	use(0, 0);
 	load(0, 1);
 	invalidate(0);
 	load(0, 0);
 	assert_int_equal(kept, 0);
-	use(0);
+	use(0, 0);
 	load(0, 1);
 	load(0, 0);
 	assert_int_equal(kept, 2);
-	use(0);
+	use(0, 0);
+}
+
+static void PCID0004_its_own_changes_do_not_cost_a_pmap_what_is_cached(void **state)
+{
+	reset();
+	load(0, 0);
+	use(0, 0);
+	use(0, 1);
+	invalidate(0);
+	invalidate(0);
+	load(0, 1);
+	load(0, 0);
+	assert_int_equal(kept, 1);
+	assert_int_equal(cpus[0].cache[cpus[0].number].version[1], 1);
+	use(0, 0);
+}
+
+static void PCID0005_a_change_that_was_not_followed_is_not_made_good_by_a_later_one(void **state)
+{
+	reset();
+	load(0, 0);
+	use(0, 0);
+	pmaps[0].version[1]++;
+	pmaps[0].generation++; /* pmap_forget_soon() */
+	invalidate(0);
+	load(0, 1);
+	load(0, 0);
+	assert_int_equal(kept, 0);
 }
 
 static void PCID0003_nothing_old_is_used_in_any_order(void **state)
@@ -129,9 +214,12 @@ static void PCID0003_nothing_old_is_used_in_any_order(void **state)
 	for (unsigned step = 0; step < 2000000; step++) {
 		unsigned cpu = (unsigned)rand() % CPUS, p = (unsigned)rand() % PMAPS;
 
-		switch (rand() % 16) {
+		unsigned round = (unsigned)rand() % ROUNDS;
+
+		switch (rand() % 24) {
 		case 0:
-			invalidate(p);
+			if (!rounds[round].open)
+				begin(round, p, (unsigned)rand() % MAPPINGS);
 			break;
 		case 1:
 			if (rand() % 64 == 0)
@@ -146,8 +234,20 @@ static void PCID0003_nothing_old_is_used_in_any_order(void **state)
 		case 6:
 			load(cpu, rand() % 4 == 0 ? p : p % 4);
 			break;
+		case 7:
+			if (rand() % 16 == 0)
+				pmaps[p].generation++;
+			break;
+		case 8:
+		case 9:
+		case 10:
+		case 11:
+		case 12:
+			follow(round, cpu);
+			end(round);
+			break;
 		default:
-			use(cpu);
+			use(cpu, (unsigned)rand() % MAPPINGS);
 		}
 	}
 	assert_true(kept > loads / 20); /* that it is of use */
@@ -159,6 +259,8 @@ int main(void)
 		cmocka_unit_test(PCID0001_a_pmap_that_was_here_and_did_not_change_is_kept),
 		cmocka_unit_test(PCID0002_what_was_invalidated_elsewhere_is_flushed_at_the_next_load),
 		cmocka_unit_test(PCID0003_nothing_old_is_used_in_any_order),
+		cmocka_unit_test(PCID0004_its_own_changes_do_not_cost_a_pmap_what_is_cached),
+		cmocka_unit_test(PCID0005_a_change_that_was_not_followed_is_not_made_good_by_a_later_one),
 	};
 
 	return cmocka_run_group_tests_name("pcid", tests, NULL, NULL);
