@@ -15,6 +15,7 @@
 
 static void fill(vm_statistics64_data_t *s)
 {
+	(void)vm_default_pager_alive(); /* what it could store is none, if not */
 	*s = (vm_statistics64_data_t){
 		.free_count = (natural_t)vm_page_free_count(),
 		.active_count = (natural_t)vm_page_queue_count(PAGE_QUEUE_ACTIVE),
@@ -88,7 +89,11 @@ kern_return_t vm_host_default_memory_manager(struct host *host, mach_port_t mana
 	(void)cluster_size;
 	if (host == NULL)
 		return KERN_INVALID_HOST;
-	*old = IP_VALID(manager) ? vm_default_pager_set(manager) : vm_default_pager_copy();
+	if (IP_VALID(manager) && manager->ip_remote)
+		return KERN_INVALID_ARGUMENT; /* objects' receive rights go to it with their messages */
+	if (IP_VALID(manager))
+		return vm_default_pager_set(manager, old) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+	*old = vm_default_pager_copy();
 	return KERN_SUCCESS;
 }
 

@@ -69,6 +69,10 @@ struct vm_object {
 	uint64_t stored;                /* [o] how many are set */
 	uint64_t own;                   /* [o] pages that it has itself, resident or stored */
 	uint64_t garbage;               /* [o] pages that its pager has besides, which nobody can see */
+	uint64_t lost;                  /* [o] of `stored`: those that went with a pager that died; they count as no swap */
+	uint64_t *lost_bits;            /* [o] which; NULL while it is not alive: all */
+	struct vm_swap *swap;           /* [o] where its pages count as swap */
+	struct vm_pager_ports *old_ports; /* [o] of default pagers that it had before */
 	uint64_t pager_timeout_ns;      /* [o] how long a fault waits for an answer; 0: the node's default */
 	uint32_t cluster_size;          /* [o] bytes asked for at once, a power of two >= PAGE_SIZE */
 	uint8_t copy_strategy;          /* [o] MEMORY_OBJECT_COPY_* */
@@ -124,6 +128,9 @@ struct vm_resolved {
 	enum vm_access access;    /* to object's page, after VM_OBJECT_WAIT */
 	uint8_t pulls;            /* how often this access had to shorten the chain first (vm_object_collapse.c) */
 	uint8_t behavior;         /* VM_BEHAVIOR_*, how the region is used: what is asked for along with a page */
+	bool pulling;             /* what is waited for is a page of a chain that is shortened, not the access's */
+	uint64_t answers;         /* how much the default pager had done when the time limit was set, */
+	uint8_t renewed;          /* and how often it was set anew because that had gone on */
 	bool in_top;              /* page is the top's own */
 	bool read_only;           /* before a write something must be done: a mapping may not allow it */
 	bool copied_up;           /* it was made just now: a mapping of the page below must be replaced */

@@ -12,14 +12,13 @@
  * So a chain is at most CHAIN_MAX long where each object has one above it, whatever was paged out. What is above or below a shared object (two
  *   children of one parent) is a chain of its own: it gets shorter when one of them goes.
  * A pull is for the level with the fewest stored pages, and at most PULLS_MAX for one access: where memory is so short that what is
- *   pulled is paged out again, the access goes on with a longer chain.
+ *   pulled is paged out again, or the pager cannot give it, the access goes on with a longer chain: it is not its page that is lost.
  * Locking: down the chain, hand over hand; the control port of a pager that moves only by trying.
  * References: Mach's collapse and bypass: Rashid et al. (ASPLOS 1987), and OSF Mach's existence map. Pulling is ours.
  */
 #include "vm_object_internal.h"
 
 #define CHAIN_MAX 8U
-#define PULLS_MAX 64U
 
 /*
  * Take over the pages of shadow s that are seen through o. taken: what o has stored was s's before, and is older than what s has
@@ -107,7 +106,7 @@ struct level {
 
 static bool may_pull(const struct vm_object *o, const struct vm_object *s)
 {
-	return may_end(o, s) && s->alive && s->stored != 0;
+	return may_end(o, s) && s->alive && s->stored != 0 && s->lost == 0;
 }
 
 /*
@@ -159,6 +158,7 @@ static bool pull_locked(struct vm_object *top, unsigned depth, struct vm_resolve
 			r->offset = at;
 			r->access = VM_ACCESS_READ;
 			r->page = NULL;
+			r->pulling = true;
 			wait = true;
 		}
 		spin_unlock(&s->lock);

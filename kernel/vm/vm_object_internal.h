@@ -31,6 +31,8 @@ static inline bool vm_page_is_hole(const struct vm_page *p)
 
 /* ---- vm_object_collapse.c ---- */
 
+#define PULLS_MAX 64U /* of one access */
+
 /* Shorten the chain at o as far as its next shadow allows it. o is locked, and stays so. */
 void vm_object_collapse_locked(struct vm_object *o);
 /*
@@ -49,6 +51,19 @@ static inline bool vm_object_is_stored(const struct vm_object *o, uint64_t offse
 	return o->paged_out != NULL && offset < o->size && (o->paged_out[index / 64] >> (index % 64) & 1) != 0;
 }
 
+/* Had it been given to a default pager that has died since? Whoever asks for it gets an error. */
+static inline bool vm_object_is_lost(const struct vm_object *o, uint64_t offset)
+{
+	uint64_t index = offset >> PAGE_SHIFT;
+
+	return o->lost != 0 && vm_object_is_stored(o, offset) &&
+	       (o->lost_bits == NULL || (o->lost_bits[index / 64] >> (index % 64) & 1) != 0);
+}
+
+/* Its pager, the default pager, has died: what that had is lost, what is resident is all there is of it. */
+void vm_object_lose_stored_locked(struct vm_object *o);
+/* It gets another pager, which has none of its pages; lost_bits (of paged_out's size, zeroed) becomes the object's. */
+void vm_object_keep_lost_locked(struct vm_object *o, uint64_t *lost_bits);
 /* It is going to have the page at offset, which is resident. */
 void vm_object_mark_stored_locked(struct vm_object *o, uint64_t offset);
 /* Does o itself have a page at offset, resident or stored? */
@@ -94,6 +109,9 @@ enum vm_push vm_object_push_locked(struct vm_object *o, struct vm_page *page);
 void vm_object_uncopy_locked(struct vm_object *o);
 
 /* ---- vm_pager.c ---- */
+
+/* o's pager did something for it. */
+void vm_pager_answered_locked(const struct vm_object *o);
 
 /* Might o's pager have a page that is not resident at offset? */
 static inline bool vm_pager_may_have(const struct vm_object *o, uint64_t offset)

@@ -5,11 +5,14 @@
  * Interface: vm_object_internal.h; vm_pageout.h vm_swap_forget_locked.
  * A bit for each page (vm_object.paged_out), `stored` their number. `own` is the number of pages that the object has itself, resident or
  *   stored: with all of them nothing is seen of its shadow. `garbage` are pages that the pager has and nobody can see: they count as swap
- *   in use (vm_swap.c) until the object ends, and its pager with it.
+ *   in use (vm_swap.c) until the object ends, and its pager with it. `lost` of the stored pages went with a default pager that died: they hide
+ *   what the shadow has, as before, and whoever asks for one gets an error; while not `alive` these are all, then those in lost_bits.
  * Locking: the object's; two objects in the order of the chain.
  * References: the existence map of OSF Mach's vm_object_collapse; there an object takes its shadow's pager over only if it has none, as
  *   here.
  */
+#include <base/string.h>
+#include <kern/assert.h>
 #include <kern/kalloc.h>
 #include <vm/vm_pageout.h>
 
@@ -22,7 +25,7 @@ void vm_object_mark_stored_locked(struct vm_object *o, uint64_t offset)
 
 	if (!o->internal || o->paged_out == NULL || vm_object_is_stored(o, offset))
 		return;
-	KASSERT(vm_object_page_lookup_locked(o, offset) != NULL); /* counted in `own` already */
+	KASSERT(vm_object_page_lookup_locked(o, offset) != NULL && o->alive); /* counted in `own` already */
 	o->paged_out[index / 64] |= 1UL << (index % 64);
 	o->stored++;
 }
@@ -39,17 +42,46 @@ bool vm_object_has_own(struct vm_object *o, uint64_t offset)
 	return vm_object_is_stored(o, offset) || resident(o, offset);
 }
 
-/* The pager's page at offset is not looked for any more. */
-static void clear_stored_locked(struct vm_object *o, uint64_t offset)
+/* The pager's page at offset is not looked for any more. Returns whether it counts as swap. */
+static bool clear_stored_locked(struct vm_object *o, uint64_t offset)
 {
 	uint64_t index = offset >> PAGE_SHIFT;
+	bool lost = vm_object_is_lost(o, offset);
 
 	if (!vm_object_is_stored(o, offset))
-		return;
+		return false;
 	o->paged_out[index / 64] &= ~(1UL << (index % 64));
 	o->stored--;
+	o->lost -= lost;
 	if (!resident(o, offset))
 		o->own--;
+	return !lost;
+}
+
+void vm_object_lose_stored_locked(struct vm_object *o)
+{
+	if (o->stored + o->garbage != o->lost)
+		vm_swap_give(o->swap, o->stored + o->garbage - o->lost);
+	o->lost = o->stored;
+	o->garbage = 0;
+	if (o->lost_bits != NULL)
+		kfree(o->lost_bits, vm_object_paged_out_bytes(o->size));
+	o->lost_bits = NULL;
+	LIST_FOR_EACH(l, &o->pages)
+		container_of(l, struct vm_page, object_link)->dirty = true;
+}
+
+void vm_object_keep_lost_locked(struct vm_object *o, uint64_t *lost_bits)
+{
+	LIST_FOR_EACH(l, &o->pages) {
+		struct vm_page *p = container_of(l, struct vm_page, object_link);
+
+		if (!p->fictitious)
+			(void)clear_stored_locked(o, p->offset);
+	}
+	memcpy(lost_bits, o->paged_out, vm_object_paged_out_bytes(o->size));
+	o->lost_bits = lost_bits;
+	KASSERT(o->lost == o->stored);
 }
 
 /* The first stored page from offset on, below end; end: none. */
@@ -75,21 +107,25 @@ uint64_t vm_swap_forget_locked(struct vm_object *o, uint64_t start, uint64_t end
 {
 	uint64_t n = 0;
 
-	for (uint64_t at = next_stored(o, start, end); at < end; at = next_stored(o, at + PAGE_SIZE, end), n++)
-		clear_stored_locked(o, at);
+	for (uint64_t at = next_stored(o, start, end); at < end; at = next_stored(o, at + PAGE_SIZE, end))
+		n += clear_stored_locked(o, at);
 	if (n != 0)
-		vm_swap_give(n);
+		vm_swap_give(o->swap, n);
 	return n;
 }
 
 void vm_object_free_stored_locked(struct vm_object *o)
 {
-	if (o->stored + o->garbage != 0)
-		vm_swap_give(o->stored + o->garbage);
+	if (o->stored + o->garbage != o->lost)
+		vm_swap_give(o->swap, o->stored + o->garbage - o->lost);
 	if (o->paged_out != NULL)
 		kfree(o->paged_out, vm_object_paged_out_bytes(o->size));
-	o->paged_out = NULL;
-	o->stored = o->garbage = 0;
+	if (o->lost_bits != NULL)
+		kfree(o->lost_bits, vm_object_paged_out_bytes(o->size));
+	o->paged_out = o->lost_bits = NULL;
+	o->stored = o->garbage = o->lost = 0;
+	vm_swap_release(o->swap);
+	o->swap = NULL;
 }
 
 /* ---- between an object o and its shadow s, which is o's alone; both locked ---- */
@@ -119,7 +155,7 @@ bool vm_object_take_pager_locked(struct vm_object *o, struct vm_object *s)
 	uint64_t *bits;
 
 	KASSERT(s->references == 1 && s->pager != NULL && s->paged_out != NULL && s->placeholders == 0 && o->placeholders == 0);
-	if (o->pager != NULL || o->pager_created)
+	if (o->pager != NULL || o->pager_created || s->lost != 0 || s->old_ports != NULL || !s->alive)
 		return false;
 	bits = kalloc_zeroed(vm_object_paged_out_bytes(o->size));
 	if (bits == NULL)
@@ -132,7 +168,8 @@ bool vm_object_take_pager_locked(struct vm_object *o, struct vm_object *s)
 	o->paging_offset = s->paging_offset + o->shadow_offset;
 	o->cluster_size = s->cluster_size;
 	o->pager_timeout_ns = s->pager_timeout_ns;
-	o->alive = s->alive;
+	o->swap = s->swap;
+	s->swap = NULL;
 	o->pager_created = true;
 	kfree(s->paged_out, vm_object_paged_out_bytes(s->size));
 	s->paged_out = NULL;
@@ -164,8 +201,7 @@ uint64_t vm_object_drain_locked(struct vm_object *o, struct vm_object *s)
 
 		if (offset >= o->shadow_offset && at < o->size && !vm_object_has_own(o, at))
 			return offset;
-		clear_stored_locked(s, offset);
-		s->garbage++;
+		s->garbage += clear_stored_locked(s, offset);
 	}
 	return end;
 }

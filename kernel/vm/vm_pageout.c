@@ -45,28 +45,20 @@
 #define STARVED_TURNS 5U  /* a task that ends gives its memory back in that time */
 #define LAUNDRY_POLL_NS (20 * NSEC_PER_MSEC)
 #define STUCK_POLL_NS (100 * NSEC_PER_MSEC)
-#define PAGER_PATIENCE_NS (30 * NSEC_PER_SEC) /* so long may laundry be out without any of it coming back */
 #define EXTERNAL_PATIENCE_NS (2 * NSEC_PER_SEC)
 
 enum verdict { VERDICT_FREED, VERDICT_SENT, VERDICT_KEPT, VERDICT_STUCK, VERDICT_SKIPPED };
 
-/* Does the default pager have this page of an internal object? */
-static bool stored_locked(const struct vm_object *o, uint64_t offset)
-{
-	uint64_t index = offset >> PAGE_SHIFT;
-
-	return o->paged_out != NULL && (o->paged_out[index / 64] >> (index % 64) & 1) != 0;
-}
-
 /* Give page and what follows it to its pager. o is locked, referenced for us; unlocks it. */
 static enum verdict send_locked(struct vm_object *o, struct vm_page *page)
 {
+	struct vm_swap *swap = o->swap;
 	uint64_t taken = 0;
 	unsigned sent;
 
-	if (o->internal && !stored_locked(o, page->offset)) {
+	if (o->internal && !vm_object_is_stored(o, page->offset)) {
 		taken = CLUSTER;
-		while (taken != 0 && !vm_swap_take(taken))
+		while (taken != 0 && !vm_swap_take(swap, taken))
 			taken /= 2;
 		if (taken == 0) {
 			vm_page_stick_locked(page);
@@ -77,26 +69,31 @@ static enum verdict send_locked(struct vm_object *o, struct vm_page *page)
 	vm_page_activate_locked(page); /* if nobody takes it */
 	sent = vm_object_page_out(o, page, taken != 0 ? (unsigned)taken : CLUSTER);
 	if (taken != 0)
-		vm_swap_give(taken - sent);
+		vm_swap_give(swap, taken - sent);
 	vm_stat_add(VM_STAT_PAGEOUTS, sent);
 	return sent != 0 ? VERDICT_SENT : VERDICT_STUCK;
 }
 
-/* An anonymous object whose first page goes gets the default pager. o is locked, referenced for us; unlocks it. */
+static bool swap_has_room(void)
+{
+	return vm_swap_has_room(CLUSTER);
+}
+
+/* An anonymous object whose first page goes gets the default pager, as does one whose default pager has died. o is locked, referenced for us; unlocks it. */
 static enum verdict create_and_send(struct vm_object *o, uint64_t offset)
 {
 	struct vm_page *page;
 	kern_return_t kr;
 
 	spin_unlock(&o->lock);
-	kr = vm_swap_total() != 0 ? vm_object_pager_create(o) : KERN_FAILURE;
+	kr = swap_has_room() ? vm_object_pager_create(o) : KERN_FAILURE;
 	spin_lock(&o->lock);
 	page = vm_object_page_lookup_locked(o, offset);
 	if (page == NULL || page->busy || page->wire_count != 0 || page->fictitious) {
 		spin_unlock(&o->lock);
 		return VERDICT_SKIPPED;
 	}
-	if (kr != KERN_SUCCESS) {
+	if (kr != KERN_SUCCESS || !o->alive) {
 		vm_page_stick_locked(page);
 		spin_unlock(&o->lock);
 		return VERDICT_STUCK;
@@ -161,7 +158,7 @@ static enum verdict look_at(struct vm_page *page)
 		return VERDICT_FREED;
 	}
 	o->references++;
-	v = o->internal && o->pager == NULL ? create_and_send(o, page->offset) : send_locked(o, page);
+	v = o->internal && (o->pager == NULL || !o->alive) ? create_and_send(o, page->offset) : send_locked(o, page);
 	vm_object_deallocate(o);
 	return v;
 }
@@ -188,11 +185,6 @@ static void balance(void)
 		active--;
 		spin_unlock(&o->lock);
 	}
-}
-
-static bool swap_has_room(void)
-{
-	return vm_swap_used() + CLUSTER <= vm_swap_total();
 }
 
 /* How many frames should be free. The last pages that can go, when others cannot, are not taken for new memory, but page-ins go on. */
@@ -250,7 +242,7 @@ struct patience {
 	unsigned starved; /* turns in a row that brought no new memory to who waits for it */
 };
 
-/* Has no laundry come back for too long? */
+/* Has no laundry come back for as long as a pager may take? */
 static bool pagers_hang(struct patience *p)
 {
 	uint64_t done = vm_page_laundry_done_count(), now = clock_now_ns();
@@ -259,7 +251,7 @@ static bool pagers_hang(struct patience *p)
 		p->done_before = done;
 		p->since_ns = now;
 	}
-	return now - p->since_ns > PAGER_PATIENCE_NS;
+	return now - p->since_ns > vm_pager_timeout_ns;
 }
 
 /* Memory that its users can do without goes first: blocks of disks that are there as well, then volatile objects. */
@@ -284,6 +276,7 @@ static uint64_t turn(struct patience *p, enum vm_pageout_deaf *deaf)
 	int64_t grown = vm_page_growth_count();
 	bool progress;
 
+	(void)vm_default_pager_alive();
 	zone_trim();
 	progress = purge();
 	progress |= vm_pageout_scan();

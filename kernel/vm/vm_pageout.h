@@ -41,18 +41,35 @@ uint32_t vm_pageout_waiting(void);
 
 struct ipc_port;
 
+struct vm_swap; /* a default pager's account */
+
 /* A send right to the default pager's port, or NULL: there is none, or it has died. */
 struct ipc_port *vm_default_pager_copy(void);
-/* Make port (consumed; NULL: none) the default pager's; returns the one before, the caller's to release. */
-struct ipc_port *vm_default_pager_set(struct ipc_port *port);
+/* The same for an object that is given to it: with a reference to its account. */
+struct ipc_port *vm_default_pager_reference(struct vm_swap **swap);
+bool vm_default_pager_alive(void);
+/*
+ * Make port (consumed; NULL: none) the default pager's, which can store nothing until it says so; *old: the one before, the caller's to release. What
+ * was given to that one stays there. False, nothing changed: pages of too many default pagers are about.
+ */
+bool vm_default_pager_set(struct ipc_port *port, struct ipc_port **old);
+
 /* ---- vm_swap.c ---- */
 
+/* A new account becomes the current one; false: too many are in use. The caller serializes. */
+bool vm_swap_renew(void);
+/* The current account, for an object that counts its pages there. */
+struct vm_swap *vm_swap_reference(void);
+void vm_swap_release(struct vm_swap *s);
 /* The default pager can store so many pages. */
 void vm_swap_set_total(uint64_t pages);
 /* Pages that it does not have yet will be given to it: false, it could not store them. */
-bool vm_swap_take(uint64_t pages);
+bool vm_swap_take(struct vm_swap *s, uint64_t pages);
 /* It forgets pages that were taken. */
-void vm_swap_give(uint64_t pages);
+void vm_swap_give(struct vm_swap *s, uint64_t pages);
+/* Can the current one store so many more? */
+bool vm_swap_has_room(uint64_t pages);
+/* Of all. */
 uint64_t vm_swap_total(void);
 uint64_t vm_swap_used(void);
 

@@ -19,6 +19,8 @@
  * A placeholder ends by supply (a frame takes its place), unavailable (it becomes a hole), error, the pager's death, or the
  *   time limit of the first access that waited for it (then it is FAILED: an access after that asks again). Who waited finds the error
  *   and returns it; nobody waits longer than its own limit, which counts over all waits of one access (vm_resolved.deadline_ns).
+ * The default pager has a long queue when memory is short: as long as it answers anybody the limit begins again. If it hangs, who waits for
+ *   it fails like any other.
  * Locking: the object's; nothing is held while a message is sent or a thread waits.
  * References: OSF MK kernel interfaces, memory_object_data_request(3); the time limit is ours.
  */
@@ -28,18 +30,29 @@
 #include <kern/limits.h>
 #include <kern/thread.h>
 #include <mach/vm_behavior.h>
+#include <stdatomic.h>
 #include <vm/vm_page.h>
 
 #include "vm_object_internal.h"
 #include "vm_pager_port.h"
 
 #define CLUSTER_MAX (256UL * 1024)
+#define RENEWED_MAX 120U /* limits of one access that the default pager did not keep, though it answered others */
 
 uint64_t vm_pager_timeout_ns = 30ULL * 1000 * 1000 * 1000;
 
 #define PAGE_STATES(S) S(READY) S(LEAVING) S(UNKNOWN) S(GONE) S(FAILED) S(MISSING) S(BUSY) S(LOCKED)
 #define STATE_ENUM(name) PAGE_##name,
 enum page_state { PAGE_STATES(STATE_ENUM) };
+
+/* The default pager's work goes on as long as it answers anybody: its queue may be long. */
+static _Atomic uint64_t default_pager_answers;
+
+void vm_pager_answered_locked(const struct vm_object *o)
+{
+	if (o->internal)
+		atomic_fetch_add_explicit(&default_pager_answers, 1, memory_order_relaxed);
+}
 
 static uint64_t deadline_of_locked(struct vm_object *o)
 {
@@ -58,7 +71,7 @@ static enum page_state state_of_locked(struct vm_object *o, const struct vm_reso
 	if (p == NULL && !vm_pager_may_have(o, r->offset))
 		return PAGE_READY;
 	if (p == NULL || p->error) {
-		if (!o->alive)
+		if (!o->alive || vm_object_is_lost(o, r->offset))
 			return PAGE_GONE;
 		if (asked)
 			return PAGE_UNKNOWN;
@@ -114,8 +127,21 @@ static kern_return_t outcome_locked(const struct vm_object *o, const struct vm_p
 	return o->alive ? KERN_MEMORY_ERROR : KERN_MEMORY_FAILURE;
 }
 
+/* The default pager did not answer this access in time, but others: a new limit. */
+static bool goes_on_locked(struct vm_object *o, struct vm_resolved *r)
+{
+	uint64_t answers = atomic_load_explicit(&default_pager_answers, memory_order_relaxed);
+
+	if (!o->internal || !o->alive || answers == r->answers || r->renewed == RENEWED_MAX)
+		return false;
+	r->renewed++;
+	r->answers = answers;
+	r->deadline_ns = deadline_of_locked(o);
+	return true;
+}
+
 /* The page is busy or locked. next: a thread that is owed the CPU, or NULL. */
-static kern_return_t wait_for_page(struct vm_object *o, struct vm_page *p, const struct vm_resolved *r, struct thread *next)
+static kern_return_t wait_for_page(struct vm_object *o, struct vm_page *p, struct vm_resolved *r, struct thread *next)
 {
 	kern_return_t kr;
 
@@ -125,7 +151,9 @@ static kern_return_t wait_for_page(struct vm_object *o, struct vm_page *p, const
 		return kr;
 	spin_lock(&o->lock);
 	p = vm_object_page_lookup_locked(o, r->offset);
-	if (kr == KERN_OPERATION_TIMED_OUT) {
+	if (kr == KERN_OPERATION_TIMED_OUT && goes_on_locked(o, r)) {
+		kr = KERN_SUCCESS;
+	} else if (kr == KERN_OPERATION_TIMED_OUT) {
 		give_up_locked(o, p);
 		kr = KERN_MEMORY_ERROR;
 	} else {
@@ -296,8 +324,10 @@ static kern_return_t page_in(struct vm_object *o, struct vm_resolved *r)
 	struct vm_page *p;
 
 	spin_lock(&o->lock);
-	if (r->deadline_ns == 0)
+	if (r->deadline_ns == 0) {
 		r->deadline_ns = deadline_of_locked(o);
+		r->answers = atomic_load_explicit(&default_pager_answers, memory_order_relaxed);
+	}
 	p = vm_object_page_lookup_locked(o, r->offset);
 	switch (state_of_locked(o, r)) {
 	case PAGE_LEAVING:
@@ -334,6 +364,11 @@ kern_return_t vm_object_wait(struct vm_resolved *r)
 	if (o == NULL)
 		return vm_page_wait();
 	kr = page_in(o, r);
+	if (r->pulling && kr != KERN_SUCCESS && kr != KERN_ABORTED) {
+		r->pulls = PULLS_MAX; /* not the access's page: it does without */
+		kr = KERN_SUCCESS;
+	}
+	r->pulling = false;
 	r->object = NULL;
 	vm_object_deallocate(o);
 	return kr;

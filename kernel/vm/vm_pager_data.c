@@ -56,6 +56,7 @@ static void install_locked(struct vm_object *o, struct vm_page *p, uint64_t offs
 		p->wanted = false;
 		vm_object_page_free_locked(o, p);
 	}
+	vm_pager_answered_locked(o);
 	page->dirty = false;
 	page->busy = page->absent = page->error = page->wanted = false;
 	page->precious = precious;
@@ -82,6 +83,8 @@ static void settle_locked(struct vm_object *o, struct vm_page *p, bool error)
 {
 	if (p == NULL || !p->busy)
 		return;
+	vm_pager_answered_locked(o);
+	error |= o->internal && vm_object_is_stored(o, p->offset); /* it was given to the default pager, which says that it was not */
 	p->error = error;
 	p->absent = !error;
 	vm_object_placeholder_settle_locked(o, p);
@@ -225,6 +228,10 @@ void vm_object_pager_gone(struct vm_object *o)
 {
 	spin_lock(&o->lock);
 	o->alive = o->can_persist = false;
+	if (o->internal) {
+		o->pager_created = false; /* another default pager may have what is resident */
+		vm_object_lose_stored_locked(o);
+	}
 	LIST_FOR_EACH(l, &o->pages) {
 		struct vm_page *p = container_of(l, struct vm_page, object_link);
 

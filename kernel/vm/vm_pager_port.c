@@ -16,6 +16,7 @@
 #include <ipc/mach_msg.h>
 #include <kern/assert.h>
 #include <kern/ipc_kobject.h>
+#include <kern/kalloc.h>
 #include <kern/thread.h>
 #include <kernel/memory_object.h>
 #include <kernel/memory_object_default.h>
@@ -32,78 +33,140 @@ static struct ipc_port *control_right(struct vm_object *o)
 
 /* ---- life ---- */
 
-static bool make_kernel_ports(struct vm_object *o)
+struct vm_pager_ports {
+	struct vm_pager_ports *next; /* of vm_object.old_ports */
+	struct ipc_port *pager, *control, *name;
+	struct ipc_request *death;
+};
+
+static bool make_kernel_ports(struct vm_pager_ports *p)
 {
-	o->pager_control = ipc_port_alloc_special(ipc_space_kernel);
-	o->pager_name = ipc_port_alloc_special(ipc_space_kernel);
-	if (o->pager_control != NULL && o->pager_name != NULL)
+	p->control = ipc_port_alloc_special(ipc_space_kernel);
+	p->name = ipc_port_alloc_special(ipc_space_kernel);
+	if (p->control != NULL && p->name != NULL)
 		return true;
-	if (o->pager_control != NULL)
-		ipc_port_dealloc_special(o->pager_control);
-	if (o->pager_name != NULL)
-		ipc_port_dealloc_special(o->pager_name);
-	o->pager_control = o->pager_name = NULL;
+	if (p->control != NULL)
+		ipc_port_dealloc_special(p->control);
+	if (p->name != NULL)
+		ipc_port_dealloc_special(p->name);
 	return false;
 }
 
 /* Ask to hear of pager's death, and take a right to it. */
-static kern_return_t watch(struct vm_object *o, struct ipc_port *pager)
+static kern_return_t watch(struct vm_pager_ports *p, struct ipc_port *pager)
 {
-	struct ipc_port *notify = ipc_port_make_sonce(o->pager_control);
+	struct ipc_port *notify = ipc_port_make_sonce(p->control);
 	kern_return_t kr = KERN_SUCCESS;
 
 	ip_lock(pager);
 	if (!ip_active(pager) || pager->ip_receiver == ipc_space_kernel)
 		kr = KERN_INVALID_ARGUMENT;
 	if (kr == KERN_SUCCESS) {
-		o->death = ipc_port_request_alloc(pager, NULL, MACH_PORT_DEAD, notify);
-		if (o->death == NULL)
+		p->death = ipc_port_request_alloc(pager, NULL, MACH_PORT_DEAD, notify);
+		if (p->death == NULL)
 			kr = KERN_RESOURCE_SHORTAGE;
 	}
-	if (kr == KERN_SUCCESS) {
-		spin_lock(&o->lock); /* of an internal object, which is in use */
-		o->pager = ipc_port_copy_send_held(pager);
-		spin_unlock(&o->lock);
-	}
+	if (kr == KERN_SUCCESS)
+		p->pager = ipc_port_copy_send_held(pager);
 	ip_unlock(pager);
 	if (kr != KERN_SUCCESS)
 		ipc_port_release_sonce(notify);
 	return kr;
 }
 
-kern_return_t vm_pager_attach(struct vm_object *o, struct ipc_port *pager)
+static kern_return_t make_ports(struct vm_pager_ports *p, struct ipc_port *pager)
 {
 	kern_return_t kr;
 
-	if (!IP_VALID(pager))
-		return KERN_INVALID_ARGUMENT;
-	if (!make_kernel_ports(o))
+	if (!make_kernel_ports(p))
 		return KERN_RESOURCE_SHORTAGE;
-	kr = watch(o, pager);
+	kr = watch(p, pager);
 	if (kr != KERN_SUCCESS) {
-		ipc_port_dealloc_special(o->pager_control);
-		ipc_port_dealloc_special(o->pager_name);
-		o->pager_control = o->pager_name = NULL;
+		ipc_port_dealloc_special(p->control);
+		ipc_port_dealloc_special(p->name);
 	}
 	return kr;
 }
 
+/* o's ports become p's, and p's become o's. */
+static void exchange_locked(struct vm_object *o, struct vm_pager_ports *p)
+{
+	struct vm_pager_ports old = { .next = p->next, .pager = o->pager, .control = o->pager_control, .name = o->pager_name,
+				      .death = o->death };
+
+	o->pager_control = p->control;
+	o->pager_name = p->name;
+	o->death = p->death;
+	o->pager = p->pager;
+	*p = old;
+}
+
+kern_return_t vm_pager_attach(struct vm_object *o, struct ipc_port *pager)
+{
+	struct vm_pager_ports p = { .next = NULL };
+	kern_return_t kr;
+
+	if (!IP_VALID(pager))
+		return KERN_INVALID_ARGUMENT;
+	kr = make_ports(&p, pager);
+	if (kr != KERN_SUCCESS)
+		return kr;
+	spin_lock(&o->lock); /* of an internal object, which is in use */
+	exchange_locked(o, &p);
+	spin_unlock(&o->lock);
+	return KERN_SUCCESS;
+}
+
+/* In limbo: a message takes it to its receiver. */
+static struct ipc_port *limbo_port(void)
+{
+	struct ipc_port *pager = ipc_port_alloc_special(ipc_space_kernel);
+
+	if (pager == NULL)
+		return NULL;
+	ip_lock(pager);
+	ipc_port_clear_receiver(pager, MACH_RCV_PORT_DIED);
+	ip_unlock(pager);
+	return pager;
+}
+
 kern_return_t vm_pager_attach_new(struct vm_object *o)
 {
-	struct ipc_port *pager = ipc_port_alloc_special(ipc_space_kernel), *receive;
+	struct ipc_port *pager = limbo_port();
 	kern_return_t kr;
 
 	if (pager == NULL)
 		return KERN_RESOURCE_SHORTAGE;
-	/* In limbo: a message takes it to its receiver. The right made here is released with the object's. */
-	ip_lock(pager);
-	ipc_port_clear_receiver(pager, MACH_RCV_PORT_DIED);
-	ip_unlock(pager);
-	receive = pager;
 	kr = vm_pager_attach(o, pager);
 	if (kr != KERN_SUCCESS)
-		ipc_port_release_right(receive, MACH_MSG_TYPE_PORT_RECEIVE);
+		ipc_port_release_right(pager, MACH_MSG_TYPE_PORT_RECEIVE);
 	return kr;
+}
+
+struct vm_pager_ports *vm_pager_ports_new(void)
+{
+	struct vm_pager_ports *p = kalloc_zeroed(sizeof(*p));
+	struct ipc_port *pager = p == NULL ? NULL : limbo_port();
+
+	if (pager != NULL && make_ports(p, pager) == KERN_SUCCESS)
+		return p;
+	if (pager != NULL)
+		ipc_port_release_right(pager, MACH_MSG_TYPE_PORT_RECEIVE);
+	kfree(p, sizeof(*p));
+	return NULL;
+}
+
+void vm_pager_ports_exchange_locked(struct vm_object *o, struct vm_pager_ports *p)
+{
+	exchange_locked(o, p);
+	p->next = o->old_ports;
+	o->old_ports = p;
+}
+
+void vm_pager_ports_disable(struct vm_pager_ports *p)
+{
+	if (p->control != NULL)
+		ipc_kobject_set(p->control, NULL, IKOT_NONE);
 }
 
 void vm_pager_enable(struct vm_object *o)
@@ -139,19 +202,35 @@ bool vm_pager_move_try(struct vm_object *to, struct vm_object *from)
 }
 
 /* Hear of its death no more. */
-static void unwatch(struct vm_object *o)
+static void unwatch(struct ipc_port *pager, struct ipc_request *death)
 {
 	struct ipc_port *notify = IP_NULL;
 
-	if (o->death == NULL)
+	if (death == NULL)
 		return;
-	ip_lock(o->pager);
-	if (ip_active(o->pager))
-		notify = ipc_port_request_cancel(o->pager, o->death);
-	ip_unlock(o->pager);
-	o->death = NULL;
+	ip_lock(pager);
+	if (ip_active(pager))
+		notify = ipc_port_request_cancel(pager, death);
+	ip_unlock(pager);
 	if (notify != IP_NULL)
 		ipc_port_release_sonce(notify);
+}
+
+static void release_ports(struct vm_pager_ports *p)
+{
+	unwatch(p->pager, p->death);
+	if (p->control != NULL)
+		ipc_port_dealloc_special(p->control);
+	if (p->name != NULL)
+		ipc_port_dealloc_special(p->name);
+	ipc_port_release_send(p->pager);
+	kfree(p, sizeof(*p));
+}
+
+void vm_pager_ports_destroy(struct vm_pager_ports *p)
+{
+	ipc_port_release_right(p->pager, MACH_MSG_TYPE_PORT_RECEIVE);
+	release_ports(p);
 }
 
 /* A port of ours as a receive right for a message to pager; IP_NULL if it cannot go, and it is gone. */
@@ -201,7 +280,14 @@ static void send_terminate(struct vm_object *o)
 
 void vm_pager_detach(struct vm_object *o, bool tell)
 {
-	unwatch(o);
+	struct vm_pager_ports *old = o->old_ports, *next;
+
+	unwatch(o->pager, o->death);
+	o->death = NULL;
+	for (o->old_ports = NULL; old != NULL; old = next) {
+		next = old->next;
+		release_ports(old);
+	}
 	if (tell && o->pager_control != NULL)
 		send_terminate(o);
 	if (o->pager_control != NULL)
@@ -339,10 +425,16 @@ void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, str
 bool vm_pager_send_create(struct vm_object *o, struct ipc_port *manager)
 {
 	struct ipc_port *receive = new_port_for(o, manager);
+	bool before = sending_begin();
+	kern_return_t kr = KERN_FAILURE;
 
-	return receive != IP_NULL && memory_object_create(manager, receive, o->size, control_right(o),
-							  ipc_port_make_send(o->pager_name), PAGE_SIZE, MACH_SEND_ALWAYS,
-							  0) == KERN_SUCCESS;
+	if (receive == IP_NULL)
+		ipc_port_release_right(o->pager, MACH_MSG_TYPE_PORT_RECEIVE); /* the object hears of its death */
+	else
+		kr = memory_object_create(manager, receive, o->size, control_right(o), ipc_port_make_send(o->pager_name), PAGE_SIZE,
+					  MACH_SEND_ALWAYS, 0);
+	sending_end(before);
+	return kr == KERN_SUCCESS;
 }
 
 /* ---- the death of a pager: a notification to the control port ---- */

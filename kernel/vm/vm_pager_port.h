@@ -35,6 +35,17 @@ bool vm_pager_move_try(struct vm_object *to, struct vm_object *from);
 /* All rights go; tell: with memory_object_terminate, which takes the control and name ports along. */
 void vm_pager_detach(struct vm_object *o, bool tell);
 
+/*
+ * Another default pager's ports for an object whose pager has died: made, and exchanged with the object's, which stay as they were until the object
+ * ends, because somebody may be about to send to them.
+ */
+struct vm_pager_ports;
+struct vm_pager_ports *vm_pager_ports_new(void); /* NULL: no memory */
+void vm_pager_ports_destroy(struct vm_pager_ports *p);
+void vm_pager_ports_exchange_locked(struct vm_object *o, struct vm_pager_ports *p);
+/* The old control port stands for nothing any more. */
+void vm_pager_ports_disable(struct vm_pager_ports *p);
+
 void vm_pager_send_init(struct vm_object *o);
 /* memory_object_terminate without the ports, which stay until the object is freed (O6). */
 void vm_pager_send_destroyed(struct vm_object *o);

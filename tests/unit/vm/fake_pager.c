@@ -133,6 +133,42 @@ kern_return_t vm_pager_attach_new(struct vm_object *o)
 	return vm_pager_attach(o, fake_pager_new(fake_pager_good));
 }
 
+struct vm_pager_ports {
+	struct vm_pager_ports *next;
+	struct ipc_port *pager;
+};
+
+struct vm_pager_ports *vm_pager_ports_new(void)
+{
+	struct vm_pager_ports *p = calloc(1, sizeof(*p));
+
+	p->pager = fake_pager_new(fake_pager_good);
+	p->pager->objects = 1;
+	return p;
+}
+
+void vm_pager_ports_destroy(struct vm_pager_ports *p)
+{
+	p->pager->objects--;
+	free(p->pager);
+	free(p);
+}
+
+void vm_pager_ports_exchange_locked(struct vm_object *o, struct vm_pager_ports *p)
+{
+	struct ipc_port *old = o->pager;
+
+	o->pager = p->pager;
+	p->pager = old;
+	p->next = o->old_ports;
+	o->old_ports = p;
+}
+
+void vm_pager_ports_disable(struct vm_pager_ports *p)
+{
+	p->pager->control = NULL;
+}
+
 void vm_pager_enable(struct vm_object *o)
 {
 	o->pager->control = o;
@@ -157,6 +193,13 @@ void vm_pager_detach(struct vm_object *o, bool say)
 {
 	if (say)
 		tell(o->pager, (struct fake_message){ .kind = PAGER_TERMINATE });
+	while (o->old_ports != NULL) {
+		struct vm_pager_ports *p = o->old_ports;
+
+		o->old_ports = p->next;
+		p->pager->objects--;
+		free(p);
+	}
 	__atomic_fetch_sub(&o->pager->objects, 1, __ATOMIC_RELAXED);
 }
 

@@ -65,6 +65,7 @@ static int nothing_left(void **state)
 static void give_pager(struct vm_object *o)
 {
 	o->paged_out = kalloc_zeroed(vm_object_paged_out_bytes(o->size));
+	o->swap = vm_swap_reference();
 	o->pager_created = true;
 	assert_int_equal(vm_pager_attach_new(o), KERN_SUCCESS);
 	o->pager->hear = storing;
@@ -98,7 +99,7 @@ static void page_out(struct vm_object *o, uint32_t mask)
 		if (o->pager == NULL)
 			give_pager(o);
 		if (!stored)
-			assert_true(vm_swap_take(1));
+			assert_true(vm_swap_take(o->swap, 1));
 		spin_lock(&o->lock);
 		assert_int_equal(vm_object_page_out(o, p, 1), 1);
 	}
