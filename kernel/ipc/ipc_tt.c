@@ -273,7 +273,8 @@ struct ipc_space *convert_port_to_space(struct ipc_port *port)
 		return NULL;
 	/* The task is not disabled, so not terminated either: its space is there. */
 	space = task->ipc.space;
-	ipc_space_reference(space);
+	if (space != NULL) /* the kernel's own task has none */
+		ipc_space_reference(space);
 	ip_unlock(port);
 	return space;
 }
@@ -286,7 +287,8 @@ struct vm_map *convert_port_to_map(struct ipc_port *port)
 	if (!task)
 		return NULL;
 	map = task->map;
-	vm_map_reference(map);
+	if (map != NULL) /* the kernel's own task has none */
+		vm_map_reference(map);
 	ip_unlock(port);
 	return map;
 }

@@ -4,10 +4,10 @@
  *
  * Out: the message's memory is kept until every page of it is on a store. Pages always go to fresh blocks, in runs as long as
  *   can be had, and the map names the new place at once; the old block is free from then on, unless a write to it is still under way. With no
- *   fresh block left a page goes over its old one. A page whose write fails gets another block and the bad one is never
+ *   fresh block left a page goes over its old one. A run that fails is written page by page: a page whose write fails gets another block and the bad one is never
  *   used again; one that finds no block at all stays in memory and is tried again when blocks become free.
- * In: what is still on its way out is supplied from memory; the rest is read in runs of blocks that follow each other. What was
- *   never stored is unavailable (zeros).
+ * In: what is still on its way out is supplied from memory; the rest is read in runs of blocks that follow each other, page by page if that fails: only
+ *   the page that cannot be read is an error. What was never stored is unavailable (zeros).
  * Invariants:
  *   O1 a page's newest bytes are in the newest write of its object that has the page, if any, else at its place.
  *   O2 a block is used from the moment it is chosen until it is neither a page's place nor the target of a write under way.
@@ -200,6 +200,19 @@ static void page_written(struct write *w, uint32_t i, kern_return_t result)
 	leave_place(o, old); /* old is place, unless there is none */
 }
 
+static bool write_send(struct write *w, uint32_t i, uint32_t n);
+
+/* A run failed: which of its pages? Those that are still wanted are sent again, each by itself. */
+static void write_singly(struct write *w, uint32_t from, uint32_t pages)
+{
+	for (uint32_t i = from; i < from + pages; i++) {
+		if (w->state[i] == PAGE_STALE)
+			page_written(w, i, KERN_FAILURE);
+		else if (!write_send(w, i, 1))
+			page_written(w, i, D_NO_MEMORY);
+	}
+}
+
 static void written(struct transfer *t, kern_return_t result, char *data)
 {
 	struct write *w = t->owner;
@@ -207,8 +220,11 @@ static void written(struct transfer *t, kern_return_t result, char *data)
 	uint32_t from = (uint32_t)(t->page - w->first);
 
 	(void)data;
-	for (uint32_t i = from; i < from + t->pages; i++)
-		page_written(w, i, result);
+	if (result == D_IO_ERROR && t->pages != 1)
+		write_singly(w, from, t->pages);
+	else
+		for (uint32_t i = from; i < from + t->pages; i++)
+			page_written(w, i, result);
 	transfer_release(t);
 	if (result != KERN_SUCCESS) {
 		capacity_changed();
@@ -412,6 +428,25 @@ void object_end(struct object *o)
 
 /* ---- reads ---- */
 
+/* What is not sent is a wait that ends at its time limit only: it is tried again, and again. */
+static void say_error(struct object *o, uint64_t offset, uint32_t bytes, kern_return_t error)
+{
+	for (unsigned i = 0; i < SUPPLY_TRIES; i++) {
+		if (memory_object_data_error(o->control, offset, bytes, error) != MACH_SEND_NO_BUFFER)
+			return;
+		pause_a_moment();
+	}
+}
+
+static void say_unavailable(struct object *o, uint64_t offset, uint32_t bytes)
+{
+	for (unsigned i = 0; i < SUPPLY_TRIES; i++) {
+		if (memory_object_data_unavailable(o->control, offset, bytes) != MACH_SEND_NO_BUFFER)
+			return;
+		pause_a_moment();
+	}
+}
+
 /* The kernel may be short of memory for a moment. */
 static void supply(struct object *o, uint64_t offset, char *data, uint32_t bytes, bool give)
 {
@@ -426,7 +461,7 @@ static void supply(struct object *o, uint64_t offset, char *data, uint32_t bytes
 	}
 	if (result == KERN_SUCCESS)
 		return;
-	(void)memory_object_data_error(o->control, offset, bytes, KERN_RESOURCE_SHORTAGE);
+	say_error(o, offset, bytes, KERN_RESOURCE_SHORTAGE);
 	if (give)
 		(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)data, bytes);
 }
@@ -446,8 +481,11 @@ static void read_done(struct transfer *t, kern_return_t result, char *data)
 	} else if (result == D_NO_MEMORY || result == MACH_SEND_NO_BUFFER) {
 		pause_a_moment(); /* the kernel is short of memory */
 		object_supply(o, offset, bytes);
+	} else if (result != KERN_SUCCESS && bytes != PAGE_BYTES) {
+		for (uint32_t at = 0; at < bytes; at += PAGE_BYTES)
+			object_supply(o, offset + at, PAGE_BYTES);
 	} else if (result != KERN_SUCCESS) {
-		(void)memory_object_data_error(o->control, offset, bytes, KERN_MEMORY_ERROR);
+		say_error(o, offset, bytes, KERN_MEMORY_ERROR);
 	} else {
 		supply(o, offset, data, bytes, true);
 	}
@@ -470,7 +508,7 @@ static uint32_t read_run(struct object *o, uint64_t page, uint64_t end, place_t 
 	uint32_t n = run_of(o, page, end, place);
 
 	if (t == NULL) {
-		(void)memory_object_data_error(o->control, page * PAGE_BYTES, n * PAGE_BYTES, KERN_RESOURCE_SHORTAGE);
+		say_error(o, page * PAGE_BYTES, n * PAGE_BYTES, KERN_RESOURCE_SHORTAGE);
 		return n;
 	}
 	*t = (struct transfer){ .store = place_store(place), .block = place_block(place), .pages = n, .done = read_done,
@@ -493,7 +531,7 @@ void object_supply(struct object *o, uint64_t offset, uint64_t bytes)
 			supply(o, page * PAGE_BYTES, w->data + (uint64_t)index * PAGE_BYTES, PAGE_BYTES, false);
 			page++;
 		} else if (place == PLACE_NONE) {
-			(void)memory_object_data_unavailable(o->control, page * PAGE_BYTES, PAGE_BYTES);
+			say_unavailable(o, page * PAGE_BYTES, PAGE_BYTES);
 			page++;
 		} else {
 			page += read_run(o, page, end, place);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define SLOTS 64u
+#define FAILED_MAX 64u /* blocks in a row that cannot be written: the disk has gone */
 #define FAILED_ID 0x4d53 /* to oneself: it could not be sent */
 
 struct slot {
@@ -232,6 +233,25 @@ static kern_return_t result_of(mach_msg_header_t *message, const struct transfer
 	return *data == NULL ? D_NO_MEMORY : D_SUCCESS;
 }
 
+/* What came of a transfer. A disk whose blocks all fail has gone. */
+static void count(struct store *s, const struct transfer *t, kern_return_t result)
+{
+	if (result != KERN_SUCCESS)
+		s->errors++;
+	else if (t->write)
+		s->writes += t->pages;
+	else
+		s->reads += t->pages;
+	if (t->write && result == KERN_SUCCESS)
+		s->failed = 0;
+	else if (t->write && t->pages == 1 && result == D_IO_ERROR)
+		s->failed++;
+	if (!s->down && (result == D_DEVICE_DOWN || result == MACH_SEND_INVALID_DEST || s->failed == FAILED_MAX)) {
+		s->down = true;
+		printf("default pager: %s has gone\n", s->name);
+	}
+}
+
 bool transfer_answer(mach_msg_header_t *message)
 {
 	for (uint32_t i = 0; i < SLOTS; i++) {
@@ -250,14 +270,7 @@ bool transfer_answer(mach_msg_header_t *message)
 		slots_used--;
 		result = result_of(message, t, &data);
 		s = &stores[t->store];
-		if (result != KERN_SUCCESS)
-			s->errors++;
-		else if (t->write)
-			s->writes += t->pages;
-		else
-			s->reads += t->pages;
-		if (result == D_DEVICE_DOWN || result == MACH_SEND_INVALID_DEST)
-			s->down = true;
+		count(s, t, result);
 		t->done(t, result, data);
 		send_waiting();
 		return true;

@@ -33,7 +33,8 @@ struct store {
 	char name[16];
 	struct blocks blocks;
 	uint32_t records_per_page;
-	bool down;          /* its disk has gone */
+	bool down;          /* its disk has gone: nothing more is stored there, what is there may come back */
+	uint32_t failed;    /* writes of single pages that failed since the last that did not */
 	uint64_t reads, writes, errors;
 };
 

@@ -39,15 +39,21 @@ class Boot:
         return [line for line in self.text.splitlines() if BAD_LINE.match(line)]
 
 
-def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 128, archive: str | None = None,
-         seconds: float = 90, typed: str = "", more: tuple[str, ...] = (),
-         kernel: str = KERNEL) -> Boot:
-    """Boot the kernel (with KASSERT unless told) with a command line; no network, console captured. typed: its input."""
+def command_line(options: str, cpus: int, cpu: str, memory: int, archive: str | None, more: tuple[str, ...], kernel: str = KERNEL) -> list[str]:
+    """QEMU's, for the kernel with these options."""
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", f"cpus={cpus},maxcpus={max(cpus, 2)}", "-m", str(memory), "-nodefaults",
                "-display", "none", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-kernel", kernel, "-append", options, *more]
     if archive is not None:
         command += ["-initrd", archive]
+    return command
+
+
+def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 128, archive: str | None = None,
+         seconds: float = 90, typed: str = "", more: tuple[str, ...] = (),
+         kernel: str = KERNEL) -> Boot:
+    """Boot the kernel (with KASSERT unless told) with a command line; no network, console captured. typed: its input."""
+    command = command_line(options, cpus, cpu, memory, archive, more, kernel)
     try:
         done = subprocess.run(command, input=typed.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               timeout=seconds, check=False)
@@ -60,6 +66,11 @@ def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 12
 # Rules of QEMU's blkdebug: sector 100 can be neither read nor written.
 BAD_READ = "".join(f"inject-error.{i}.event={event},inject-error.{i}.errno=5,inject-error.{i}.sector=100,inject-error.{i}.once=off,"
                    for i, event in enumerate(("read_aio", "write_aio")))
+
+
+# Sector 100 cannot be read, sector 900 not be written.
+BAD_BLOCKS = "".join(f"inject-error.{i}.event={event},inject-error.{i}.errno=5,inject-error.{i}.sector={sector},inject-error.{i}.once=off,"
+                     for i, (event, sector) in enumerate((("read_aio", 100), ("write_aio", 900))))
 
 
 def disk(path: str, number: int, *, read_only: bool = False, faults: str = "") -> tuple[str, ...]:

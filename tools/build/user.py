@@ -71,6 +71,7 @@ PROGRAMS: dict[str, list[str]] = {
     "test-exception-kinds": ["tests/programs/exceptions.c"],
     "test-pressure": ["tests/programs/pressure.c"],
     "test-default-pager-calls": ["tests/programs/default_pager_calls.c"],
+    "test-paging-failures": ["tests/programs/paging_failures.c"],
     "test-exceptions": ["tests/programs/exception_live.c"],
     "test-servers": ["tests/programs/servers_live.c"],
     "tests/device_calls": ["tests/kernel/programs/device_calls.c"],
