@@ -18,6 +18,7 @@
 #include <kernel/host_priv_server.h>
 #include <kernel/host_security_server.h>
 #include <kernel/lock_set_server.h>
+#include <kernel/mach4_server.h>
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_vm_server.h>
 #include <kernel/mk_timer_task_server.h>
@@ -26,6 +27,7 @@
 #include <kernel/semaphore_server.h>
 #include <kernel/memory_object_control_server.h>
 #include <kernel/vm_map_server.h>
+#include <kernel/task_restartable_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
 #include <mach/host_special_ports.h>
@@ -58,10 +60,12 @@ const struct device_ops device_calls;
 const struct clock_ops clock_calls;
 const struct clock_priv_ops clock_priv_calls;
 const struct lock_set_ops lock_set_calls;
+const struct mach4_ops mach4_calls;
 const struct mk_timer_task_ops mk_timer_calls;
 const struct processor_ops processor_calls;
 const struct processor_set_ops processor_set_calls;
 const struct semaphore_ops semaphore_calls;
+const struct task_restartable_ops task_restartable_calls;
 
 /* A process makes none of these objects, so no port is one. */
 struct clock *convert_port_to_clock(struct ipc_port *port)

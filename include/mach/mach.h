@@ -11,6 +11,7 @@
 #include <mach/host_security.h>
 #include <mach/host_special_ports.h>
 #include <mach/lock_set.h>
+#include <mach/mach4.h>
 #include <mach/mach_host.h>
 #include <mach/mach_init.h>
 #include <mach/mach_port.h>
@@ -27,7 +28,9 @@
 #include <mach/semaphore.h>
 #include <mach/semaphore_traps.h>
 #include <mach/sync_policy.h>
+#include <mach/syscall_emulation.h>
 #include <mach/task.h>
+#include <mach/task_restartable.h>
 #include <mach/task_special_ports.h>
 #include <mach/thread_act.h>
 #include <mach/vm_map.h>

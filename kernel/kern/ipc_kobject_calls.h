@@ -26,6 +26,7 @@ extern const struct device_ops device_calls;         /* device/device_io.c */
 extern const struct clock_ops clock_calls;           /* kern/clock_service.c */
 extern const struct clock_priv_ops clock_priv_calls; /* kern/clock_service.c */
 extern const struct lock_set_ops lock_set_calls;     /* kern/sync_calls.c */
+extern const struct mach4_ops mach4_calls;           /* kern/pc_sample.c */
 extern const struct mk_timer_task_ops mk_timer_calls;     /* kern/sync_calls.c */
 extern const struct semaphore_ops semaphore_calls;   /* kern/sync_calls.c */
 extern const struct mach_host_ops mach_host_calls;   /* kern/host_calls.c */
@@ -33,6 +34,7 @@ extern const struct host_security_ops host_security_calls; /* kern/host_calls.c 
 extern const struct host_priv_ops host_priv_calls;   /* kern/host_calls.c */
 extern const struct mach_port_ops mach_port_calls;   /* ipc/mach_port.c's functions, in kern/ipc_kobject_ports.c */
 extern const struct task_ops task_calls;             /* kern/task_calls.c */
+extern const struct task_restartable_ops task_restartable_calls; /* kern/restartable.c */
 extern const struct thread_act_ops thread_act_calls; /* kern/thread_calls.c */
 extern const struct processor_ops processor_calls;   /* sched/processor.c */
 extern const struct processor_set_ops processor_set_calls; /* sched/processor_set_calls.c */

@@ -7,6 +7,7 @@
 #include <kernel/host_priv_server.h>
 #include <kernel/host_security_server.h>
 #include <kernel/lock_set_server.h>
+#include <kernel/mach4_server.h>
 #include <kernel/mach_host_server.h>
 #include <kernel/mach_port_server.h>
 #include <kernel/mach_vm_server.h>
@@ -15,6 +16,7 @@
 #include <kernel/semaphore_server.h>
 #include <kernel/processor_server.h>
 #include <kernel/processor_set_server.h>
+#include <kernel/task_restartable_server.h>
 #include <kernel/task_server.h>
 #include <kernel/thread_act_server.h>
 #include <kernel/vm_map_server.h>
@@ -33,7 +35,9 @@ const struct ipc_kobject_subsystem ipc_kobject_subsystems[] = {
 	{ &thread_act_mig_server, &thread_act_calls },
 	{ &vm_map_mig_server, &vm_map_calls },
 	{ &processor_set_mig_server, &processor_set_calls },
+	{ &mach4_mig_server, &mach4_calls },
 	{ &mach_vm_mig_server, &mach_vm_calls },
+	{ &task_restartable_mig_server, &task_restartable_calls },
 	{ &lock_set_mig_server, &lock_set_calls },
 	{ &semaphore_mig_server, &semaphore_calls },
 	{ &mk_timer_task_mig_server, &mk_timer_calls },

@@ -141,6 +141,7 @@ void kernel_main(void)
 	device_init();
 	vm_named_entry_init();
 	task_suspension_init();
+	pc_sample_init();
 	lock_remote_init();
 	vm_device_pager_init();
 	linux_init();

@@ -13,9 +13,12 @@
 #include <base/string.h>
 #include <ipc/ipc_tt.h>
 #include <kern/assert.h>
+#include <kern/emulation.h>
 #include <kern/kalloc.h>
 #include <kern/lock_set.h>
+#include <kern/pc_sample.h>
 #include <kern/printf.h>
+#include <kern/restartable.h>
 #include <kern/semaphore.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -104,6 +107,10 @@ kern_return_t task_create_internal(struct task *parent, bool inherit_memory, str
 		memcpy(t->name, parent->name, sizeof(t->name));
 		linux_task_inherit(t, parent, inherit_memory);
 	}
+	if (inherit_memory && parent != NULL) {
+		emulation_inherit(t, parent);
+		restartable_inherit(t, parent);
+	}
 	pset_task_begin(t, parent);
 	ipc_task_enable(t);
 	task_publish(t);
@@ -147,6 +154,9 @@ void task_finish(struct task *t)
 	pset_task_end(t);
 	linux_task_exit(t);
 	task_limits_end(t);
+	pc_sample_task_end(t);
+	emulation_task_end(t);
+	restartable_task_end(t);
 	semaphore_task_exit(t);
 	lock_set_task_exit(t);
 	ipc_task_terminate(t);

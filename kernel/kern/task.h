@@ -2,7 +2,7 @@
 /*
  * task.h - the task: an address space, a port space and threads.
  *
- * Lock key: [I] immutable after creation, [a] atomic, [t] task lock.
+ * Lock key: [I] immutable after creation, [a] atomic, [t] task lock, [ta] changed under it, seen NULL or not without.
  * Order: task lock -> thread lock.
  */
 #pragma once
@@ -10,6 +10,7 @@
 #include <base/list.h>
 #include <ipc/ipc_task.h>
 #include <kern/lock.h>
+#include <kern/pc_sample.h>
 #include <kern/task_events.h>
 #include <kern/task_limits.h>
 #include <mach/kern_return.h>
@@ -18,6 +19,8 @@
 #include <sched/task_sched.h>
 #include <stdatomic.h>
 
+struct emulation;
+struct restartable;
 struct thread;
 struct vm_map;
 
@@ -42,6 +45,9 @@ struct task {
 	uint64_t dead_user_ns, dead_system_ns; /* [t] of its ended threads */
 	struct task_limits limits;    /* what it may use */
 	struct machine_task machine;  /* [t] what its new threads begin with */
+	struct pc_sample pc_sample;   /* who wants to know where its threads are */
+	struct emulation *_Atomic emulation;     /* [ta] +1: its own system calls (kern/emulation.h); NULL: none */
+	struct restartable *_Atomic restartable; /* [ta] +1: its restartable sequences (kern/restartable.h); NULL: none */
 	char name[32];                /* [t] for ps and traces */
 };
 

@@ -8,9 +8,12 @@
 #include <ipc/ipc_port.h>
 #include <ipc/ipc_space.h>
 #include <ipc/ipc_tt.h>
+#include <kern/emulation.h>
 #include <kern/exception_port.h>
 #include <kern/kalloc.h>
 #include <kern/lock_set.h>
+#include <kern/pc_sample.h>
+#include <kern/restartable.h>
 #include <kern/semaphore.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/task.h>
@@ -298,39 +301,12 @@ static kern_return_t call_set_state(struct task *task, thread_state_flavor_t fla
 	return kr;
 }
 
-/* ---- what this kernel has not: task.defs says why ---- */
-
-static kern_return_t no_sample(struct task *task, mach_port_t reply)
-{
-	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
-}
-
-static kern_return_t no_set_emulation(struct task *task, vm_address_t entry, int number)
-{
-	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
-}
-
-static kern_return_t no_get_emulation_vector(struct task *task, int *start, struct vm_map_copy **vector, mach_msg_type_number_t *count)
-{
-	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
-}
-
-static kern_return_t no_set_emulation_vector(struct task *task, int start, struct vm_map_copy *vector, mach_msg_type_number_t count)
-{
-	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
-}
-
-static kern_return_t no_ras_pc(struct task *task, vm_address_t base, vm_address_t bounds)
-{
-	return task == NULL ? KERN_INVALID_TASK : KERN_NOT_SUPPORTED;
-}
-
 const struct task_ops task_calls = {
-	.task_sample = no_sample,
-	.task_set_emulation = no_set_emulation,
-	.task_get_emulation_vector = no_get_emulation_vector,
-	.task_set_emulation_vector = no_set_emulation_vector,
-	.task_set_ras_pc = no_ras_pc,
+	.task_sample = pc_sample_call_task_sample,
+	.task_set_emulation = emulation_call_set,
+	.task_get_emulation_vector = emulation_call_get_vector,
+	.task_set_emulation_vector = emulation_call_set_vector,
+	.task_set_ras_pc = restartable_call_set_ras_pc,
 	.task_set_exception_ports = call_set_exception_ports,
 	._task_get_exception_ports = call_get_exception_ports,
 	._task_swap_exception_ports = call_swap_exception_ports,

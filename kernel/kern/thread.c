@@ -17,7 +17,9 @@
 #include <kern/exception_port.h>
 #include <kern/kalloc.h>
 #include <kern/lock_set.h>
+#include <kern/pc_sample.h>
 #include <kern/printf.h>
+#include <kern/restartable.h>
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <machine/trap.h>
@@ -184,6 +186,7 @@ kern_return_t thread_create(struct task *task, struct thread **out)
 	list_add_tail(&task->threads, &t->task_link);
 	task->thread_count++;
 	pset_thread_begin(t, task);
+	pc_sample_thread_begin(t, task);
 	machine_thread_inherit(t, &task->machine);
 	memcpy(t->name, task->name, sizeof(t->name));
 	if (atomic_load(&task->suspend_count) != 0)
@@ -366,6 +369,7 @@ void thread_exit_self(void)
 	spin_unlock(&t->lock);
 	linux_thread_exit(t);
 	lock_set_thread_exit(t);
+	pc_sample_thread_end(t);
 	ipc_thread_disable(t);
 	ipc_thread_terminate(t);
 	spin_lock(&task->lock);
@@ -385,7 +389,6 @@ void ast_taken(struct trap_frame *frame)
 {
 	struct thread *t = current_thread();
 
-	(void)frame;
 	for (;;) {
 		uint32_t ast = atomic_load(&t->ast);
 
@@ -393,7 +396,7 @@ void ast_taken(struct trap_frame *frame)
 			return;
 		if ((ast & AST_TERMINATE) != 0)
 			thread_exit_self();
-		atomic_fetch_and(&t->ast, ~(uint32_t)(AST_PREEMPT | AST_QUANTUM | AST_ABORT | AST_DONATION));
+		atomic_fetch_and(&t->ast, ~(uint32_t)(AST_PREEMPT | AST_QUANTUM | AST_ABORT | AST_DONATION | AST_SAMPLE | AST_RESTART));
 		if ((ast & AST_DONATION) != 0)
 			donate_return(t);
 		if ((ast & AST_STOP) != 0) {
@@ -418,6 +421,13 @@ void ast_taken(struct trap_frame *frame)
 			exception_resource();
 			cpu_irq_disable();
 		}
+		if ((ast & AST_SAMPLE) != 0) {
+			cpu_irq_enable();
+			pc_sample_tick(frame->rip);
+			cpu_irq_disable();
+		}
+		if ((ast & AST_RESTART) != 0)
+			frame->rip = restartable_after_request(t->task, frame->rip);
 		if ((ast & AST_PREEMPT) != 0)
 			(void)sched_preempt(ast);
 	}

@@ -13,6 +13,7 @@
 #include <ipc/ipc_thread.h>
 #include <kern/clock.h>
 #include <kern/lock.h>
+#include <kern/pc_sample.h>
 #include <kern/task_events.h>
 #include <mach/kern_return.h>
 #include <machine/thread.h>
@@ -61,6 +62,7 @@ struct thread {
 	struct donation donation;           /* whom it lends to, and who lends to it */
 	struct ipc_thread ipc;              /* its ports and its part of a message wait */
 	struct task_events events;          /* [o] since it began */
+	struct pc_sample pc_sample;         /* who wants to know where it is */
 
 	_Atomic uint32_t references;        /* [a] */
 	struct spinlock lock;
@@ -94,6 +96,8 @@ enum thread_ast {
 	AST_QUANTUM = 32,  /* with AST_PREEMPT: its turn is over */
 	AST_RESOURCE = 128, /* its task crossed a limit: raise the exception (kern/task_limits.h) */
 	AST_GUARD = 64,    /* it violated a port's guard: raise the exception (ipc/ipc_guard.h) */
+	AST_SAMPLE = 256,  /* it ran when samples were taken (kern/pc_sample.h) */
+	AST_RESTART = 512, /* out of a restartable sequence, if it is in one (kern/restartable.h) */
 };
 
 /* The thread that runs on this CPU. Borrowed. */

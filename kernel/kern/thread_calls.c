@@ -4,6 +4,7 @@
 #include <ipc/ipc_tt.h>
 #include <kern/exception_port.h>
 #include <kern/ipc_kobject_calls.h>
+#include <kern/pc_sample.h>
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <kern/thread_info.h>
@@ -138,14 +139,8 @@ static kern_return_t call_swap_exception_ports(struct thread *t, exception_mask_
 	return t == NULL ? KERN_INVALID_ARGUMENT : exception_ports_swap(exception_owner_thread(t), mask, port, behavior, flavor, out);
 }
 
-/* There is none: task.defs says why. */
-static kern_return_t no_sample(struct thread *t, mach_port_t reply)
-{
-	return t == NULL ? KERN_INVALID_ARGUMENT : KERN_NOT_SUPPORTED;
-}
-
 const struct thread_act_ops thread_act_calls = {
-	.thread_sample = no_sample,
+	.thread_sample = pc_sample_call_thread_sample,
 	.thread_set_exception_ports = call_set_exception_ports,
 	._thread_get_exception_ports = call_get_exception_ports,
 	._thread_swap_exception_ports = call_swap_exception_ports,

@@ -7,6 +7,7 @@
 #include <ipc/ipc_tt.h>
 #include <ipc/mach_msg.h>
 #include <ipc/mach_port.h>
+#include <kern/emulation.h>
 #include <kern/ipc_kobject_calls.h>
 #include <kern/sync_traps.h>
 #include <kern/task.h>
@@ -326,5 +327,8 @@ __attribute__((flatten)) void mach_trap(struct trap_frame *frame)
 		trap = traps[number];
 	if (number < TRAP_REPLY_PORT || (number >= TRAP_LONG_AGAIN && number < TRAP_SWITCHES) || number > TRAP_SWITCHES_END)
 		cpu_irq_enable(); /* calls on maps and spaces may be long; message traps are not */
-	frame->rax = trap != NULL ? trap(frame) : KERN_INVALID_TRAP;
+	if (trap != NULL)
+		frame->rax = trap(frame);
+	else if (!emulation_redirect(frame))
+		frame->rax = KERN_INVALID_TRAP;
 }

@@ -5,6 +5,7 @@
  * A call that is not in the table answers ENOSYS, as Linux does for a number that it does not know.
  */
 #include <base/string.h>
+#include <kern/emulation.h>
 #include <kern/printf.h>
 #include <kern/task.h>
 #include <kern/thread.h>
@@ -175,6 +176,8 @@ void linux_syscall(struct trap_frame *frame)
 	uint64_t number = frame->rax;
 	linux_call_t call = NULL;
 
+	if (__builtin_expect(atomic_load_explicit(&current_task()->emulation, memory_order_relaxed) != NULL, 0) && emulation_redirect(frame))
+		return;
 	cpu_irq_enable(); /* these calls are not short; the return path disables them again */
 	if (number < sizeof(calls) / sizeof(calls[0]))
 		call = calls[number];

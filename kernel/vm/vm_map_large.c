@@ -15,6 +15,7 @@
  *   with the object free in between: each is a right page by itself.
  */
 #include <base/string.h>
+#include <kern/thread.h>
 #include <vm/vm_stat.h>
 
 #include "vm_map_internal.h"
@@ -105,6 +106,7 @@ void vm_map_large_fill(const struct vm_map_lookup *l, uint64_t va)
 			break;
 	}
 	vm_stat_add(VM_STAT_ZERO_FILL, done);
+	current_thread()->pc_sample.vm_kind |= SAMPLED_PC_VM_ZFILL_FAULTS;
 	for (; done < PAGES; done++)
 		vm_page_release(&pages[done]);
 }

@@ -70,8 +70,10 @@ static void walk_unlock(struct walk *w)
 
 static kern_return_t wait_for_pager(struct walk *w, struct vm_resolved *r)
 {
-	if (w->page == NULL)
+	if (w->page == NULL) {
 		current_thread()->events.pageins++;
+		current_thread()->pc_sample.vm_kind |= SAMPLED_PC_VM_PAGEIN_FAULTS;
+	}
 	w->at->references++;
 	r->object = w->at;
 	r->offset = w->offset;
@@ -124,6 +126,7 @@ static kern_return_t zero_fill(struct walk *w, uint64_t offset, enum vm_access a
 	}
 	memset(vm_page_virt(p), 0, PAGE_SIZE);
 	vm_stat_add(VM_STAT_ZERO_FILL, 1);
+	current_thread()->pc_sample.vm_kind |= SAMPLED_PC_VM_ZFILL_FAULTS;
 	insert_in_top(w, p, offset);
 	answer(r, w->top, p);
 	return KERN_SUCCESS;
@@ -141,6 +144,7 @@ static kern_return_t copy_up(struct walk *w, uint64_t offset, struct vm_resolved
 	memcpy(vm_page_virt(p), vm_page_virt(w->page), PAGE_SIZE);
 	vm_stat_add(VM_STAT_COW, 1);
 	current_thread()->events.cow_faults++;
+	current_thread()->pc_sample.vm_kind |= SAMPLED_PC_VM_COW_FAULTS;
 	insert_in_top(w, p, offset);
 	p->dirty = true;
 	/* Others who see this top have the old page mapped; nobody above O4's lock has it any more after this. */

@@ -454,30 +454,6 @@ static void redirect(void)
 	drop(task);
 }
 
-/* What this kernel has not says so, and keeps nothing. */
-static void not_there(void)
-{
-	mach_port_t thread = mach_thread_self(), port = new_port();
-	mach_msg_type_number_t count = 0;
-	emulation_vector_t vector = NULL;
-	vm_offset_t one = 0;
-	int start = 0;
-
-	tap_result(task_sample(self_task, port), KERN_NOT_SUPPORTED, "TASK0193 no task is sampled");
-	tap_result(task_sample(host, port), KERN_INVALID_TASK, "TASK0194 least what is none");
-	tap_result(thread_sample(thread, port), KERN_NOT_SUPPORTED, "TASK0195 no thread");
-	tap_result(thread_sample(host, port), KERN_INVALID_ARGUMENT, "TASK0196 nor what is none");
-	tap_result(task_set_emulation(self_task, 0x1000, 1), KERN_NOT_SUPPORTED, "TASK0197 no system call is emulated");
-	tap_result(task_set_emulation(host, 0x1000, 1), KERN_INVALID_TASK, "TASK0198 for nobody");
-	tap_result(task_get_emulation_vector(self_task, &start, &vector, &count), KERN_NOT_SUPPORTED, "TASK0199 there is no vector of them");
-	tap_result(task_set_emulation_vector(self_task, 0, &one, 1), KERN_NOT_SUPPORTED, "TASK0189 nor can one be set");
-	tap_result(task_set_ras_pc(self_task, 0x1000, 0x2000), KERN_NOT_SUPPORTED, "TASK0188 no sequence is restarted");
-	tap_result(task_set_ras_pc(host, 0x1000, 0x2000), KERN_INVALID_TASK, "TASK0187 for nobody");
-	tap(tap_refs(port, MACH_PORT_RIGHT_SEND) == 1, "TASK0186 and no right was kept");
-	end_port(port);
-	drop(thread);
-}
-
 /* ---- the host ---- */
 
 static void host_flavour(const char *id, const char *name, host_flavor_t flavor, mach_msg_type_number_t words)
@@ -661,7 +637,6 @@ int main(void)
 	states();
 	thread_ports();
 	redirect();
-	not_there();
 	hosts();
 	tokens();
 	tid_words();

@@ -32,6 +32,7 @@ EXEMPT: dict[str, str] = {
     "mach_vm_wire KERN_ABORTED": "needs a pager that stands still: tests/kernel/pagers.t aborts such waits",
     "mach_vm_msync KERN_ABORTED": "the same",
     "task_suspend KERN_ABORTED": "the caller's abort while another thread comes to its boundary: some microseconds",
+    "task_restartable_ranges_synchronize KERN_ABORTED": "the same",
     "device_open D_DEVICE_DOWN": "a driver's answer",
     "device_write D_DEVICE_DOWN": "a driver's answer",
     "device_map D_DEVICE_DOWN": "a driver's answer",

@@ -61,6 +61,8 @@ PROGRAMS: dict[str, list[str]] = {
     "test-linux": ["tests/programs/linux_calls.c"],
     "test-clocks": ["tests/programs/clocks.c"],
     "test-debugger": ["tests/programs/debugger.c"],
+    "test-redirect": ["tests/programs/redirect.c"],
+    "test-sampling": ["tests/programs/sampling.c"],
     "test-stress": ["tests/programs/stress.c"],
     "test-sync-stress": ["tests/programs/sync_stress.c"],
     "test-task-limits": ["tests/programs/task_limits.c"],

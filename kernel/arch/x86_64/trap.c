@@ -19,6 +19,8 @@
 #include "trap_private.h"
 #include <ddb/trace.h>
 #include <kern/panic.h>
+#include <kern/pc_sample.h>
+#include <kern/restartable.h>
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <mach/exception_types.h>
@@ -214,6 +216,7 @@ static kern_return_t resolve_fault(uint64_t va, uint64_t error)
 
 static void user_page_fault(struct trap_frame *frame, uint64_t va)
 {
+	bool sampled = pc_sample_fault_begins(&current_thread()->pc_sample);
 	kern_return_t kr;
 
 	current_thread()->machine.fault_address = va;
@@ -224,6 +227,8 @@ static void user_page_fault(struct trap_frame *frame, uint64_t va)
 	 * mapping of a user's page would let it go on.
 	 */
 	kr = (frame->error & FAULT_USER) ? resolve_fault(va, frame->error) : KERN_PROTECTION_FAILURE;
+	if (sampled)
+		pc_sample_faulted(frame->rip);
 	if (kr == KERN_SUCCESS || kr == KERN_ABORTED)
 		return;
 	cpu_irq_enable();
@@ -285,18 +290,31 @@ static void kernel_fault(struct trap_frame *frame, uint64_t va)
 	frame->rip = go_on;
 }
 
+/* Out of an interrupt or a fault of user code; switches: the thread's before it. */
+static void leave_to_user(struct trap_frame *frame, uint32_t switches)
+{
+	struct thread *self = current_thread();
+
+	trap_leave(frame);
+	if (__builtin_expect(self->events.switches != switches && atomic_load_explicit(&self->task->restartable, memory_order_relaxed) != NULL, 0))
+		frame->rip = restartable_after_switch(self->task, frame->rip);
+}
+
 __attribute__((section(".text.warm"))) void trap_dispatch(struct trap_frame *frame)
 {
 	uint64_t va, debug_status = 0;
+	uint32_t switches = 0;
 
-	if (from_user(frame))
+	if (from_user(frame)) {
 		time_to_kernel();
+		switches = current_thread()->events.switches;
+	}
 	if (frame->rflags & RFLAGS_IF)
 		irq_off_begin();
 	if (frame->vector >= EXCEPTION_VECTORS) {
 		interrupt_dispatch(frame);
 		if (from_user(frame))
-			trap_leave(frame);
+			leave_to_user(frame, switches);
 		else if ((frame->rflags & RFLAGS_IF) != 0 &&
 			 (atomic_load_explicit(&current_thread()->ast, memory_order_relaxed) & AST_PREEMPT) != 0)
 			sched_interrupt_return();
@@ -321,7 +339,7 @@ __attribute__((section(".text.warm"))) void trap_dispatch(struct trap_frame *fra
 		user_page_fault(frame, va);
 	else
 		user_exception(frame, debug_status);
-	trap_leave(frame);
+	leave_to_user(frame, switches);
 }
 
 /* --- the stacks of their own -------------------------------------------------------------- */
