@@ -8,10 +8,13 @@ ask for it, and so does a wrong exit status or an overrun of the time limit.
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,10 +53,13 @@ def command_line(options: str, cpus: int, cpu: str, memory: int, archive: str | 
 
 
 def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 128, archive: str | None = None,
-         seconds: float = 90, typed: str = "", more: tuple[str, ...] = (),
+         seconds: float = 90, typed: str = "", after: str = "", more: tuple[str, ...] = (),
          kernel: str = KERNEL) -> Boot:
-    """Boot the kernel (with KASSERT unless told) with a command line; no network, console captured. typed: its input."""
+    """Boot the kernel (with KASSERT unless told) with a command line; no network, console captured. typed: its input, once it has said
+    after."""
     command = command_line(options, cpus, cpu, memory, archive, more, kernel)
+    if after:
+        return watched(command, typed, after, seconds)
     try:
         done = subprocess.run(command, input=typed.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               timeout=seconds, check=False)
@@ -61,6 +67,23 @@ def boot(options: str = "", *, cpus: int = 1, cpu: str = "max", memory: int = 12
     except subprocess.TimeoutExpired as late:
         status, raw = -1, late.stdout or b""
     return Boot(status, raw.decode(errors="replace").replace("\r", ""))
+
+
+def watched(command: list[str], typed: str, after: str, seconds: float) -> Boot:
+    """As boot(), with the console looked at as it comes."""
+    raw, typing, until = b"", typed.encode(), time.monotonic() + seconds
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0) as machine:
+        while (left := until - time.monotonic()) > 0:
+            ready, _, _ = select.select([machine.stdout], [], [], left)
+            more = os.read(machine.stdout.fileno(), 65536) if ready else b""
+            if ready and not more:
+                return Boot(machine.wait(), raw.decode(errors="replace").replace("\r", ""))
+            raw += more
+            if typing and after.encode() in raw:
+                machine.stdin.write(typing)
+                typing = b""
+        machine.kill()
+    return Boot(-1, raw.decode(errors="replace").replace("\r", ""))
 
 
 # Rules of QEMU's blkdebug: sector 100 can be neither read nor written.
