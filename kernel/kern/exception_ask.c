@@ -4,7 +4,8 @@
  *
  * Interface: exception_port_ask() of exception_port.h.
  * The thread waits for the answer as for any message, abortably: it can be terminated at once, and an abort makes it run the instruction
- * again. A handler's death answers like one that refuses.
+ * again. A handler's death answers like one that refuses. KERN_RESOURCE_SHORTAGE, for want of memory here or of the handler's, is asked again
+ * for a second: a task that is told of a shortage must not end for want of the page that tells it.
  * References: OSF MK and XNU kernel interface, exception_raise(3).
  */
 #include <ipc/ipc_port.h>
@@ -16,6 +17,10 @@
 #include <kernel/exc.h>
 #include <kernel/mach_exc.h>
 #include <mach/thread_status.h>
+
+/* For how long who has no memory for an exception is asked again: a second. Then the next level, or the end. */
+#define SHORTAGE_TRIES 50
+#define SHORTAGE_NS (20 * NSEC_PER_MSEC)
 
 /* An exception of the calling thread, and room for its registers. */
 struct question {
@@ -89,32 +94,76 @@ static bool is_over(kern_return_t result)
 	return result == KERN_SUCCESS || result == MACH_RCV_INTERRUPTED || result == MACH_SEND_INTERRUPTED;
 }
 
+/* No memory for the message, here or with the handler. */
+static bool is_shortage(kern_return_t result)
+{
+	return result == KERN_RESOURCE_SHORTAGE || result == MACH_SEND_NO_BUFFER;
+}
+
+/* Room for a question; others may free memory meanwhile. NULL: there was none for long, or the wait was aborted. */
+static struct question *question_alloc(bool *aborted)
+{
+	struct question *q = kalloc(sizeof(*q));
+
+	*aborted = false;
+	for (unsigned i = 0; q == NULL && i < SHORTAGE_TRIES && !*aborted; i++) {
+		*aborted = !thread_sleep_abortable(SHORTAGE_NS);
+		q = kalloc(sizeof(*q));
+	}
+	return q;
+}
+
+/* Ask whom owner has for q's kind, again while there is no memory for it. KERN_FAILURE: nobody. */
+static kern_return_t ask_level(const struct exception_owner *owner, struct question *q)
+{
+	kern_return_t kr = KERN_FAILURE;
+
+	for (unsigned i = 0; i < SHORTAGE_TRIES; i++) {
+		struct exception_action action;
+
+		spin_lock(owner->lock);
+		action = owner->actions[q->type];
+		action.port = ipc_port_copy_send(action.port);
+		spin_unlock(owner->lock);
+		if (!IP_VALID(action.port))
+			return KERN_FAILURE;
+		kr = ask(&action, q);
+		if (!is_shortage(kr))
+			return kr;
+		if (!thread_sleep_abortable(SHORTAGE_NS))
+			return MACH_SEND_INTERRUPTED;
+	}
+	return kr;
+}
+
+static bool has_port(const struct exception_owner *owner, exception_type_t type)
+{
+	bool has;
+
+	spin_lock(owner->lock);
+	has = IP_VALID(owner->actions[type].port);
+	spin_unlock(owner->lock);
+	return has;
+}
+
 bool exception_port_ask(exception_type_t type, int64_t code, int64_t subcode)
 {
 	struct thread *t = current_thread();
 	struct exception_owner owners[] = { exception_owner_thread(t), exception_owner_task(t->task), exception_owner_host() };
 	struct question *q = NULL;
-	bool over = false;
+	bool over = false, aborted;
 
 	if (type <= 0 || type >= EXC_TYPES_COUNT)
 		return false;
 	for (unsigned i = 0; i < sizeof(owners) / sizeof(owners[0]) && !over; i++) {
-		struct exception_action action;
-
-		spin_lock(owners[i].lock);
-		action = owners[i].actions[type];
-		action.port = ipc_port_copy_send(action.port);
-		spin_unlock(owners[i].lock);
-		if (!IP_VALID(action.port))
+		if (!has_port(&owners[i], type))
 			continue;
-		if (q == NULL && (q = kalloc(sizeof(*q))) == NULL) {
-			ipc_port_release_send(action.port);
-			return false;
-		}
+		if (q == NULL && (q = question_alloc(&aborted)) == NULL)
+			return aborted;
 		q->type = type;
 		q->codes[0] = code, q->codes[1] = subcode;
 		q->short_codes[0] = (integer_t)code, q->short_codes[1] = (integer_t)subcode;
-		over = is_over(ask(&action, q));
+		over = is_over(ask_level(&owners[i], q));
 	}
 	if (q != NULL)
 		kfree(q, sizeof(*q));

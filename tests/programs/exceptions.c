@@ -19,7 +19,8 @@
 #define CODES MACH_EXCEPTION_CODES
 #define SERVE_MAX 4096
 
-enum handler_does { STEP_OVER, REFUSE, SILENT, DIE };
+static unsigned short_for = 4;
+enum handler_does { STEP_OVER, REFUSE, SILENT, DIE, SHORT };
 
 /* What the last exception said, and what the handlers do. */
 static struct {
@@ -55,6 +56,8 @@ static kern_return_t note(mach_port_t port, mach_port_t thread, exception_type_t
 	case DIE: /* the request, and the right to answer, go with this port */
 		(void)mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
 		return KERN_FAILURE;
+	case SHORT: /* of memory, until it has been asked so often */
+		return handlers[i].raised < short_for ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
 	default:
 		return KERN_FAILURE;
 	}
@@ -503,6 +506,11 @@ static void order(void)
 	tap(survives(with_own_port) && asked(1, 0, 0), "EXC0060 the thread's port is asked, and alone if it answers");
 	handlers[THREAD_LEVEL].does = REFUSE;
 	tap(survives(with_own_port) && asked(1, 1, 0), "EXC0061 then the task's");
+	handlers[THREAD_LEVEL].does = SHORT;
+	tap(survives(with_own_port) && asked(4, 0, 0), "EXC0071 one that has no memory for it is asked again");
+	short_for = 1000000;
+	tap(survives(with_own_port) && handlers[THREAD_LEVEL].raised > 4 && asked(handlers[THREAD_LEVEL].raised, 1, 0), "EXC0072 for some time");
+	handlers[THREAD_LEVEL].does = REFUSE;
 	handlers[TASK_LEVEL].does = REFUSE;
 	tap(survives(with_own_port) && asked(1, 1, 1), "EXC0062 then the node's");
 	(void)task_ports(EXC_MASK_ALL, MACH_PORT_NULL, EXCEPTION_DEFAULT, 0);

@@ -72,6 +72,9 @@ for node in (1, 2, 3):
     r = c.meshach("run", "--on", str(node), f"{PROGRAMS}/hello")
     check(r.returncode == 0 and f"node 10.77.0.{node}" in r.stdout, f"CLU0002 a program says hello on node {node}",
           r.stdout + r.stderr)
+r = subprocess.run(["setarch", "-R", *c.base, "run", "--on", "2", f"{PROGRAMS}/hello"], capture_output=True, text=True, timeout=180, check=False)
+check(r.returncode == 0 and "node 10.77.0.2" in r.stdout, "CLU0070 also when this host's addresses are not randomised (its stack then lies at the top)",
+      r.stdout + r.stderr)
 status = compile_program("status", write("status.c", """
 #include <stdio.h>
 #include <stdlib.h>
