@@ -2,6 +2,7 @@
 /* mach/host_info.h - flavours of host_info(). Names and shapes: OSF Mach and XNU. */
 #pragma once
 
+#include <mach/boolean.h>
 #include <mach/port.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ typedef struct host_basic_info {
 typedef host_basic_info_data_t *host_basic_info_t;
 #define HOST_BASIC_INFO_COUNT ((natural_t)(sizeof(host_basic_info_data_t) / sizeof(natural_t)))
 #define CPU_TYPE_X86_64 0x01000007
+
+#define HOST_PROCESSOR_SLOTS 2 /* Mach 3's: an integer_t for each processor, its slot number */
 
 #define HOST_SCHED_INFO 3
 typedef struct host_sched_info {
@@ -66,7 +69,22 @@ typedef host_priority_info_data_t *host_priority_info_t;
 #define HOST_SEMAPHORE_TRAPS 7
 #define HOST_MACH_MSG_TRAP 8
 
+#define HOST_CAN_HAS_DEBUGGER 11
+typedef struct host_can_has_debugger_info {
+	boolean_t can_has_debugger; /* TRUE: who has a task's port debugs it */
+} host_can_has_debugger_info_data_t;
+typedef host_can_has_debugger_info_data_t *host_can_has_debugger_info_t;
+#define HOST_CAN_HAS_DEBUGGER_COUNT ((natural_t)(sizeof(host_can_has_debugger_info_data_t) / sizeof(natural_t)))
+
+#define HOST_PREFERRED_USER_ARCH 12
+typedef struct host_preferred_user_arch {
+	integer_t cpu_type, cpu_subtype;
+} host_preferred_user_arch_data_t;
+typedef host_preferred_user_arch_data_t *host_preferred_user_arch_t;
+#define HOST_PREFERRED_USER_ARCH_COUNT ((natural_t)(sizeof(host_preferred_user_arch_data_t) / sizeof(natural_t)))
+
 /* host_statistics() */
+#define HOST_EXPIRED_TASK_INFO 6 /* a task_power_info_data_t of <mach/task_info.h> */
 #define HOST_LOAD_INFO 1
 #define LOAD_SCALE 1000
 typedef struct host_load_info {

@@ -6,6 +6,7 @@
 #include <mach/policy.h>
 #include <mach/port.h>
 #include <mach/time_value.h>
+#include <mach/vm_statistics.h>
 #include <mach/vm_types.h>
 
 typedef natural_t task_flavor_t;
@@ -96,6 +97,33 @@ typedef mach_task_basic_info_data_t *mach_task_basic_info_t;
 #define TASK_SCHED_TIMESHARE_INFO 10
 #define TASK_SCHED_RR_INFO 11
 #define TASK_SCHED_FIFO_INFO 12
+
+#define TASK_AFFINITY_TAG_INFO 16 /* tags of THREAD_AFFINITY_POLICY that its threads have */
+typedef struct task_affinity_tag_info {
+	integer_t set_count;  /* different tags */
+	integer_t min, max;   /* 0: there are none */
+	integer_t task_count; /* threads with one */
+} task_affinity_tag_info_data_t;
+typedef task_affinity_tag_info_data_t *task_affinity_tag_info_t;
+#define TASK_AFFINITY_TAG_INFO_COUNT ((natural_t)(sizeof(task_affinity_tag_info_data_t) / sizeof(natural_t)))
+
+#define TASK_EXTMOD_INFO 19 /* what other tasks did to it, and it to others */
+typedef struct task_extmod_info {
+	unsigned char task_uuid[16]; /* the node's boot and the task's number in it, little-endian */
+	vm_extmod_statistics_data_t extmod_statistics;
+} task_extmod_info_data_t;
+typedef task_extmod_info_data_t *task_extmod_info_t;
+#define TASK_EXTMOD_INFO_COUNT ((natural_t)(sizeof(task_extmod_info_data_t) / sizeof(natural_t)))
+
+#define TASK_POWER_INFO 21 /* of all its threads, ended ones too; HOST_EXPIRED_TASK_INFO: of the tasks that ended */
+typedef struct task_power_info {
+	uint64_t total_user, total_system;      /* nanoseconds */
+	uint64_t task_interrupt_wakeups;        /* times a timer ended a wait of a thread's */
+	uint64_t task_platform_idle_wakeups;    /* of them, on a processor that was idle */
+	uint64_t task_timer_wakeups_bin_1, task_timer_wakeups_bin_2; /* of them, from waits of less than 2 and of 2 to 5 ms */
+} task_power_info_data_t;
+typedef task_power_info_data_t *task_power_info_t;
+#define TASK_POWER_INFO_COUNT ((natural_t)(sizeof(task_power_info_data_t) / sizeof(natural_t)))
 
 #define TASK_FLAGS_INFO 28
 #define TF_LP64 0x1

@@ -44,6 +44,16 @@
 /* host_statistics() and host_statistics64() flavours. */
 #define HOST_VM_INFO 2
 #define HOST_VM_INFO64 4
+#define HOST_EXTMOD_INFO64 5
+
+/* Who changed tasks from outside; the caller's counts are what it did to others. */
+typedef struct vm_extmod_statistics {
+	int64_t task_for_pid_count, task_for_pid_caller_count; /* 0: there is no such call */
+	int64_t thread_creation_count, thread_creation_caller_count;
+	int64_t thread_set_state_count, thread_set_state_caller_count;
+} vm_extmod_statistics_data_t;
+typedef vm_extmod_statistics_data_t *vm_extmod_statistics_t;
+#define HOST_EXTMOD_INFO64_COUNT ((mach_msg_type_number_t)(sizeof(vm_extmod_statistics_data_t) / sizeof(integer_t)))
 
 /* Pages now, and events since the boot. The narrow form's counts wrap. */
 typedef struct vm_statistics {

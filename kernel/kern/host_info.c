@@ -11,6 +11,7 @@
 #include <kern/kalloc.h>
 #include <kern/options.h>
 #include <kern/task.h>
+#include <kern/task_info.h>
 #include <kern/thread.h>
 #include <mach/host_info.h>
 #include <machine/boot.h>
@@ -31,6 +32,9 @@ union info {
 	host_priority_info_data_t priorities;
 	host_load_info_data_t load;
 	host_cpu_load_info_data_t cpus;
+	host_can_has_debugger_info_data_t debugger;
+	host_preferred_user_arch_data_t arch;
+	task_power_info_data_t power;
 };
 
 /* ---- host_info() ---- */
@@ -117,6 +121,18 @@ static kern_return_t fill_sched(union info *u)
 	return KERN_SUCCESS;
 }
 
+static kern_return_t fill_debugger(union info *u)
+{
+	u->debugger.can_has_debugger = TRUE;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t fill_arch(union info *u)
+{
+	u->arch.cpu_type = CPU_TYPE_X86_64;
+	return KERN_SUCCESS;
+}
+
 static kern_return_t fill_net(union info *u)
 {
 	if (ipc_net == NULL)
@@ -155,6 +171,12 @@ static kern_return_t fill_cpu_load(union info *u)
 	return KERN_SUCCESS;
 }
 
+static kern_return_t fill_expired(union info *u)
+{
+	u->power = task_expired_power();
+	return KERN_SUCCESS;
+}
+
 /* ---- by number ---- */
 
 struct flavor {
@@ -170,6 +192,8 @@ static const struct flavor infos[] = {
 	{ HOST_PRIORITY_INFO, HOST_PRIORITY_INFO_COUNT, fill_priorities },
 	{ HOST_SEMAPHORE_TRAPS, 0, NULL },
 	{ HOST_MACH_MSG_TRAP, 0, NULL },
+	{ HOST_CAN_HAS_DEBUGGER, HOST_CAN_HAS_DEBUGGER_COUNT, fill_debugger },
+	{ HOST_PREFERRED_USER_ARCH, HOST_PREFERRED_USER_ARCH_COUNT, fill_arch },
 	{ HOST_NODE_INFO, HOST_NODE_INFO_COUNT, fill_node },
 	{ HOST_NET_INFO, HOST_NET_INFO_COUNT, fill_net },
 	{ 0, 0, NULL },
@@ -178,6 +202,7 @@ static const struct flavor infos[] = {
 static const struct flavor statistics[] = {
 	{ HOST_LOAD_INFO, HOST_LOAD_INFO_COUNT, fill_load },
 	{ HOST_CPU_LOAD_INFO, HOST_CPU_LOAD_INFO_COUNT, fill_cpu_load },
+	{ HOST_EXPIRED_TASK_INFO, TASK_POWER_INFO_COUNT, fill_expired },
 	{ 0, 0, NULL },
 };
 
@@ -206,10 +231,23 @@ static kern_return_t give(const struct flavor *flavor, host_info_t out, mach_msg
 	return KERN_SUCCESS;
 }
 
+/* As many words as there are processors. */
+static kern_return_t processor_slots(host_info_t out, mach_msg_type_number_t *count)
+{
+	if (*count < cpu_count)
+		return KERN_FAILURE;
+	for (uint32_t i = 0; i < cpu_count; i++)
+		out[i] = (integer_t)i;
+	*count = cpu_count;
+	return KERN_SUCCESS;
+}
+
 kern_return_t host_call_info(struct host *host, host_flavor_t number, host_info_t out, mach_msg_type_number_t *count)
 {
 	const struct flavor *flavor = find(infos, number);
 
+	if (host != NULL && number == HOST_PROCESSOR_SLOTS)
+		return processor_slots(out, count);
 	return host == NULL || flavor == NULL ? KERN_INVALID_ARGUMENT : give(flavor, out, count);
 }
 

@@ -21,6 +21,7 @@
 #include <kern/restartable.h>
 #include <kern/semaphore.h>
 #include <kern/task.h>
+#include <kern/task_info.h>
 #include <kern/thread.h>
 #include <machine/boot.h>
 #include <machine/pmap.h>
@@ -154,6 +155,7 @@ void task_finish(struct task *t)
 	pset_task_end(t);
 	linux_task_exit(t);
 	task_limits_end(t);
+	task_noticed_expired(t);
 	pc_sample_task_end(t);
 	emulation_task_end(t);
 	restartable_task_end(t);

@@ -14,6 +14,7 @@
 #include <kern/task_events.h>
 #include <kern/task_limits.h>
 #include <mach/kern_return.h>
+#include <mach/vm_statistics.h>
 #include <machine/thread.h>
 #include <personality/linux_task.h>
 #include <sched/task_sched.h>
@@ -45,6 +46,7 @@ struct task {
 	uint64_t dead_user_ns, dead_system_ns; /* [t] of its ended threads */
 	struct task_limits limits;    /* what it may use */
 	struct machine_task machine;  /* [t] what its new threads begin with */
+	struct vm_extmod_statistics extmod; /* [t] TASK_EXTMOD_INFO */
 	struct pc_sample pc_sample;   /* who wants to know where its threads are */
 	struct emulation *_Atomic emulation;     /* [ta] +1: its own system calls (kern/emulation.h); NULL: none */
 	struct restartable *_Atomic restartable; /* [ta] +1: its restartable sequences (kern/restartable.h); NULL: none */

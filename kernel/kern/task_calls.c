@@ -199,9 +199,11 @@ static kern_return_t call_thread_create(struct task *task, mach_port_t *child)
 	if (task == NULL)
 		return KERN_INVALID_TASK;
 	kr = thread_create(task, &t);
-	if (kr == KERN_SUCCESS)
-		*child = convert_thread_to_port(t);
-	return kr;
+	if (kr != KERN_SUCCESS)
+		return kr;
+	task_noticed_extmod(task, TASK_EXTMOD_THREAD_CREATION);
+	*child = convert_thread_to_port(t);
+	return KERN_SUCCESS;
 }
 
 static kern_return_t call_thread_create_running(struct task *task, thread_state_flavor_t flavor,
@@ -222,6 +224,7 @@ static kern_return_t call_thread_create_running(struct task *task, thread_state_
 		thread_deallocate(t);
 		return kr;
 	}
+	task_noticed_extmod(task, TASK_EXTMOD_THREAD_CREATION);
 	(void)thread_resume(t);
 	*child = convert_thread_to_port(t);
 	return KERN_SUCCESS;

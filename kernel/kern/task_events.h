@@ -13,6 +13,9 @@ struct task_events {
 	uint32_t mach_calls;
 	uint32_t linux_calls;
 	uint32_t switches;          /* times it got a CPU */
+	uint32_t timer_wakeups;     /* waits that ended by their time */
+	uint32_t idle_wakeups;      /* of them, on a CPU that idled */
+	uint32_t short_wakeups[2];  /* of them, after less than 2 ms, and 2 to 5 */
 };
 
 static inline void task_events_add(struct task_events *to, const struct task_events *from)
@@ -25,4 +28,8 @@ static inline void task_events_add(struct task_events *to, const struct task_eve
 	to->mach_calls += from->mach_calls;
 	to->linux_calls += from->linux_calls;
 	to->switches += from->switches;
+	to->timer_wakeups += from->timer_wakeups;
+	to->idle_wakeups += from->idle_wakeups;
+	to->short_wakeups[0] += from->short_wakeups[0];
+	to->short_wakeups[1] += from->short_wakeups[1];
 }

@@ -6,11 +6,14 @@
  * References: OSF MK and XNU kernel interface, task_info(3); XNU's mach/task_info.h for shapes.
  */
 #include <base/string.h>
+#include <ipc/ipc_net.h>
 #include <ipc/ipc_space.h>
 #include <ipc/ipc_tt.h>
 #include <kern/task.h>
 #include <kern/task_info.h>
 #include <kern/thread.h>
+#include <mach/host_info.h>
+#include <mach/thread_policy.h>
 #include <mach/vm_purgable.h>
 #include <machine/pmap.h>
 #include <sched/sched.h>
@@ -28,6 +31,9 @@ union info {
 	task_vm_info_data_t vm;
 	security_token_t security;
 	audit_token_t audit;
+	task_affinity_tag_info_data_t affinity;
+	task_extmod_info_data_t extmod;
+	task_power_info_data_t power;
 	policy_timeshare_base_data_t timeshare;
 	policy_rr_base_data_t rr;
 	policy_fifo_base_data_t fifo;
@@ -146,7 +152,7 @@ static kern_return_t fill_absolute(struct task *task, union info *info)
 	return KERN_SUCCESS;
 }
 
-static kern_return_t fill_events(struct task *task, union info *info)
+static struct task_events events_of(struct task *task)
 {
 	struct task_events sum;
 
@@ -155,6 +161,13 @@ static kern_return_t fill_events(struct task *task, union info *info)
 	LIST_FOR_EACH(pos, &task->threads)
 		task_events_add(&sum, &container_of(pos, struct thread, task_link)->events);
 	spin_unlock(&task->lock);
+	return sum;
+}
+
+static kern_return_t fill_events(struct task *task, union info *info)
+{
+	struct task_events sum = events_of(task);
+
 	info->events = (task_events_info_data_t){
 		.faults = (integer_t)sum.faults,
 		.pageins = (integer_t)sum.pageins,
@@ -165,6 +178,143 @@ static kern_return_t fill_events(struct task *task, union info *info)
 		.syscalls_unix = (integer_t)sum.linux_calls,
 		.csw = (integer_t)sum.switches,
 	};
+	return KERN_SUCCESS;
+}
+
+/* ---- what a task's timers cost ---- */
+
+static struct task_power_info power_of(const struct task_times *times, const struct task_events *events)
+{
+	return (struct task_power_info){
+		.total_user = times->dead_user + times->live_user,
+		.total_system = times->dead_system + times->live_system,
+		.task_interrupt_wakeups = events->timer_wakeups,
+		.task_platform_idle_wakeups = events->idle_wakeups,
+		.task_timer_wakeups_bin_1 = events->short_wakeups[0],
+		.task_timer_wakeups_bin_2 = events->short_wakeups[1],
+	};
+}
+
+static kern_return_t fill_power(struct task *task, union info *info)
+{
+	struct task_times times = task_times_of(task);
+	struct task_events sum = events_of(task);
+
+	info->power = power_of(&times, &sum);
+	return KERN_SUCCESS;
+}
+
+static struct {
+	struct spinlock lock;
+	struct task_power_info power;
+} expired = { .lock = SPINLOCK_INIT("expired tasks") };
+
+void task_noticed_expired(struct task *task)
+{
+	struct task_times times = task_times_of(task);
+	struct task_events sum = events_of(task);
+	struct task_power_info last = power_of(&times, &sum);
+
+	spin_lock(&expired.lock);
+	expired.power.total_user += last.total_user;
+	expired.power.total_system += last.total_system;
+	expired.power.task_interrupt_wakeups += last.task_interrupt_wakeups;
+	expired.power.task_platform_idle_wakeups += last.task_platform_idle_wakeups;
+	expired.power.task_timer_wakeups_bin_1 += last.task_timer_wakeups_bin_1;
+	expired.power.task_timer_wakeups_bin_2 += last.task_timer_wakeups_bin_2;
+	spin_unlock(&expired.lock);
+}
+
+struct task_power_info task_expired_power(void)
+{
+	struct task_power_info power;
+
+	spin_lock(&expired.lock);
+	power = expired.power;
+	spin_unlock(&expired.lock);
+	return power;
+}
+
+/* ---- what others do to a task ---- */
+
+static struct {
+	_Atomic int64_t thread_creation, thread_set_state;
+} all_extmod;
+
+void task_noticed_extmod(struct task *task, enum task_extmod what)
+{
+	struct task *caller = current_task();
+	bool creation = what == TASK_EXTMOD_THREAD_CREATION;
+
+	if (task == caller)
+		return;
+	atomic_fetch_add(creation ? &all_extmod.thread_creation : &all_extmod.thread_set_state, 1);
+	spin_lock(&task->lock);
+	*(creation ? &task->extmod.thread_creation_count : &task->extmod.thread_set_state_count) += 1;
+	spin_unlock(&task->lock);
+	spin_lock(&caller->lock);
+	*(creation ? &caller->extmod.thread_creation_caller_count : &caller->extmod.thread_set_state_caller_count) += 1;
+	spin_unlock(&caller->lock);
+}
+
+struct vm_extmod_statistics task_all_extmod(void)
+{
+	int64_t creations = atomic_load(&all_extmod.thread_creation), states = atomic_load(&all_extmod.thread_set_state);
+
+	return (struct vm_extmod_statistics){ .thread_creation_count = creations, .thread_creation_caller_count = creations,
+					      .thread_set_state_count = states, .thread_set_state_caller_count = states };
+}
+
+static kern_return_t fill_extmod(struct task *task, union info *info)
+{
+	uint64_t uuid[2] = { 0, task->id };
+
+	if (ipc_net != NULL) {
+		host_net_info_data_t net;
+
+		ipc_net->info(&net);
+		uuid[0] = net.incarnation;
+	}
+	memcpy(info->extmod.task_uuid, uuid, sizeof(uuid));
+	spin_lock(&task->lock);
+	info->extmod.extmod_statistics = task->extmod;
+	spin_unlock(&task->lock);
+	return KERN_SUCCESS;
+}
+
+/* ---- threads that like one CPU ---- */
+
+/* Has a thread of task before this one the same tag? The task lock is held. */
+static bool is_repeated_locked(struct task *task, const struct thread *one)
+{
+	LIST_FOR_EACH(pos, &task->threads) {
+		const struct thread *t = container_of(pos, struct thread, task_link);
+
+		if (t == one)
+			break;
+		if (t->sched.affinity_tag == one->sched.affinity_tag)
+			return true;
+	}
+	return false;
+}
+
+static kern_return_t fill_affinity(struct task *task, union info *info)
+{
+	task_affinity_tag_info_data_t *a = &info->affinity;
+
+	spin_lock(&task->lock);
+	LIST_FOR_EACH(pos, &task->threads) {
+		const struct thread *t = container_of(pos, struct thread, task_link);
+		integer_t tag = (integer_t)t->sched.affinity_tag;
+
+		if (tag == THREAD_AFFINITY_TAG_NULL)
+			continue;
+		a->min = a->task_count == 0 || tag < a->min ? tag : a->min;
+		a->max = a->task_count == 0 || tag > a->max ? tag : a->max;
+		a->task_count++;
+		a->set_count += !is_repeated_locked(task, t);
+	}
+	spin_unlock(&task->lock);
 	return KERN_SUCCESS;
 }
 
@@ -285,6 +435,9 @@ static const struct flavor {
 	FLAVOR(TASK_ABSOLUTETIME_INFO, fill_absolute),
 	FLAVOR(TASK_EVENTS_INFO, fill_events),
 	FLAVOR(TASK_FLAGS_INFO, fill_flags),
+	FLAVOR(TASK_AFFINITY_TAG_INFO, fill_affinity),
+	FLAVOR(TASK_EXTMOD_INFO, fill_extmod),
+	FLAVOR(TASK_POWER_INFO, fill_power),
 	FLAVOR(TASK_SECURITY_TOKEN, fill_security),
 	FLAVOR(TASK_AUDIT_TOKEN, fill_audit),
 	FLAVOR(TASK_NAME_INFO, fill_name),

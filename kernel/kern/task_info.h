@@ -17,6 +17,15 @@ struct task_times {
 };
 struct task_times task_times_of(struct task *task);
 
+/* The calling thread does to task what TASK_EXTMOD_INFO counts, if that is another's task. Nothing locked. */
+enum task_extmod { TASK_EXTMOD_THREAD_CREATION, TASK_EXTMOD_THREAD_SET_STATE };
+void task_noticed_extmod(struct task *task, enum task_extmod what);
+/* A task ends: into HOST_EXPIRED_TASK_INFO. It has no threads. */
+void task_noticed_expired(struct task *task);
+/* HOST_EXPIRED_TASK_INFO and HOST_EXTMOD_INFO64. */
+struct task_power_info task_expired_power(void);
+struct vm_extmod_statistics task_all_extmod(void);
+
 static inline time_value_t time_value_of_ns(uint64_t ns)
 {
 	return (time_value_t){ .seconds = (integer_t)(ns / NSEC_PER_SEC),

@@ -6,6 +6,7 @@
 #include <kern/ipc_kobject_calls.h>
 #include <kern/pc_sample.h>
 #include <kern/task.h>
+#include <kern/task_info.h>
 #include <kern/thread.h>
 #include <kern/thread_info.h>
 #include <kernel/thread_act_server.h>
@@ -58,6 +59,8 @@ static kern_return_t call_set_state(struct thread *t, thread_state_flavor_t flav
 		return kr;
 	kr = machine_thread_set_state(t, flavor, (const uint32_t *)state, count);
 	unstop(t);
+	if (kr == KERN_SUCCESS)
+		task_noticed_extmod(t->task, TASK_EXTMOD_THREAD_SET_STATE);
 	return kr;
 }
 

@@ -945,6 +945,17 @@ static bool claim_try(struct thread *t, bool hard)
 	return hard && atomic_compare_exchange_strong(&t->claim, &open, CLAIM_TAKEN);
 }
 
+/* t, claimed, is woken by its timer in this interrupt. */
+static void note_timer_wakeup(struct thread *t)
+{
+	uint64_t waited = clock_now_ns() - t->switched_out_ns;
+
+	t->events.timer_wakeups++;
+	t->events.idle_wakeups += this_cpu()->current == this_cpu()->idle;
+	t->events.short_wakeups[0] += waited < 2 * NSEC_PER_MSEC;
+	t->events.short_wakeups[1] += waited >= 2 * NSEC_PER_MSEC && waited < 5 * NSEC_PER_MSEC;
+}
+
 static void wait_timed_out(struct timer *timer)
 {
 	struct thread *t = container_of(timer, struct thread, wait_timer);
@@ -952,6 +963,7 @@ static void wait_timed_out(struct timer *timer)
 	if (!claim_try(t, true))
 		return;
 	t->wait_result = WAIT_TIMED_OUT;
+	note_timer_wakeup(t);
 	thread_go(t);
 }
 

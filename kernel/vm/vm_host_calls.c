@@ -7,6 +7,7 @@
 #include <base/string.h>
 #include <ipc/ipc_port.h>
 #include <kern/host.h>
+#include <kern/task_info.h>
 #include <kern/thread.h>
 #include <mach/vm_statistics.h>
 #include <vm/vm_page.h>
@@ -39,12 +40,25 @@ static void fill(vm_statistics64_data_t *s)
 	s->wire_count = (natural_t)vm_page_total_count() - s->free_count - s->active_count - s->inactive_count;
 }
 
+static kern_return_t extmod(host_info_t out, mach_msg_type_number_t *count)
+{
+	vm_extmod_statistics_data_t s = task_all_extmod();
+
+	if (*count < HOST_EXTMOD_INFO64_COUNT)
+		return KERN_FAILURE;
+	memcpy(out, &s, sizeof(s));
+	*count = HOST_EXTMOD_INFO64_COUNT;
+	return KERN_SUCCESS;
+}
+
 kern_return_t vm_host_statistics64(struct host *host, host_flavor_t flavor, host_info_t out, mach_msg_type_number_t *count)
 {
 	vm_statistics64_data_t s;
 
-	if (host == NULL || flavor != HOST_VM_INFO64)
+	if (host == NULL || (flavor != HOST_VM_INFO64 && flavor != HOST_EXTMOD_INFO64))
 		return KERN_INVALID_ARGUMENT;
+	if (flavor == HOST_EXTMOD_INFO64)
+		return extmod(out, count);
 	if (*count < HOST_VM_INFO64_COUNT)
 		return KERN_FAILURE;
 	fill(&s);

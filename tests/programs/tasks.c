@@ -154,6 +154,9 @@ static void infos(void)
 	flavour("TASK0046", "SECURITY_TOKEN", self_task, TASK_SECURITY_TOKEN, TASK_SECURITY_TOKEN_COUNT);
 	flavour("TASK0047", "AUDIT_TOKEN", self_task, TASK_AUDIT_TOKEN, TASK_AUDIT_TOKEN_COUNT);
 	flavour("TASK0048", "NAME_INFO", self_task, TASK_NAME_INFO, TASK_NAME_INFO_COUNT);
+	flavour("TASK0310", "AFFINITY_TAG_INFO", self_task, TASK_AFFINITY_TAG_INFO, TASK_AFFINITY_TAG_INFO_COUNT);
+	flavour("TASK0311", "EXTMOD_INFO", self_task, TASK_EXTMOD_INFO, TASK_EXTMOD_INFO_COUNT);
+	flavour("TASK0312", "POWER_INFO", self_task, TASK_POWER_INFO, TASK_POWER_INFO_COUNT);
 	count = TASK_BASIC_INFO_64_COUNT;
 	tap_result(task_info(self_task, 9999, (task_info_t)&wide, &count), KERN_INVALID_ARGUMENT, "TASK0049 no other flavour");
 	tap_result(task_info(host, TASK_BASIC_INFO_64, (task_info_t)&wide, &count), KERN_INVALID_TASK, "TASK0050 of no task");
@@ -494,6 +497,8 @@ static void hosts(void)
 	host_flavour("TASK0203", "PRIORITY", HOST_PRIORITY_INFO, HOST_PRIORITY_INFO_COUNT);
 	host_flavour("TASK0204", "SEMAPHORE_TRAPS", HOST_SEMAPHORE_TRAPS, 0);
 	host_flavour("TASK0205", "MACH_MSG_TRAP", HOST_MACH_MSG_TRAP, 0);
+	host_flavour("TASK0313", "CAN_HAS_DEBUGGER", HOST_CAN_HAS_DEBUGGER, HOST_CAN_HAS_DEBUGGER_COUNT);
+	host_flavour("TASK0314", "PREFERRED_USER_ARCH", HOST_PREFERRED_USER_ARCH, HOST_PREFERRED_USER_ARCH_COUNT);
 	host_flavour("TASK0206", "NODE", HOST_NODE_INFO, HOST_NODE_INFO_COUNT);
 	tap(host_info(host, HOST_RESOURCE_SIZES, (host_info_t)&sizes, &count) == KERN_SUCCESS && sizes.task > 0 && sizes.thread > 0 &&
 	    sizes.port > 0 && sizes.memory_region > 0 && sizes.memory_object > 0, "TASK0207 sizes of a task %u, a thread %u, a port %u",
@@ -503,6 +508,7 @@ static void hosts(void)
 	tap_result(host_info(self_task, HOST_BASIC_INFO, info, &count), KERN_INVALID_ARGUMENT, "TASK0209 of no host");
 	statistics_flavour("TASK0210", "LOAD", HOST_LOAD_INFO, HOST_LOAD_INFO_COUNT);
 	statistics_flavour("TASK0211", "CPU_LOAD", HOST_CPU_LOAD_INFO, HOST_CPU_LOAD_INFO_COUNT);
+	statistics_flavour("TASK0315", "EXPIRED_TASK", HOST_EXPIRED_TASK_INFO, TASK_POWER_INFO_COUNT);
 	statistics_flavour("TASK0212", "VM", HOST_VM_INFO, HOST_VM_INFO_COUNT);
 	count = HOST_CPU_LOAD_INFO_COUNT;
 	tap(host_statistics(host, HOST_CPU_LOAD_INFO, (host_info_t)&cpus, &count) == KERN_SUCCESS &&
@@ -614,6 +620,129 @@ static uint32_t word_after(uint32_t number)
 	return tid_word;
 }
 
+/* ---- what is counted ---- */
+
+static task_extmod_info_data_t extmod_of(mach_port_t task)
+{
+	task_extmod_info_data_t info = { .task_uuid = { 0 } };
+	mach_msg_type_number_t count = TASK_EXTMOD_INFO_COUNT;
+
+	(void)task_info(task, TASK_EXTMOD_INFO, (task_info_t)&info, &count);
+	return info;
+}
+
+static vm_extmod_statistics_data_t host_extmod(void)
+{
+	vm_extmod_statistics_data_t info = { 0 };
+	mach_msg_type_number_t count = HOST_EXTMOD_INFO64_COUNT, less = HOST_EXTMOD_INFO64_COUNT - 1;
+
+	if (host_statistics64(host, HOST_EXTMOD_INFO64, (host_info_t)&info, &less) != KERN_FAILURE ||
+	    host_statistics64(host, HOST_EXTMOD_INFO64, (host_info_t)&info, &count) != KERN_SUCCESS || count != HOST_EXTMOD_INFO64_COUNT)
+		info.thread_creation_count = -1000000;
+	return info;
+}
+
+static void from_outside(void)
+{
+	task_extmod_info_data_t own = extmod_of(self_task), child, own_after;
+	vm_extmod_statistics_data_t all = host_extmod(), all_after;
+	mach_port_t task, thread, self = mach_thread_self();
+	x86_thread_state64_t state = state_at(child_counts, 0);
+	mach_msg_type_number_t count = x86_THREAD_STATE64_COUNT;
+
+	(void)task_create(self_task, NULL, 0, TRUE, &task);
+	(void)thread_create(task, &thread);
+	(void)thread_set_state(thread, x86_THREAD_STATE64, (thread_state_t)&state, count);
+	drop(run_in(task, child_waits, 1));
+	(void)thread_get_state(thread, x86_THREAD_STATE64, (thread_state_t)&state, &count);
+	child = extmod_of(task);
+	own_after = extmod_of(self_task);
+	all_after = host_extmod();
+	tap(child.extmod_statistics.thread_creation_count == 2 && child.extmod_statistics.thread_set_state_count == 1 &&
+	    child.extmod_statistics.thread_creation_caller_count == 0, "TASK0316 what others do to a task is counted");
+	tap(own_after.extmod_statistics.thread_creation_caller_count - own.extmod_statistics.thread_creation_caller_count == 2 &&
+	    own_after.extmod_statistics.thread_set_state_caller_count - own.extmod_statistics.thread_set_state_caller_count == 1 &&
+	    own_after.extmod_statistics.thread_creation_count == own.extmod_statistics.thread_creation_count, "TASK0317 and who does it");
+	tap(all_after.thread_creation_count - all.thread_creation_count == 2 && all_after.thread_set_state_count - all.thread_set_state_count == 1,
+	    "TASK0318 and for the node");
+	tap(memcmp(child.task_uuid, own.task_uuid, sizeof(own.task_uuid)) != 0, "TASK0319 two tasks have different numbers");
+	(void)task_terminate(task);
+	drop(thread);
+	drop(task);
+	drop(self);
+}
+
+static task_power_info_data_t power_of(mach_port_t task)
+{
+	task_power_info_data_t info = { 0 };
+	mach_msg_type_number_t count = TASK_POWER_INFO_COUNT;
+
+	if (task != MACH_PORT_NULL)
+		(void)task_info(task, TASK_POWER_INFO, (task_info_t)&info, &count);
+	else
+		(void)host_statistics(host, HOST_EXPIRED_TASK_INFO, (host_info_t)&info, &count);
+	return info;
+}
+
+static void wakeups(void)
+{
+	task_power_info_data_t before = power_of(self_task), after, child, expired, total;
+	mach_port_t task, thread;
+
+	for (int i = 0; i < 10; i++)
+		usleep(1000);
+	after = power_of(self_task);
+	tap(after.task_interrupt_wakeups - before.task_interrupt_wakeups >= 10 && after.task_platform_idle_wakeups <= after.task_interrupt_wakeups &&
+	    after.task_timer_wakeups_bin_1 + after.task_timer_wakeups_bin_2 <= after.task_interrupt_wakeups && after.total_user + after.total_system > 0,
+	    "TASK0320 sleeps end by a timer (%llu more)", (unsigned long long)(after.task_interrupt_wakeups - before.task_interrupt_wakeups));
+	expired = power_of(MACH_PORT_NULL);
+	(void)task_create(self_task, NULL, 0, TRUE, &task);
+	thread = run_in(task, child_counts, 0);
+	(void)counts(task);
+	(void)task_suspend(task);
+	child = power_of(task);
+	(void)task_terminate(task);
+	(void)dies(task);
+	for (int i = 0; i < THREADS_TRIES && power_of(MACH_PORT_NULL).total_user == expired.total_user; i++)
+		usleep(500);
+	total = power_of(MACH_PORT_NULL);
+	tap(child.total_user > 0 && total.total_user - expired.total_user >= child.total_user, "TASK0321 what an ended task had is the node's to tell");
+	drop(thread);
+	drop(task);
+}
+
+static void affinity(void)
+{
+	thread_affinity_policy_data_t tag = { 7 };
+	task_affinity_tag_info_data_t info = { 0 };
+	mach_msg_type_number_t count = TASK_AFFINITY_TAG_INFO_COUNT;
+	mach_port_t task, threads[3];
+	integer_t tags[3] = { 7, 5, 7 };
+
+	(void)task_create(self_task, NULL, 0, FALSE, &task);
+	for (int i = 0; i < 3; i++) {
+		(void)thread_create(task, &threads[i]);
+		tag.affinity_tag = tags[i];
+		(void)thread_policy_set(threads[i], THREAD_AFFINITY_POLICY, (thread_policy_t)&tag, THREAD_AFFINITY_POLICY_COUNT);
+		drop(threads[i]);
+	}
+	tap(task_info(task, TASK_AFFINITY_TAG_INFO, (task_info_t)&info, &count) == KERN_SUCCESS && info.set_count == 2 && info.min == 5 && info.max == 7 &&
+	    info.task_count == 3, "TASK0322 three threads with two tags");
+	(void)task_terminate(task);
+	drop(task);
+}
+
+static void slots(void)
+{
+	host_info_data_t info;
+	mach_msg_type_number_t count = HOST_INFO_MAX, none = 0;
+	bool good = host_info(host, HOST_PROCESSOR_SLOTS, info, &count) == KERN_SUCCESS;
+
+	for (unsigned i = 0; i < count; i++)
+		good &= info[i] == (integer_t)i;
+	tap(good && count >= 1 && host_info(host, HOST_PROCESSOR_SLOTS, info, &none) == KERN_FAILURE, "TASK0323 each of %u processors has a slot", count);
+}
+
 static void tid_words(void)
 {
 	tap(word_after(0) == 0, "TASK0270 a terminated thread's tid is cleared");
@@ -638,6 +767,10 @@ int main(void)
 	thread_ports();
 	redirect();
 	hosts();
+	from_outside();
+	wakeups();
+	affinity();
+	slots();
 	tokens();
 	tid_words();
 	tap(tap_names() <= names + 1, "TASK0300 no name is left over (%u, %u)", names, tap_names());
