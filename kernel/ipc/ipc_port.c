@@ -332,7 +332,7 @@ void ipc_port_release_sonce(struct ipc_port *port)
 		return;
 	before = atomic_fetch_sub(&port->ip_sorights, 1);
 	VERIFY(before > 0);
-	if (before == 1 && port->ip_remote && port->ip_srights == 0 && ip_active(port) && ipc_net)
+	if (__builtin_expect(before == 1, 1) && __builtin_expect(port->ip_remote, 0) && port->ip_srights == 0 && ip_active(port) && ipc_net)
 		ipc_net->proxy_no_rights(port);
 	ip_release(port);
 }

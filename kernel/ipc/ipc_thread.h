@@ -46,6 +46,7 @@ struct ipc_thread {
 	uint64_t *fast_registers;      /* of the trap's frame: where a short message may go instead, or NULL */
 	struct ipc_object *fast_object; /* +1 */
 	struct ipc_port *fast_reply;   /* out: send-once right that comes with it, or NULL */
+	struct ipc_port *fast_right;   /* out: send right of its first descriptor, or NULL */
 	uint64_t fast[IPC_FAST_BYTES / 8 + 1]; /* out: the message and its trailer */
 	struct ipc_scatter *scatter;   /* a receive with MACH_RCV_OVERWRITE: where memory is wanted, or NULL */
 

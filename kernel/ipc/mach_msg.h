@@ -54,3 +54,9 @@ mach_msg_return_t mach_msg_send_from_kernel(struct ipc_kmsg *kmsg);
  */
 mach_msg_return_t mach_msg_rpc_from_kernel(struct ipc_kmsg *kmsg, uint64_t deadline_ns,
 					   struct ipc_kmsg **reply);
+/*
+ * Purpose: give a message of the kernel's to a thread that waits for one at port: a header (msgh_size and msgh_id only; at most IPC_FAST_BYTES, a
+ *   multiple of 8) and a body whose first descriptor is a port's, and gets the send right `right`.
+ * Returns: the receiver, claimed, to be handed the CPU or let go; the right is consumed. NULL: nothing was done; send it by ipc_kmsg_send().
+ */
+struct thread *mach_msg_fast_request(struct ipc_port *port, mach_msg_header_t *m, struct ipc_port *right);

@@ -11,6 +11,9 @@
  * A message of MACH_MSG_REGISTERS_BYTES may come in registers, which lie in the trap's frame in the order of memory, and what is
  * received may leave so (mach_msg_registers_trap): no memory of a user's is touched then, and each of the two chooses for itself.
  *
+ * A page-in goes a short way too: the kernel's request is given to a waiting pager as a short message (mach_msg_fast_request), and the pager's
+ * answer of one page is put into the object by its own thread (mach_msg_supply), which hands its CPU back to who waits for the page.
+ *
  * The result is that of the slow way in which the receiver runs at once: the destination's right is copied and used up
  * in one moment, so it is not counted in between; the sequence number counts; a receiver that cannot take the
  * reply right gets the header alone. tests/unit/ipc/fast_test.c runs the same programs both ways.
@@ -20,6 +23,7 @@
  *   F3 a thread that waits here without a time limit may have no stack: what it needs afterwards is in ipc.fast_*.
  * Locking: space -> port -> set, all dropped before the CPU is handed over; one cpu_irq_push() for all of them.
  */
+#include <base/string.h>
 #include <ddb/trace.h>
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_notify.h>
@@ -33,6 +37,7 @@
 #include <sched/donate.h>
 
 bool mach_msg_fast_off;
+mach_msg_supply_t mach_msg_supply;
 
 #define REQUEST_BITS MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE)
 #define ANSWER_BITS MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0)
@@ -178,6 +183,28 @@ static __attribute__((noinline, cold)) mach_msg_return_t no_name(uint64_t msg, m
 	return MACH_RCV_HEADER_ERROR | (kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE);
 }
 
+/* The right of the message's descriptor gets a name; if it cannot, the rest is delivered. irq_depth is 1. */
+static __attribute__((noinline)) mach_msg_return_t name_right(struct ipc_thread *ith)
+{
+	mach_msg_port_descriptor_t *d = (mach_msg_port_descriptor_t *)((mach_msg_base_t *)ith->fast + 1);
+	struct ipc_space *space = ith->space;
+	struct ipc_port *port = ith->fast_right;
+	mach_port_name_t name = MACH_PORT_NULL;
+	kern_return_t kr = KERN_INVALID_TASK;
+
+	ith->fast_right = IP_NULL;
+	spin_lock_inner(&space->is_lock);
+	if (likely(space->is_active))
+		kr = ipc_object_copyout_locked(space, port, MACH_MSG_TYPE_PORT_SEND, true, &name);
+	spin_unlock_inner(&space->is_lock);
+	d->kport = 0;
+	d->name = kr == KERN_SUCCESS ? name : MACH_PORT_NULL;
+	if (likely(kr == KERN_SUCCESS))
+		return MACH_MSG_SUCCESS;
+	ipc_port_release_send(port);
+	return MACH_RCV_BODY_ERROR | (kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE);
+}
+
 /*
  * The message that this thread was given: the trap's result. registers: where a short one may be put instead of msg, or NULL. irq_depth
  * is 1 on entry, 0 on return.
@@ -186,9 +213,12 @@ static inline uint64_t deliver(struct ipc_thread *ith, uint64_t msg, mach_msg_si
 {
 	mach_msg_header_t *h = (mach_msg_header_t *)ith->fast;
 	mach_msg_size_t bytes = ith->fast_size + sizeof(mach_msg_trailer_t);
+	mach_msg_return_t mr = MACH_MSG_SUCCESS;
 	kern_return_t kr = KERN_SUCCESS;
 
 	ith->fast_size = 0;
+	if (unlikely(ith->fast_right != NULL))
+		mr = name_right(ith);
 	if (ith->fast_reply) {
 		struct ipc_space *space = ith->space;
 
@@ -208,7 +238,7 @@ static inline uint64_t deliver(struct ipc_thread *ith, uint64_t msg, mach_msg_si
 			registers[i] = ith->fast[i];
 		return MACH_MSG_IN_REGISTERS(bytes);
 	}
-	return likely(copyout(h, msg, bytes) == KERN_SUCCESS) ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
+	return likely(copyout(h, msg, bytes) == KERN_SUCCESS) ? (uint32_t)mr : MACH_RCV_INVALID_DATA;
 }
 
 __attribute__((noinline)) mach_msg_return_t mach_msg_fast_deliver(uint64_t msg, mach_msg_size_t max_size)
@@ -307,6 +337,62 @@ static inline uint64_t wait_fast(struct ipc_thread *ith, uint64_t rcv_msg, mach_
 	return wait_on_stack(ith, wq, next);
 }
 
+/* Is it a page for the kernel? Else it is declined. */
+static __attribute__((flatten, noinline)) uint64_t send_page(const union message *m, mach_msg_option_t option, mach_msg_size_t rcv_size,
+							     mach_port_name_t rcv_name, mach_msg_timeout_t timeout, uint64_t rcv_msg)
+{
+	struct ipc_thread *ith = &current_thread()->ipc;
+	struct ipc_object *object;
+	struct thread *next;
+	uint64_t deadline_ns;
+
+	if (m->h.msgh_id != MACH_MSG_SUPPLY_ID || mach_msg_supply == NULL)
+		return MACH_MSG_DECLINED;
+	cpu_irq_enable(); /* it may be long */
+	if (!mach_msg_supply(m, rcv_name, &object, &next))
+		return MACH_MSG_DECLINED;
+	ith->fast_sends++;
+	current_thread()->events.messages_sent++;
+	deadline_ns = mach_msg_receive_deadline(option, timeout);
+	if (likely(next != NULL)) {
+		cpu_irq_push();
+		return wait_fast(ith, rcv_msg, option, rcv_size, deadline_ns, object, next, NULL);
+	}
+	ith->kmsg = NULL;
+	ith->state = MACH_RCV_IN_PROGRESS; /* the wait begins */
+	ith->fast_deadline_ns = deadline_ns;
+	return (uint32_t)mach_msg_receive_rest(rcv_msg, option, rcv_size, deadline_ns, object, NULL);
+}
+
+struct thread *mach_msg_fast_request(struct ipc_port *port, mach_msg_header_t *m, struct ipc_port *right)
+{
+	struct thread *t;
+
+	if (mach_msg_fast_off || !IP_VALID(right))
+		return NULL;
+	cpu_irq_push();
+	spin_lock_inner(&port->ip_object.io_lock);
+	t = likely(!list_empty(&port->ip_receivers.threads)) ? claim_fast(&port->ip_receivers, port, m->msgh_size)
+							     : claim_in_set(port, m->msgh_size);
+	if (likely(t != NULL)) {
+		struct ipc_thread *ith = &t->ipc;
+
+		memcpy(ith->fast, m, m->msgh_size);
+		ith->fast[0] = pair(MACH_MSGH_BITS_COMPLEX | MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND), m->msgh_size);
+		ith->fast[1] = pair(MACH_PORT_NULL, port->ip_receiver_name);
+		ith->fast[m->msgh_size / 8] = pair(MACH_MSG_TRAILER_FORMAT_0, sizeof(mach_msg_trailer_t));
+		ith->fast_reply = IP_NULL;
+		ith->fast_right = right;
+		ith->fast_size = m->msgh_size;
+		ith->state = MACH_MSG_SUCCESS;
+		port->ip_seqno++;
+		port->ip_server = (struct thread_ref){ t, t->tid };
+	}
+	spin_unlock_inner(&port->ip_object.io_lock);
+	cpu_irq_pop();
+	return t;
+}
+
 __attribute__((flatten, noinline)) uint64_t mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
 					    mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
 					    mach_msg_timeout_t timeout, uint64_t rcv_msg, uint64_t *registers)
@@ -327,7 +413,7 @@ __attribute__((flatten, noinline)) uint64_t mach_msg_fast(uint64_t msg, mach_msg
 	}
 	if (unlikely(m->h.msgh_local_port != (m->h.msgh_bits == REQUEST_BITS ? rcv_name : MACH_PORT_NULL)) ||
 	    unlikely(m->h.msgh_bits != REQUEST_BITS && m->h.msgh_bits != ANSWER_BITS))
-		return MACH_MSG_DECLINED;
+		return send_size == MACH_MSG_SUPPLY_BYTES ? send_page(m, option, rcv_size, rcv_name, timeout, rcv_msg) : MACH_MSG_DECLINED;
 	cpu_irq_push();
 	t = send_fast(ith->space, m, send_size, rcv_name, &object);
 	if (unlikely(!t)) {

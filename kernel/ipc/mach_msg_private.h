@@ -29,6 +29,15 @@ extern bool mach_msg_fast_off;
 #define MACH_MSG_DECLINED UINT64_MAX
 uint64_t mach_msg_fast(uint64_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size,
 		       mach_port_name_t rcv_name, mach_msg_timeout_t timeout, uint64_t rcv_msg, uint64_t *registers);
+/*
+ * A pager's answer of one page, set by VM (vm_pager_page.c); m: a kernel copy of the message. false: it is declined, and nothing was done. true: it was sent,
+ * as far as the sender can tell; *object, with a reference: what is received from next; *next: claimed, the thread that waits for the page, or NULL.
+ * Conditions: interrupts on, nothing locked. On return of true they are off.
+ */
+#define MACH_MSG_SUPPLY_ID 2010 /* memory_object_data_supply */
+#define MACH_MSG_SUPPLY_BYTES 88u
+typedef bool (*mach_msg_supply_t)(const void *m, mach_port_name_t rcv_name, struct ipc_object **object, struct thread **next);
+extern mach_msg_supply_t mach_msg_supply;
 /* When a receive that begins now is over: WAIT_FOREVER, IPC_NO_WAIT or a time. */
 uint64_t mach_msg_receive_deadline(mach_msg_option_t option, mach_msg_timeout_t timeout);
 /* The calling thread was given a short message (ipc.fast_size): its receive's end. */

@@ -25,6 +25,7 @@
 #define TRAP_REPLY_PORT 26
 #define TRAP_MACH_MSG_REGISTERS 30 /* ours: none of XNU's */
 #define TRAP_MACH_MSG 31
+#define TRAP_MACH_MSG_OVERWRITE 32
 #define TRAP_LONG_AGAIN 40 /* calls on maps and spaces: below TRAP_REPLY_PORT, and from here on but for the switches */
 #define TRAP_SWITCHES 59
 #define TRAP_SWITCHES_END 61
@@ -66,7 +67,7 @@ static uint64_t trap_mach_msg_registers(struct trap_frame *f)
 }
 _Static_assert(offsetof(struct trap_frame, r12) == offsetof(struct trap_frame, r15) + (MACH_MSG_REGISTERS - 1) * 8, "r15 r14 r13 r12");
 
-static uint64_t trap_mach_msg_overwrite(struct trap_frame *f)
+static __attribute__((noinline)) uint64_t trap_mach_msg_overwrite(struct trap_frame *f)
 {
 	return (uint64_t)mach_msg_overwrite_trap(f->rdi, (mach_msg_option_t)f->rsi, (mach_msg_size_t)f->rdx,
 						 (mach_msg_size_t)f->r10, (mach_port_name_t)f->r8,
@@ -287,7 +288,7 @@ static const trap_t traps[] = {
 	[29] = trap_host_self,
 	[TRAP_MACH_MSG_REGISTERS] = trap_mach_msg_registers,
 	[TRAP_MACH_MSG] = trap_mach_msg,
-	[32] = trap_mach_msg_overwrite,
+	[TRAP_MACH_MSG_OVERWRITE] = trap_mach_msg_overwrite,
 	[33] = trap_semaphore_signal,
 	[34] = trap_semaphore_signal_all,
 	[35] = trap_semaphore_signal_thread,
@@ -321,6 +322,10 @@ __attribute__((flatten)) void mach_trap(struct trap_frame *frame)
 
 	if (number == TRAP_MACH_MSG_REGISTERS) { /* by far the most: no table is touched */
 		frame->rax = trap_mach_msg_registers(frame);
+		return;
+	}
+	if (number == TRAP_MACH_MSG_OVERWRITE) { /* servers' */
+		frame->rax = trap_mach_msg_overwrite(frame);
 		return;
 	}
 	if (number < sizeof(traps) / sizeof(traps[0]))

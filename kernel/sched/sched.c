@@ -1158,7 +1158,7 @@ bool waitq_wake_one(struct waitq *wq)
 	return true;
 }
 
-unsigned waitq_wake_all(struct waitq *wq)
+__attribute__((noinline)) unsigned waitq_wake_all(struct waitq *wq)
 {
 	unsigned n = 0;
 

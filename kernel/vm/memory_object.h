@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct ipc_port;
+struct thread;
 struct vm_map;
 struct vm_map_copy;
 struct vm_object;
@@ -91,6 +92,9 @@ void memory_object_control_release(struct vm_object *o);
  */
 kern_return_t vm_pager_supply(struct vm_object *o, uint64_t offset, struct vm_map_copy *data, vm_prot_t lock, bool precious,
 			      uint64_t *error_offset);
+/* The same of one page, whose frame goes on success. o is locked. *next is set if a thread waited for it: claimed, to be handed the CPU or let go. */
+kern_return_t vm_pager_supply_locked(struct vm_object *o, uint64_t offset, struct vm_page *page, vm_prot_t lock, bool precious,
+				     struct thread **next);
 /* memory_object_data_error, memory_object_data_unavailable. KERN_INVALID_ARGUMENT: not whole pages. */
 kern_return_t vm_pager_error(struct vm_object *o, uint64_t offset, uint64_t size);
 /* memory_object_data_error(KERN_RESOURCE_SHORTAGE): it had no memory to answer; who waits asks again until its time is over. */

@@ -188,7 +188,8 @@ void vm_object_free_locked(struct vm_object *o)
 	zone_free(object_zone, o);
 }
 
-void vm_object_deallocate(struct vm_object *o)
+/* One of several references, or the last. */
+static __attribute__((noinline)) void deallocate_slow(struct vm_object *o)
 {
 	while (o != NULL) {
 		struct vm_object *shadow;
@@ -224,6 +225,20 @@ void vm_object_deallocate(struct vm_object *o)
 	}
 }
 
+void vm_object_deallocate(struct vm_object *o)
+{
+	if (o == NULL)
+		return;
+	spin_lock(&o->lock);
+	if (__builtin_expect(o->references <= 2 || o->terminating, 0)) {
+		spin_unlock(&o->lock);
+		deallocate_slow(o);
+		return;
+	}
+	o->references--;
+	spin_unlock(&o->lock);
+}
+
 /* The emptied shadow of a collapse: locked by the caller, whose reference it was. */
 void vm_object_free_emptied(struct vm_object *o)
 {
@@ -241,7 +256,7 @@ struct vm_page *vm_object_page_lookup_locked(struct vm_object *o, uint64_t offse
 	return p;
 }
 
-static void buckets_grow_locked(struct vm_object *o)
+static __attribute__((noinline)) void buckets_grow_locked(struct vm_object *o)
 {
 	uint64_t count = (o->bucket_mask + 1) * BUCKETS_GROW;
 	struct vm_page **old = o->buckets, **table;

@@ -360,10 +360,15 @@ kern_return_t vm_object_wait(struct vm_resolved *r)
 {
 	struct vm_object *o = r->object;
 	kern_return_t kr;
+	bool irq_were_on;
 
 	if (o == NULL)
 		return vm_page_wait();
+	irq_were_on = cpu_irq_enabled();
+	cpu_irq_disable(); /* once, not at each lock */
 	kr = page_in(o, r);
+	if (irq_were_on)
+		cpu_irq_enable();
 	if (r->pulling && kr != KERN_SUCCESS && kr != KERN_ABORTED) {
 		r->pulls = PULLS_MAX; /* not the access's page: it does without */
 		kr = KERN_SUCCESS;

@@ -46,9 +46,9 @@ static bool is_modified(struct vm_page *p)
 
 /* ---- supply ---- */
 
-/* Put page, with its bytes, in the place of the placeholder p (or of nothing). */
+/* Put page, with its bytes, in the place of the placeholder p (or of nothing). *next: one who waited, claimed, or NULL. */
 static void install_locked(struct vm_object *o, struct vm_page *p, uint64_t offset, struct vm_page *page, vm_prot_t lock,
-			   bool precious)
+			   bool precious, struct thread **next)
 {
 	bool wanted = p != NULL && p->wanted;
 
@@ -64,7 +64,10 @@ static void install_locked(struct vm_object *o, struct vm_page *p, uint64_t offs
 	page->unlock_request = 0;
 	vm_object_page_insert_locked(o, page, offset);
 	vm_stat_add(VM_STAT_PAGEINS, 1);
-	if (wanted)
+	if (!wanted)
+		return;
+	*next = waitq_claim(&o->page_wait);
+	if (!list_empty(&o->page_wait.threads))
 		(void)waitq_wake_all(&o->page_wait);
 }
 
@@ -98,24 +101,39 @@ static void fail_placeholder(struct vm_object *o, uint64_t offset)
 	spin_unlock(&o->lock);
 }
 
-static kern_return_t supply_page(struct vm_object *o, uint64_t offset, struct vm_map_copy *data, uint64_t at, vm_prot_t lock,
-				 bool precious)
+kern_return_t vm_pager_supply_locked(struct vm_object *o, uint64_t offset, struct vm_page *page, vm_prot_t lock, bool precious,
+				     struct thread **next)
 {
-	struct vm_page *page, *p;
-	kern_return_t kr = vm_map_copy_take_page(data, at, &page);
+	struct vm_page *p;
+	kern_return_t kr;
 
-	if (kr != KERN_SUCCESS) {
-		fail_placeholder(o, offset);
-		return kr;
-	}
-	spin_lock(&o->lock);
+	spin_assert_held(&o->lock);
+	offset = offset_in(o, offset);
 	p = vm_object_page_lookup_locked(o, offset);
 	kr = refuse_locked(o, p, offset);
 	if (kr == KERN_SUCCESS)
-		install_locked(o, p, offset, page, lock, precious);
+		install_locked(o, p, offset, page, lock, precious, next);
+	return kr;
+}
+
+static kern_return_t supply_page(struct vm_object *o, uint64_t offset, struct vm_map_copy *data, uint64_t at, vm_prot_t lock,
+				 bool precious)
+{
+	struct vm_page *page;
+	struct thread *next = NULL;
+	kern_return_t kr = vm_map_copy_take_page(data, at, &page);
+
+	if (kr != KERN_SUCCESS) {
+		fail_placeholder(o, offset_in(o, offset));
+		return kr;
+	}
+	spin_lock(&o->lock);
+	kr = vm_pager_supply_locked(o, offset, page, lock, precious, &next);
 	spin_unlock(&o->lock);
 	if (kr != KERN_SUCCESS)
 		vm_page_release(page);
+	if (next != NULL)
+		thread_go(next);
 	return kr;
 }
 
@@ -132,7 +150,7 @@ kern_return_t vm_pager_supply(struct vm_object *o, uint64_t offset, struct vm_ma
 		return KERN_INVALID_ARGUMENT;
 	self->vm_page_in = true;
 	for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
-		kern_return_t kr = supply_page(o, offset_in(o, offset + at), data, at, lock, precious);
+		kern_return_t kr = supply_page(o, offset + at, data, at, lock, precious);
 
 		if (kr != KERN_SUCCESS && result == KERN_SUCCESS) {
 			result = kr;

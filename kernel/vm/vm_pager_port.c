@@ -10,10 +10,12 @@
  */
 #include "vm_pager_port.h"
 
+#include <base/string.h>
 #include <ipc/ipc_kmsg.h>
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_space.h>
 #include <ipc/mach_msg.h>
+#include <ipc/mach_msg_private.h>
 #include <kern/assert.h>
 #include <kern/ipc_kobject.h>
 #include <kern/kalloc.h>
@@ -339,24 +341,33 @@ _Static_assert(sizeof(struct data_request) == 64, "as mig lays it out");
 
 struct thread *vm_pager_send_request(struct vm_object *o, uint64_t offset, uint32_t length, vm_prot_t access)
 {
-	bool before = sending_begin();
-	struct ipc_kmsg *kmsg = ipc_kmsg_alloc(sizeof(struct data_request));
-	struct thread *receiver = NULL;
-	struct data_request *m;
+	struct data_request m = {
+		.head = { .msgh_size = sizeof m, .msgh_id = REQUEST_ID },
+		.body = { .msgh_descriptor_count = 1 },
+		.memory_control = mig_port_descriptor(0, MACH_MSG_TYPE_PORT_SEND),
+		.offset = offset + o->paging_offset,
+		.length = length,
+		.desired_access = access,
+	};
+	struct ipc_port *control = control_right(o);
+	struct thread *receiver = mach_msg_fast_request(o->pager, &m.head, control);
+	struct ipc_kmsg *kmsg;
+	bool before;
 
+	if (receiver != NULL)
+		return receiver;
+	cpu_irq_enable(); /* this may be long */
+	before = sending_begin();
+	kmsg = ipc_kmsg_alloc(sizeof m);
 	sending_end(before);
 	if (kmsg == NULL) {
-		(void)vm_pager_shortage(o, offset + o->paging_offset, length); /* as if nobody had asked */
+		ipc_port_release_send(control);
+		(void)vm_pager_shortage(o, m.offset, length); /* as if nobody had asked */
 		return NULL;
 	}
-	m = (struct data_request *)kmsg->ikm_header;
-	m->head.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSG_TYPE_PORT_SEND, 0, 0, MACH_MSGH_BITS_COMPLEX);
-	m->head.msgh_id = REQUEST_ID;
-	m->body = (mach_msg_body_t){ .msgh_descriptor_count = 1 };
-	m->memory_control = mig_port_descriptor(control_right(o), MACH_MSG_TYPE_PORT_SEND);
-	m->offset = offset + o->paging_offset;
-	m->length = length;
-	m->desired_access = access;
+	m.head.msgh_bits = MACH_MSGH_BITS_SET(MACH_MSG_TYPE_PORT_SEND, 0, 0, MACH_MSGH_BITS_COMPLEX);
+	m.memory_control = mig_port_descriptor(control, MACH_MSG_TYPE_PORT_SEND);
+	memcpy(kmsg->ikm_header, &m, sizeof m);
 	kmsg->ikm_remote_port = ipc_port_copy_send(o->pager);
 	if (ipc_kmsg_send(kmsg, MACH_SEND_ALWAYS, IPC_NO_WAIT, &receiver) != MACH_MSG_SUCCESS)
 		ipc_kmsg_destroy(kmsg);
@@ -454,4 +465,5 @@ static void pager_died(struct ipc_port *control)
 void memory_object_init_module(void)
 {
 	ipc_kobject_dead_name_calls[IKOT_MEMORY_OBJECT_CONTROL] = pager_died;
+	mach_msg_supply = vm_pager_page;
 }

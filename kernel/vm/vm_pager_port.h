@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <mach/port.h>
 #include <mach/kern_return.h>
 #include <mach/vm_prot.h>
 #include <stdbool.h>
@@ -64,3 +65,6 @@ bool vm_pager_is_remote(struct vm_object *o);
 void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, struct vm_object *copy);
 /* To the default pager: o, attached by vm_pager_attach_new. false: it could not be sent, and o's port is dead. */
 bool vm_pager_send_create(struct vm_object *o, struct ipc_port *manager);
+/* The short way of a page (vm_pager_page.c), for mach_msg_supply. */
+struct ipc_object;
+bool vm_pager_page(const void *message, mach_port_name_t rcv_name, struct ipc_object **object, struct thread **next);

@@ -173,6 +173,7 @@ SOURCES: list[str] = [
     "kernel/vm/vm_pageout.c",
     "kernel/vm/vm_pager.c",
     "kernel/vm/vm_pager_data.c",
+    "kernel/vm/vm_pager_page.c",
     "kernel/vm/vm_pager_port.c",
     "kernel/vm/vm_swap.c",
     "kernel/vm/vm_user.c",

@@ -52,6 +52,26 @@ user_read:
 	movl $1, %eax
 	ret
 2:	PATCHED_STAC
+8:	cmpq $128, %rdx
+	jb 3f
+	.irp at, 0, 32, 64, 96
+90:	movq \at(%rsi), %rax
+91:	movq \at+8(%rsi), %rcx
+92:	movq \at+16(%rsi), %r8
+93:	movq \at+24(%rsi), %r9
+	movq %rax, \at(%rdi)
+	movq %rcx, \at+8(%rdi)
+	movq %r8, \at+16(%rdi)
+	movq %r9, \at+24(%rdi)
+	FIXUP(90b, user_fail)
+	FIXUP(91b, user_fail)
+	FIXUP(92b, user_fail)
+	FIXUP(93b, user_fail)
+	.endr
+	addq $128, %rsi
+	addq $128, %rdi
+	addq $-128, %rdx
+	jmp 8b
 3:	cmpq $32, %rdx
 	jb 4f
 16:	movq (%rsi), %rax

@@ -230,6 +230,11 @@ trap_ist_kernel:
 
 	/* One stub a vector: vectors 8, 10-14, 17, 21, 29, 30 push an error code themselves. */
 	.macro stub vector
+	.if \vector == 14 /* page faults: beside what they lead to */
+	.section .text.hot, "ax"
+	.else
+	.text
+	.endif
 	.balign 16
 trap_stub_\vector:
 	.if (\vector == 8) || ((\vector >= 10) && (\vector <= 14)) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30)
