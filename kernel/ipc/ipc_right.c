@@ -200,6 +200,10 @@ static inline struct ipc_port *copyin_without_lock(struct ipc_space *space, mach
 		return IP_NULL;
 	if (type == MACH_MSG_TYPE_COPY_SEND && has(entry, MACH_PORT_TYPE_SEND))
 		return ipc_port_copy_send_held(port);
+	if (type == MACH_MSG_TYPE_MOVE_SEND && has(entry, MACH_PORT_TYPE_SEND) && IE_BITS_UREFS(entry->ie_bits) > 1) {
+		entry->ie_bits--;
+		return ipc_port_copy_send_held(port);
+	}
 	if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE && has(entry, MACH_PORT_TYPE_SEND_ONCE) &&
 	    !entry->ie_request) {
 		ipc_entry_dealloc(space, name, entry);

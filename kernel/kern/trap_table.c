@@ -314,20 +314,10 @@ static const trap_t traps[] = {
 	[94] = trap_mk_timer_cancel,
 };
 
-/* flatten: what is between here and the two ways of a message (mach_msg.c, mach_msg_fast.c) is no call. */
-__attribute__((flatten)) void mach_trap(struct trap_frame *frame)
+static __attribute__((noinline)) void other_trap(struct trap_frame *frame, uint64_t number)
 {
-	uint64_t number = -frame->rax;
 	trap_t trap = NULL;
 
-	if (number == TRAP_MACH_MSG_REGISTERS) { /* by far the most: no table is touched */
-		frame->rax = trap_mach_msg_registers(frame);
-		return;
-	}
-	if (number == TRAP_MACH_MSG_OVERWRITE) { /* servers' */
-		frame->rax = trap_mach_msg_overwrite(frame);
-		return;
-	}
 	if (number < sizeof(traps) / sizeof(traps[0]))
 		trap = traps[number];
 	if (number < TRAP_REPLY_PORT || (number >= TRAP_LONG_AGAIN && number < TRAP_SWITCHES) || number > TRAP_SWITCHES_END)
@@ -336,4 +326,17 @@ __attribute__((flatten)) void mach_trap(struct trap_frame *frame)
 		frame->rax = trap(frame);
 	else if (!emulation_redirect(frame))
 		frame->rax = KERN_INVALID_TRAP;
+}
+
+/* flatten: what is between here and the two ways of a message (mach_msg.c, mach_msg_fast.c) is no call. */
+__attribute__((flatten)) void mach_trap(struct trap_frame *frame)
+{
+	uint64_t number = -frame->rax;
+
+	if (number == TRAP_MACH_MSG_REGISTERS) /* by far the most: no table is touched */
+		frame->rax = trap_mach_msg_registers(frame);
+	else if (number == TRAP_MACH_MSG_OVERWRITE) /* servers' */
+		frame->rax = trap_mach_msg_overwrite(frame);
+	else
+		other_trap(frame, number);
 }

@@ -376,8 +376,10 @@ struct thread *vm_pager_send_request(struct vm_object *o, uint64_t offset, uint3
 
 struct thread *vm_pager_send_unlock(struct vm_object *o, uint64_t offset, uint64_t length, vm_prot_t access)
 {
-	bool before = sending_begin();
+	bool before;
 
+	cpu_irq_enable(); /* this may be long */
+	before = sending_begin();
 	(void)memory_object_data_unlock(o->pager, control_right(o), offset + o->paging_offset, length, access,
 					MACH_SEND_ALWAYS, 0);
 	sending_end(before);
