@@ -9,4 +9,5 @@ from runner import program
 from report import done
 
 program("test-pagers", cpus=2, seconds=240)
+program("test-pager-answers", cpus=2, seconds=120)
 done()

@@ -79,6 +79,7 @@ PROGRAMS: dict[str, list[str]] = {
     "tests/device_calls": ["tests/kernel/programs/device_calls.c"],
     "tests/device_memory": ["tests/kernel/programs/device_memory.c"],
     "pager-example": ["examples/pager/pager.c"],
+    "test-pager-answers": ["tests/programs/pager_answers.c"],
     "test-pagers": ["tests/programs/pagers.c"],
     "tests/messages": ["tests/programs/messages.c"],
     "tests/interrupts_off": ["tests/kernel/programs/interrupts_off.c"],
