@@ -162,6 +162,15 @@ typedef task_vm_info_data_t *task_vm_info_t;
 #define TASK_VM_INFO_REV1_COUNT TASK_VM_INFO_COUNT
 #define TASK_VM_INFO_REV0_COUNT ((natural_t)(TASK_VM_INFO_COUNT - 3 * sizeof(mach_vm_size_t) / sizeof(natural_t)))
 
+/* task_set_exc_guard_behavior(). There are no guards of memory: TASK_EXC_GUARD_VM_* are taken and do nothing. */
+typedef uint32_t task_exc_guard_behavior_t;
+#define TASK_EXC_GUARD_NONE 0x00
+#define TASK_EXC_GUARD_VM_ALL 0x0f
+#define TASK_EXC_GUARD_MP_DELIVER 0x10 /* EXC_GUARD is raised: at first so */
+#define TASK_EXC_GUARD_MP_ONCE 0x20    /* for the next violation only */
+#define TASK_EXC_GUARD_MP_CORPSE 0x40  /* not there */
+#define TASK_EXC_GUARD_MP_FATAL 0x80   /* the task ends even if a handler dealt with it */
+
 /* Ours: what `ps` shows. */
 #define TASK_NAME_INFO 0x4d53
 typedef struct task_name_info {

@@ -10,6 +10,7 @@
 #include <kern/task.h>
 #include <kern/thread.h>
 #include <mach/exception_types.h>
+#include <mach/task_info.h>
 #include <machine/trap.h>
 #include <personality/linux.h>
 
@@ -29,16 +30,14 @@ static const struct exception_kind kinds[] = {
 	[EXC_GUARD] = { "EXC_GUARD", 9 },
 };
 
-void exception(int type, int64_t code, int64_t subcode)
+/* Nobody dealt with it. */
+static _Noreturn void end_task(int type, int64_t code, int64_t subcode)
 {
 	static const struct exception_kind unknown = { "EXC_?", 6 };
 	struct thread *t = current_thread();
 	struct task *task = t->task;
 	const struct exception_kind *kind = &unknown;
 
-	TRACE3(EXCEPTION, type, code, subcode);
-	if (exception_port_ask(type, code, subcode))
-		return;
 	if (type > 0 && (unsigned)type < sizeof(kinds) / sizeof(kinds[0]) && kinds[type].name != NULL)
 		kind = &kinds[type];
 	(void)exception_port_ask(EXC_CRASH, EXC_CRASH_CODE(type, kind->signal, code), 0);
@@ -50,12 +49,43 @@ void exception(int type, int64_t code, int64_t subcode)
 	thread_exit_self();
 }
 
+void exception(int type, int64_t code, int64_t subcode)
+{
+	TRACE3(EXCEPTION, type, code, subcode);
+	if (!exception_port_ask(type, code, subcode))
+		end_task(type, code, subcode);
+}
+
+/* What a violation does now; it uses up TASK_EXC_GUARD_MP_ONCE. */
+static uint32_t take_guard_behavior(struct task *task)
+{
+	uint32_t behavior;
+
+	spin_lock(&task->lock);
+	behavior = task->guard_behavior;
+	if ((behavior & TASK_EXC_GUARD_MP_ONCE) != 0)
+		task->guard_behavior &= ~(uint32_t)TASK_EXC_GUARD_MP_DELIVER;
+	spin_unlock(&task->lock);
+	return behavior;
+}
+
 void exception_guard(void)
 {
-	struct ipc_thread *ith = &current_thread()->ipc;
+	struct thread *t = current_thread();
+	struct ipc_thread *ith = &t->ipc;
 	uint64_t code = ith->guard_code;
+	uint32_t behavior;
 
 	ith->guard_code = 0;
-	if (code != 0)
+	if (code == 0)
+		return;
+	behavior = take_guard_behavior(t->task);
+	if ((behavior & TASK_EXC_GUARD_MP_DELIVER) == 0)
+		return;
+	if ((behavior & TASK_EXC_GUARD_MP_FATAL) == 0) {
 		exception(EXC_GUARD, (int64_t)code, (int64_t)ith->guard_subcode);
+		return;
+	}
+	(void)exception_port_ask(EXC_GUARD, (int64_t)code, (int64_t)ith->guard_subcode);
+	end_task(EXC_GUARD, (int64_t)code, (int64_t)ith->guard_subcode);
 }

@@ -21,6 +21,7 @@
 #include <machine/boot.h>
 #include <sched/processor_calls.h>
 #include <vm/vm_map.h>
+#include <vm/vm_named_entry.h>
 #include <vm/vm_pageout.h>
 #include <vm/vm_user.h>
 
@@ -128,6 +129,12 @@ static kern_return_t call_get_boot_info(struct host *host, char *boot_info_out)
 	return KERN_SUCCESS;
 }
 
+static kern_return_t call_memory_entry(struct host *host, boolean_t internal, uint64_t size, vm_prot_t permission, mach_port_t pager,
+				       mach_port_t *entry)
+{
+	return host == NULL ? KERN_INVALID_HOST : vm_named_entry_of_pager(internal != FALSE, size, permission, pager, entry);
+}
+
 /* ---- host_security.defs ---- */
 
 static kern_return_t set_tokens(struct task *task, security_token_t security, audit_token_t audit, mach_port_t host)
@@ -210,6 +217,8 @@ const struct mach_host_ops mach_host_calls = {
 	.host_info = host_call_info,
 	.host_kernel_version = call_version,
 	.host_page_size = call_page_size,
+	.mach_memory_object_memory_entry = call_memory_entry,
+	.mach_memory_object_memory_entry_64 = call_memory_entry,
 	.host_zone_info = host_call_zone_info,
 	.mach_zone_info = host_call_mach_zone_info,
 	.mach_zone_info_for_zone = host_call_mach_zone_info_for_zone,

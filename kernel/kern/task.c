@@ -49,6 +49,7 @@ static struct task *task_alloc(struct vm_map *map)
 	spin_init(&t->lock, "task");
 	atomic_store(&t->references, 2);
 	t->active = true;
+	t->guard_behavior = TASK_EXC_GUARD_MP_DELIVER;
 	list_init(&t->threads);
 	list_init(&t->all_link);
 	list_init(&t->semaphores);
@@ -108,6 +109,8 @@ kern_return_t task_create_internal(struct task *parent, bool inherit_memory, str
 		memcpy(t->name, parent->name, sizeof(t->name));
 		linux_task_inherit(t, parent, inherit_memory);
 	}
+	if (parent != NULL)
+		t->guard_behavior = parent->guard_behavior;
 	if (inherit_memory && parent != NULL) {
 		emulation_inherit(t, parent);
 		restartable_inherit(t, parent);

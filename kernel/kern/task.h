@@ -47,6 +47,7 @@ struct task {
 	struct task_limits limits;    /* what it may use */
 	struct machine_task machine;  /* [t] what its new threads begin with */
 	struct vm_extmod_statistics extmod; /* [t] TASK_EXTMOD_INFO */
+	uint32_t guard_behavior;      /* [t] TASK_EXC_GUARD_* */
 	struct pc_sample pc_sample;   /* who wants to know where its threads are */
 	struct emulation *_Atomic emulation;     /* [ta] +1: its own system calls (kern/emulation.h); NULL: none */
 	struct restartable *_Atomic restartable; /* [ta] +1: its restartable sequences (kern/restartable.h); NULL: none */

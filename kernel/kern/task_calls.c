@@ -304,6 +304,36 @@ static kern_return_t call_set_state(struct task *task, thread_state_flavor_t fla
 	return kr;
 }
 
+#define GUARD_BEHAVIORS (TASK_EXC_GUARD_VM_ALL | TASK_EXC_GUARD_MP_DELIVER | TASK_EXC_GUARD_MP_ONCE | TASK_EXC_GUARD_MP_FATAL)
+
+static kern_return_t call_get_guard_behavior(struct task *task, task_exc_guard_behavior_t *behavior)
+{
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	spin_lock(&task->lock);
+	*behavior = task->guard_behavior;
+	spin_unlock(&task->lock);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_set_guard_behavior(struct task *task, task_exc_guard_behavior_t behavior)
+{
+	if (task == NULL)
+		return KERN_INVALID_TASK;
+	if ((behavior & ~(task_exc_guard_behavior_t)GUARD_BEHAVIORS) != 0)
+		return KERN_INVALID_ARGUMENT;
+	spin_lock(&task->lock);
+	task->guard_behavior = behavior;
+	spin_unlock(&task->lock);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t call_is_self(struct task *task, boolean_t *is_self)
+{
+	*is_self = task != NULL && task == current_task();
+	return task == NULL ? KERN_INVALID_TASK : KERN_SUCCESS;
+}
+
 const struct task_ops task_calls = {
 	.task_sample = pc_sample_call_task_sample,
 	.task_set_emulation = emulation_call_set,
@@ -344,5 +374,8 @@ const struct task_ops task_calls = {
 	.task_assign_default = sched_call_task_assign_default,
 	.task_get_assignment = sched_call_task_get_assignment,
 	.task_set_policy = sched_call_task_set_policy,
+	.task_get_exc_guard_behavior = call_get_guard_behavior,
+	.task_set_exc_guard_behavior = call_set_guard_behavior,
+	.mach_task_is_self = call_is_self,
 	.task_priority = sched_call_task_priority,
 };

@@ -17,6 +17,7 @@
 #include <kern/kworker.h>
 #include <mach/vm_memory_entry.h>
 #include <mach/vm_statistics.h>
+#include <vm/memory_object.h>
 #include <vm/vm_map.h>
 #include <vm/vm_object.h>
 #include <vm/vm_purgable.h>
@@ -208,4 +209,33 @@ kern_return_t vm_named_entry_make(struct vm_map *map, uint64_t *size, uint64_t o
 	}
 	*size = m.size;
 	return create_or_drop(&m, out);
+}
+
+kern_return_t vm_named_entry_of_pager(bool internal, uint64_t size, vm_prot_t permission, struct ipc_port *pager, struct ipc_port **out)
+{
+	struct vm_named_memory m = { .protection = permission };
+	mach_vm_address_t at = 0;
+	kern_return_t kr;
+
+	*out = IP_NULL;
+	if (size == 0 || size > VM_MAX_ADDRESS - PAGE_SIZE || permission == VM_PROT_NONE || (permission & ~VM_PROT_ALL) != 0)
+		return KERN_INVALID_ARGUMENT;
+	if (!IP_VALID(pager) && !internal)
+		return KERN_INVALID_ARGUMENT;
+	m.size = (size + PAGE_MASK) & ~PAGE_MASK;
+	m.map = vm_map_create_bare(m.size);
+	if (m.map == NULL)
+		return KERN_RESOURCE_SHORTAGE;
+	if (IP_VALID(pager))
+		kr = vm_map_enter_pager(m.map, &at, m.size, 0, VM_FLAGS_FIXED, pager, 0, false, VM_PROT_ALL, VM_PROT_ALL, VM_INHERIT_SHARE);
+	else
+		kr = fill_new(&m, false);
+	if (kr != KERN_SUCCESS) {
+		vm_map_deallocate(m.map);
+		return kr;
+	}
+	kr = create_or_drop(&m, out);
+	if (kr == KERN_SUCCESS)
+		ipc_port_release_send(pager);
+	return kr;
 }

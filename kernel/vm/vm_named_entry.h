@@ -30,6 +30,12 @@ kern_return_t vm_named_entry_create(const struct vm_named_memory *m, struct ipc_
 bool vm_named_entry_lookup(struct ipc_port *port, struct vm_named_memory *out);
 
 /*
+ * mach_memory_object_memory_entry_64: of size bytes of the memory object pager (a send right, consumed on success), or, internal and
+ * without one, of new memory. Errors as the interface says.
+ */
+kern_return_t vm_named_entry_of_pager(bool internal, uint64_t size, vm_prot_t permission, struct ipc_port *pager, struct ipc_port **out);
+
+/*
  * mach_make_memory_entry_64: of [offset, offset + *size) of map, or of parent (borrowed, may be IP_NULL); permission:
  * VM_PROT_* and MAP_MEM_*. *size becomes what the entry has. Errors as the interface says.
  */

@@ -1005,6 +1005,35 @@ static kern_return_t lib_write(struct pager_object *o, uint64_t offset, uint32_t
 	return KERN_SUCCESS;
 }
 
+/* A memory object's pages under a name of the kernel's, for who is not to have the pager's port. */
+static void named(mach_port_t object)
+{
+	mach_port_t host = mach_host_self(), entry = MACH_PORT_NULL, fresh = MACH_PORT_NULL, none;
+	mach_vm_address_t at = 0;
+
+	tap_result(mach_memory_object_memory_entry_64(host, FALSE, 8 * PAGE, VM_PROT_READ, object, &entry), KERN_SUCCESS, "PGR0200 an entry of a memory object");
+	tap(mach_vm_map(self, &at, 2 * PAGE, 0, VM_FLAGS_ANYWHERE, entry, PAGE, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_NONE) == KERN_SUCCESS &&
+	    *(volatile uint64_t *)at == 123, "PGR0201 which is mapped as what it names");
+	(void)mach_vm_deallocate(self, at, 2 * PAGE);
+	tap(mach_vm_map(self, &at, PAGE, 0, VM_FLAGS_ANYWHERE, entry, 0, FALSE, VM_PROT_DEFAULT, VM_PROT_DEFAULT, VM_INHERIT_NONE) == KERN_INVALID_RIGHT,
+	    "PGR0202 with no more rights than it has");
+	tap_result(mach_memory_object_memory_entry(host, TRUE, 2 * PAGE, VM_PROT_DEFAULT, MACH_PORT_NULL, &fresh), KERN_SUCCESS, "PGR0203 internal, without a pager");
+	at = 0;
+	tap(mach_vm_map(self, &at, 2 * PAGE, 0, VM_FLAGS_ANYWHERE, fresh, 0, FALSE, VM_PROT_DEFAULT, VM_PROT_DEFAULT, VM_INHERIT_NONE) == KERN_SUCCESS &&
+	    has_word(at, 0), "PGR0204 it is new memory");
+	(void)mach_vm_deallocate(self, at, 2 * PAGE);
+	tap_result(mach_memory_object_memory_entry_64(self, FALSE, PAGE, VM_PROT_READ, object, &none), KERN_INVALID_HOST, "PGR0205 a task is no host");
+	tap(mach_memory_object_memory_entry_64(host, FALSE, 0, VM_PROT_READ, object, &none) == KERN_INVALID_ARGUMENT &&
+	    mach_memory_object_memory_entry_64(host, FALSE, 1ull << 60, VM_PROT_READ, object, &none) == KERN_INVALID_ARGUMENT, "PGR0206 it has a size that can be");
+	tap(mach_memory_object_memory_entry_64(host, FALSE, PAGE, VM_PROT_NONE, object, &none) == KERN_INVALID_ARGUMENT &&
+	    mach_memory_object_memory_entry_64(host, FALSE, PAGE, 0x100, object, &none) == KERN_INVALID_ARGUMENT, "PGR0207 and a protection");
+	tap(mach_memory_object_memory_entry_64(host, FALSE, PAGE, VM_PROT_READ, MACH_PORT_NULL, &none) == KERN_INVALID_ARGUMENT &&
+	    mach_memory_object_memory_entry(host, FALSE, PAGE, VM_PROT_READ, self, &none) == KERN_INVALID_ARGUMENT, "PGR0208 and a pager, which no kernel object is");
+	release(entry);
+	release(fresh);
+	release(host);
+}
+
 static void library(void)
 {
 	static const struct pager_ops ops = { .read = lib_read, .write = lib_write }, constant = { .read = lib_read };
@@ -1031,6 +1060,7 @@ static void library(void)
 	    "PGR0164 clusters, the last one shorter");
 	tap_result(mach_vm_write(self, read_only + 33 * PAGE, (vm_offset_t)&word, 8), KERN_MEMORY_ERROR,
 		   "PGR0165 an object without a write function cannot be written");
+	named(pager_object_port(o));
 	mach_vm_deallocate(self, at, 16 * PAGE);
 	mach_vm_deallocate(self, read_only, 40 * PAGE);
 	usleep(50000);

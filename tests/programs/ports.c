@@ -84,6 +84,37 @@ static void codes(void)
 	(void)mach_port_destruct(mach_task_self(), port, 0, PC_GUARD);
 }
 
+static unsigned violate(mach_port_t port)
+{
+	unsigned before = raised;
+
+	(void)mach_port_destroy(mach_task_self(), port);
+	return raised - before;
+}
+
+static void behaviors(void)
+{
+	mach_port_t self = mach_task_self(), port = pc_own_port();
+	task_exc_guard_behavior_t behavior = 0;
+	boolean_t is = TRUE;
+
+	(void)mach_port_guard(self, port, PC_GUARD, TRUE);
+	tap(task_get_exc_guard_behavior(self, &behavior) == KERN_SUCCESS && behavior == TASK_EXC_GUARD_MP_DELIVER, "PORT0352 a violation is an exception");
+	tap(task_get_exc_guard_behavior(mach_host_self(), &behavior) == KERN_INVALID_TASK && task_set_exc_guard_behavior(mach_host_self(), 0) == KERN_INVALID_TASK,
+	    "PORT0353 of a task");
+	tap(task_set_exc_guard_behavior(self, 0x100) == KERN_INVALID_ARGUMENT && task_set_exc_guard_behavior(self, TASK_EXC_GUARD_MP_CORPSE) == KERN_INVALID_ARGUMENT,
+	    "PORT0354 it can be what there is");
+	tap(task_set_exc_guard_behavior(self, TASK_EXC_GUARD_NONE) == KERN_SUCCESS && violate(port) == 0, "PORT0355 nothing, for one");
+	tap(task_set_exc_guard_behavior(self, TASK_EXC_GUARD_MP_DELIVER | TASK_EXC_GUARD_MP_ONCE) == KERN_SUCCESS && violate(port) == 1 && violate(port) == 0,
+	    "PORT0356 or once");
+	tap(task_set_exc_guard_behavior(self, TASK_EXC_GUARD_MP_DELIVER | TASK_EXC_GUARD_VM_ALL) == KERN_SUCCESS && violate(port) == 1 && violate(port) == 1,
+	    "PORT0357 or each time");
+	(void)task_set_exc_guard_behavior(self, TASK_EXC_GUARD_MP_DELIVER);
+	(void)mach_port_destruct(self, port, 0, PC_GUARD);
+	tap(mach_task_is_self(self, &is) == KERN_SUCCESS && is, "PORT0358 this task is this task");
+	tap_result(mach_task_is_self(mach_host_self(), &is), KERN_INVALID_TASK, "PORT0359 the host is none");
+}
+
 /* ---- another task, with a copy of our memory ---- */
 
 static _Alignas(16) char child_stack[64 * 1024];
@@ -139,6 +170,11 @@ static void a_stray_ends(void)
 	task = start_child(child_strays);
 	tap(becomes_dead(task) && raised == before + 1, "PORT0302 a task whose violation nobody deals with ends");
 	refuse = false;
+	(void)mach_port_deallocate(mach_task_self(), task);
+	(void)task_set_exc_guard_behavior(mach_task_self(), TASK_EXC_GUARD_MP_DELIVER | TASK_EXC_GUARD_MP_FATAL);
+	task = start_child(child_strays);
+	(void)task_set_exc_guard_behavior(mach_task_self(), TASK_EXC_GUARD_MP_DELIVER);
+	tap(becomes_dead(task) && raised == before + 2, "PORT0350 and so does, with its parent's behaviour, one whose violation is fatal, whoever deals with it");
 	(void)mach_port_deallocate(mach_task_self(), task);
 }
 
@@ -398,6 +434,7 @@ int main(void)
 
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	catch_guards();
+	behaviors();
 	codes();
 	before = tap_names();
 	port_calls(&own);
