@@ -20,6 +20,7 @@
 #include "ipc_zones.h"
 
 void (*ipc_port_timer_died)(void *timer);
+void (*ipc_port_awaited_died)(struct ipc_port *port);
 
 struct zone *ipc_port_zone;
 struct zone *ipc_request_zone;
@@ -147,7 +148,7 @@ static void port_die(struct ipc_port *port)
 	void *timer = port->ip_kotype == IKOT_TIMER ? port->ip_kobject : NULL;
 	struct ipc_order *order;
 	struct ipc_port_reserve *reserve;
-	bool exported;
+	bool exported, awaited;
 
 	list_init(&messages);
 	list_init(&requests);
@@ -164,6 +165,7 @@ static void port_die(struct ipc_port *port)
 	port->ip_kobject = NULL;
 	port->ip_kotype = 0;
 	exported = port->ip_exported;
+	awaited = port->ip_awaited;
 	reserve = port->ip_reserve;
 	port->ip_reserve = NULL;
 	order = port->ip_order;
@@ -178,6 +180,8 @@ static void port_die(struct ipc_port *port)
 	}
 	if (timer)
 		ipc_port_timer_died(timer);
+	if (awaited)
+		ipc_port_awaited_died(port);
 	ipc_notify_send_once(nsrequest);
 	ipc_notify_send_once(pdrequest);
 	fire_dead_names(&requests);

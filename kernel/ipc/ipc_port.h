@@ -39,6 +39,7 @@ struct ipc_port {
 	bool ip_net_waiting;               /* [p] the network was refused a slot; the glue clears it */
 	bool ip_net_full;                  /* [p] of a proxy: a sender was told that there is no room, and asked to hear of it */
 	bool ip_net_turn;                  /* [p] the next free slot is the network's */
+	bool ip_awaited;                   /* [p] something of the kernel will send to it later, and is told when it dies */
 	bool ip_guarded;                   /* [p] ip_context is a guard: mach_port_guard() */
 	bool ip_strict_guard;              /* [p] and is neither shown nor changed without it */
 	bool ip_immovable_receive;         /* [p] the receive right stays in its space */
@@ -131,6 +132,8 @@ static inline void ip_release(struct ipc_port *port)
 void ipc_port_init_zones(void);
 /* Called, with nothing locked, with the timer of a port that died (IKOT_TIMER). Set by kern/mk_timer.c. */
 extern void (*ipc_port_timer_died)(void *timer);
+/* Called, with nothing locked, with a port that died and had ip_awaited. Set by kern/clock_service.c. */
+extern void (*ipc_port_awaited_died)(struct ipc_port *port);
 
 /*
  * Purpose: a port whose receive right is in space under name (already reserved there).

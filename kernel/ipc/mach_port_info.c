@@ -10,6 +10,7 @@
 #include <ipc/ipc_pset.h>
 #include <kern/clock.h>
 #include <kern/ipc_kobject.h>
+#include <kern/thread.h>
 #include <vm/vm_map_copy.h>
 
 #include "mach_port_private.h"
@@ -149,7 +150,7 @@ kern_return_t task_set_port_space(struct ipc_space *space, int table_entries)
 		is_lock(space);
 		kr = space->is_active ? ipc_entry_reserve_step(space, (uint32_t)table_entries) : KERN_INVALID_TASK;
 		is_unlock(space);
-	} while (kr == KERN_ABORTED);
+	} while (kr == KERN_ABORTED && !thread_is_broken());
 	return kr;
 }
 

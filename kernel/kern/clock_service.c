@@ -7,7 +7,8 @@
  * The calendar is the monotonic clock plus an offset, read from the machine's battery clock at the boot. Setting it moves the
  * offset; alarms that wait on it are told KERN_ABORTED, sleepers wake: each looks at the new time itself.
  *
- * Invariants: C1 an alarm is on its clock's list until who takes it off (timer or set_time) hands it to the worker.
+ * Invariants: C1 an alarm is on its clock's list until who takes it off (timer or set_time) hands it to the worker, or its port
+ *   died: then it is forgotten, so that nobody leaves alarms of ten years behind.
  * Locking: clock lock -> the CPU's timer queue is never needed under it. Key: [I] immutable after the boot, [c] clock lock.
  * References: OSF MK kernel interface, clock_*(3).
  */
@@ -89,10 +90,13 @@ static uint64_t ns_of(const mach_timespec_t *t)
 	return t->tv_sec * NSEC_PER_SEC + (uint64_t)t->tv_nsec;
 }
 
+static void port_died(struct ipc_port *port);
+
 void clock_service_init(void)
 {
 	struct machine_clock_terms terms = machine_clock_terms();
 
+	ipc_port_awaited_died = port_died;
 	for (int i = 0; i < CLOCKS; i++) {
 		struct clock *c = &clocks[i];
 
@@ -172,6 +176,30 @@ static kern_return_t deadline_of(const struct clock *c, int type, const mach_tim
 	return KERN_SUCCESS;
 }
 
+/* ---- who is told later: until then, or until the port dies ---- */
+
+/* port, of a send-once right, is told later. False: it is dead, so nobody will be. */
+static bool await(struct ipc_port *port)
+{
+	bool active;
+
+	ip_lock(port);
+	active = ip_active(port);
+	port->ip_awaited = true;
+	ip_unlock(port);
+	return active;
+}
+
+static bool is_dead(struct ipc_port *port)
+{
+	bool active;
+
+	ip_lock(port);
+	active = ip_active(port);
+	ip_unlock(port);
+	return !active;
+}
+
 /* ---- alarms ---- */
 
 static void alarm_tell(struct kwork *work)
@@ -208,6 +236,43 @@ static void alarm_due(struct timer *timer)
 		kworker_submit(&a->work);
 }
 
+static void alarm_free(struct alarm *a)
+{
+	ipc_port_release_sonce(a->port);
+	kfree(a, sizeof(*a));
+}
+
+/* The next alarm of c that would tell port, taken off; NULL: none. */
+static struct alarm *alarm_take_of(struct clock *c, const struct ipc_port *port)
+{
+	struct alarm *found = NULL;
+
+	spin_lock(&c->lock);
+	LIST_FOR_EACH(l, &c->alarms) {
+		struct alarm *a = container_of(l, struct alarm, link);
+
+		if (a->port == port) {
+			found = a;
+			(void)alarm_take_locked(a, KERN_ABORTED);
+			break;
+		}
+	}
+	spin_unlock(&c->lock);
+	return found;
+}
+
+static void alarms_forget(const struct ipc_port *port)
+{
+	for (int i = 0; i < CLOCKS; i++) {
+		struct alarm *a;
+
+		while ((a = alarm_take_of(&clocks[i], port)) != NULL) {
+			(void)timer_cancel(&a->timer);
+			alarm_free(a);
+		}
+	}
+}
+
 static kern_return_t call_alarm(struct clock *c, alarm_type_t type, mach_timespec_t time, struct ipc_port *port)
 {
 	uint64_t deadline_ns = 0;
@@ -218,6 +283,8 @@ static kern_return_t call_alarm(struct clock *c, alarm_type_t type, mach_timespe
 	if (c == NULL)
 		return KERN_INVALID_ARGUMENT;
 	if (!IP_VALID(port))
+		return KERN_INVALID_CAPABILITY;
+	if (!await(port))
 		return KERN_INVALID_CAPABILITY;
 	a = kalloc_zeroed(sizeof(*a));
 	if (a == NULL)
@@ -238,6 +305,8 @@ static kern_return_t call_alarm(struct clock *c, alarm_type_t type, mach_timespe
 	list_add_tail(&c->alarms, &a->link);
 	timer_arm(&a->timer, deadline_ns);
 	spin_unlock(&c->lock);
+	if (is_dead(port))
+		alarms_forget(port); /* it died before it was on the list */
 	return KERN_SUCCESS;
 }
 
@@ -263,6 +332,30 @@ static void flush_alarms(struct clock *c)
 
 /* ---- who wants to know that the calendar was set ---- */
 
+static void requests_forget(const struct ipc_port *port)
+{
+	struct clock *c = &clocks[CALENDAR_CLOCK];
+	struct list gone;
+
+	list_init(&gone);
+	spin_lock(&c->lock);
+	LIST_FOR_EACH_SAFE(pos, tmp, &calendar_requests) {
+		struct calendar_request *r = container_of(pos, struct calendar_request, link);
+
+		if (r->port != port)
+			continue;
+		list_remove(&r->link);
+		list_add_tail(&gone, &r->link);
+	}
+	spin_unlock(&c->lock);
+	LIST_FOR_EACH_SAFE(pos, tmp, &gone) {
+		struct calendar_request *r = container_of(pos, struct calendar_request, link);
+
+		ipc_port_release_sonce(r->port);
+		kfree(r, sizeof(*r));
+	}
+}
+
 kern_return_t clock_calendar_notify(struct ipc_port *port)
 {
 	struct calendar_request *r = kalloc_zeroed(sizeof(*r));
@@ -270,11 +363,23 @@ kern_return_t clock_calendar_notify(struct ipc_port *port)
 
 	if (r == NULL)
 		return KERN_RESOURCE_SHORTAGE;
+	if (!await(port)) {
+		kfree(r, sizeof(*r));
+		return KERN_INVALID_CAPABILITY;
+	}
 	r->port = port;
 	spin_lock(&c->lock);
 	list_add_tail(&calendar_requests, &r->link);
 	spin_unlock(&c->lock);
+	if (is_dead(port))
+		requests_forget(port);
 	return KERN_SUCCESS;
+}
+
+static void port_died(struct ipc_port *port)
+{
+	alarms_forget(port);
+	requests_forget(port);
 }
 
 static void tell_calendar_changed(void)

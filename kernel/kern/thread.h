@@ -149,3 +149,9 @@ void thread_init(void);
 void thread_start_reaper(void);
 
 #include <machine/current.h>
+
+/* Was the calling thread aborted, or is it to end? What may take long asks now and then, and gives up with KERN_ABORTED. */
+static inline bool thread_is_broken(void)
+{
+	return (atomic_load_explicit(&current_thread()->ast, memory_order_relaxed) & (AST_ABORT | AST_TERMINATE)) != 0;
+}

@@ -10,6 +10,7 @@
  * References: XNU's mach_vm_behavior_set and mach_vm_msync for the flags and errors.
  */
 #include <base/string.h>
+#include <kern/thread.h>
 #include <mach/vm_purgable.h>
 #include <mach/vm_sync.h>
 #include <vm/memory_object.h>
@@ -121,9 +122,12 @@ static void deactivate(const struct stretch *s)
 {
 	if (s->object == NULL || s->object->device)
 		return;
-	for (uint64_t done = 0; done < s->bytes; done += PAGE_SIZE) {
+	for (uint64_t done = 0; done < s->bytes && !thread_is_broken(); done += PAGE_SIZE) {
 		struct vm_page *p;
 
+		done = vm_object_next_filled(s->object, s->offset + done, s->offset + s->bytes) - s->offset;
+		if (done == s->bytes)
+			return;
 		spin_lock(&s->object->lock);
 		p = vm_object_page_lookup_locked(s->object, s->offset + done);
 		if (p != NULL && !p->busy && !p->fictitious && p->wire_count == 0) {
@@ -185,7 +189,7 @@ static kern_return_t zero_by_writing(struct vm_map *map, uint64_t start, uint64_
 	if (zeros == NULL)
 		return KERN_RESOURCE_SHORTAGE;
 	for (uint64_t at = start; at < end && kr == KERN_SUCCESS; at += PAGE_SIZE)
-		kr = vm_map_write_kernel(map, at, vm_page_virt(zeros), PAGE_SIZE);
+		kr = thread_is_broken() ? KERN_ABORTED : vm_map_write_kernel(map, at, vm_page_virt(zeros), PAGE_SIZE);
 	vm_page_release(zeros);
 	return kr;
 }

@@ -184,6 +184,11 @@ struct vm_object *vm_object_shadow(struct vm_object *o, uint64_t offset, uint64_
  * object that has them, +1, and where o begins in it. KERN_FAILURE: a page is wired, copy slowly; KERN_RESOURCE_SHORTAGE.
  */
 kern_return_t vm_object_sink(struct vm_object *o, struct vm_object **out, uint64_t *offset);
+/*
+ * Where in [offset, end), or at end, one has to look next for what may be found from o down the chain; what is before it reads as zeros. Of
+ * bounded time: it may stop short of it.
+ */
+uint64_t vm_object_next_filled(struct vm_object *o, uint64_t offset, uint64_t end);
 /* Copy bytes of [offset, offset+size) into a new object; as vm_object_resolve for errors and waits. */
 kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64_t size,
 				    struct vm_object **out, struct vm_resolved *wait);

@@ -212,3 +212,54 @@ kern_return_t vm_object_resolve(struct vm_object *top, uint64_t offset, enum vm_
 	r->read_only = r->in_top && access != VM_ACCESS_WRITE && top->copy != NULL;
 	return kr;
 }
+
+/* ---- finding none ---- */
+
+#define LOOKS_PER_TURN 64U /* at pages, under one hold of a lock */
+#define SCANNED_MAX 1024U  /* pages in an object that are gone through under one hold of a lock */
+
+static uint64_t next_page_locked(struct vm_object *o, uint64_t from, uint64_t end)
+{
+	uint64_t best = end;
+
+	if (o->pager != NULL)
+		return from; /* it may have any */
+	for (unsigned n = 0; n < LOOKS_PER_TURN && from < end; n++, from += PAGE_SIZE)
+		if (vm_object_page_lookup_locked(o, from) != NULL)
+			return from;
+	if (o->resident > SCANNED_MAX)
+		return from;
+	LIST_FOR_EACH(l, &o->pages) {
+		const struct vm_page *p = container_of(l, struct vm_page, object_link);
+
+		if (p->offset >= from && p->offset < best)
+			best = p->offset;
+	}
+	return best;
+}
+
+uint64_t vm_object_next_filled(struct vm_object *o, uint64_t offset, uint64_t end)
+{
+	uint64_t found = end, shift = 0;
+	struct vm_object *at = o, *below;
+
+	spin_lock(&o->lock);
+	for (;;) {
+		uint64_t next = next_page_locked(at, offset + shift, found + shift) - shift;
+
+		if (next < found)
+			found = next;
+		below = at->shadow;
+		if (below == NULL || found <= offset)
+			break;
+		spin_lock(&below->lock);
+		shift += at->shadow_offset;
+		if (at != o)
+			spin_unlock(&at->lock);
+		at = below;
+	}
+	if (at != o)
+		spin_unlock(&at->lock);
+	spin_unlock(&o->lock);
+	return found;
+}

@@ -13,6 +13,7 @@
 #include <vm/vm_object.h>
 
 #include <base/string.h>
+#include <kern/thread.h>
 #include <mach/memory_object_types.h>
 
 #include "vm_object_internal.h"
@@ -102,15 +103,17 @@ kern_return_t vm_object_copy_slowly(struct vm_object *o, uint64_t offset, uint64
 	for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
 		struct vm_resolved r = { .deadline_ns = wait->deadline_ns };
 		struct vm_page *p;
-		kern_return_t kr = vm_object_resolve(o, offset + at, VM_ACCESS_PEEK, &r);
+		kern_return_t kr = thread_is_broken() ? KERN_ABORTED : vm_object_resolve(o, offset + at, VM_ACCESS_PEEK, &r);
 
 		if (kr != KERN_SUCCESS) {
 			*wait = r;
 			vm_object_deallocate(copy);
 			return kr;
 		}
-		if (r.page == NULL)
+		if (r.page == NULL) {
+			at = vm_object_next_filled(o, offset + at + PAGE_SIZE, offset + size) - offset - PAGE_SIZE;
 			continue;
+		}
 		p = vm_page_grab_user();
 		if (p != NULL) {
 			memcpy(vm_page_virt(p), vm_page_virt(r.page), PAGE_SIZE);

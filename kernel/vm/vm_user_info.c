@@ -5,6 +5,7 @@
  * Interface: vm_user_internal.h, for the tables of vm_user.c.
  * References: XNU's osfmk/mach/vm_region.h for flavours and fields; OSF Mach's vm_region(3) for the object's name.
  */
+#include <kern/thread.h>
 #include <mach/vm_region.h>
 #include <vm/vm_map.h>
 #include <vm/vm_object.h>
@@ -241,7 +242,7 @@ kern_return_t vm_user_page_range_query(struct vm_map *map, mach_vm_offset_t addr
 		all = *dispositions_count;
 	while (done < all) {
 		uint64_t n = all - done < QUERY_TURN ? all - done : QUERY_TURN;
-		kern_return_t kr = KERN_SUCCESS;
+		kern_return_t kr = thread_is_broken() ? KERN_ABORTED : KERN_SUCCESS;
 
 		for (uint64_t i = 0; i < n && kr == KERN_SUCCESS; i++, at += PAGE_SIZE) {
 			struct vm_page_facts f;

@@ -7,6 +7,8 @@
  * now and then memory runs out. Every world ends with the task's death, after which every zone and block must be as
  * before. Without arguments 3 s and seed 1, as a test; for long runs, more.
  */
+#include "any_message.h"
+
 #include <host/host.h>
 #include <ipc/ipc_init.h>
 #include <ipc/ipc_kmsg.h>
@@ -27,13 +29,17 @@
 
 #define MESSAGES 300 /* in a world */
 #define NAMES 16
-#define ROOM 8192
 
 extern struct ipc_kmsg *(*host_kobject_server)(struct ipc_kmsg *request);
 /* ipc_kobject.c under another name: the host's double has the usual one. */
 struct ipc_kmsg *tested_kobject_server(struct ipc_kmsg *request);
 
-static uint64_t state;
+/* All the memory that the task has. */
+static struct {
+	union any_message out, in;
+	uint8_t memory[4096];
+	struct any_source source;
+} user;
 static uint64_t served, refused, sent;
 
 static void die(const char *what)
@@ -42,15 +48,9 @@ static void die(const char *what)
 	abort();
 }
 
-static uint32_t any(void)
-{
-	state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-	return (uint32_t)(state >> 16);
-}
-
 static uint32_t below(uint32_t n)
 {
-	return any() % n;
+	return any_below(&user.source, n);
 }
 
 static bool one_in(uint32_t n)
@@ -238,142 +238,12 @@ const size_t ipc_kobject_subsystem_count = 2;
 static struct task *task;
 static mach_port_name_t names[NAMES];
 
-union message {
-	mach_msg_header_t head;
-	uint64_t words[ROOM / 8];
-	uint8_t bytes[ROOM];
-};
-
-/* All the memory that the task has. */
-static struct {
-	union message out, in;
-	uint8_t memory[4096];
-	mach_port_name_t arrays[16];
-} user;
-
-static mach_port_name_t some_name(void)
-{
-	switch (below(12)) {
-	case 0:
-		return any();
-	case 1:
-		return MACH_PORT_DEAD;
-	case 2:
-		return MACH_PORT_NULL;
-	default:
-		return names[below(NAMES)];
-	}
-}
-
-static uint8_t some_disposition(uint8_t wanted)
-{
-	static const uint8_t sends[] = { 17, 19, 20 };
-
-	if (one_in(20))
-		return (uint8_t)below(32);
-	if (wanted == MACH_MSG_TYPE_PORT_SEND)
-		return sends[below(3)];
-	if (wanted == MACH_MSG_TYPE_PORT_SEND_ONCE)
-		return one_in(2) ? 18 : 21;
-	return wanted == 0 ? (uint8_t)(16 + below(6)) : 16;
-}
-
-/* A descriptor that fits, mostly; returns its bytes. */
-static uint32_t make_descriptor(const struct mig_descriptor *want, uint8_t *at)
-{
-	uint32_t limit = want->max != 0 ? want->max : 40, count = want->exact ? want->max : below(limit + 1);
-	uint8_t type = one_in(30) ? (uint8_t)below(5) : want->type;
-	mach_msg_descriptor_t *d = (void *)at;
-
-	if (one_in(20))
-		count = below(200);
-	if (type == MACH_MSG_PORT_DESCRIPTOR) {
-		d->port = (mach_msg_port_descriptor_t){ .name = some_name(), .type = type,
-							.disposition = some_disposition(want->disposition) };
-		return sizeof(d->port);
-	}
-	if (type == MACH_MSG_OOL_PORTS_DESCRIPTOR) {
-		if (count > 16)
-			count = 16;
-		for (uint32_t i = 0; i < count; i++)
-			user.arrays[i] = some_name();
-		d->ool_ports = (mach_msg_ool_ports_descriptor_t){ .address = user.arrays, .count = count, .type = type,
-								  .disposition = some_disposition(want->disposition) };
-		return sizeof(d->ool_ports);
-	}
-	d->out_of_line = (mach_msg_ool_descriptor_t){ .address = user.memory, .type = type, .copy = (uint8_t)below(3),
-						      .deallocate = (uint8_t)below(2),
-						      .size = (uint64_t)count * (one_in(20) ? 1 : want->element) };
-	return sizeof(d->out_of_line);
-}
-
-/* The fixed part: words that are names, small numbers, kinds of rights, or anything. */
-static void make_fixed(uint8_t *bytes, uint32_t from, uint32_t to)
-{
-	for (uint32_t at = from; at + 4 <= to; at += 4) {
-		uint32_t word = one_in(3) ? some_name() : one_in(2) ? below(24) : one_in(2) ? below(130) : any();
-
-		memcpy(bytes + at, &word, 4);
-	}
-}
-
-static uint32_t make_variables(const struct mig_layout *l, uint8_t *bytes)
-{
-	uint32_t size = l->fixed_size;
-
-	for (uint32_t i = 0; i < l->variable_count; i++) {
-		const struct mig_variable *v = &l->variables[i];
-		uint32_t count = below(v->max + 1);
-
-		if (v->kind == MIG_FIXED_STRING) {
-			bytes[v->offset + below(v->max)] = 0;
-			continue;
-		}
-		count += v->kind == MIG_STRING && count == 0;
-		size = MIG_ALIGN(size, 8u);
-		for (uint32_t k = 0; k < count * v->element; k++)
-			bytes[size + k] = (uint8_t)(1 + below(255));
-		size += count * v->element;
-		if (v->kind == MIG_STRING)
-			bytes[size - 1] = 0;
-		if (one_in(20))
-			count = one_in(2) ? any() : count + 1;
-		memcpy(bytes + v->offset, &count, 4);
-	}
-	return MIG_ALIGN(size, 4u);
-}
-
 /* A message to a kernel port into out; returns its size. */
 static uint32_t make_message(void)
 {
 	const struct mig_subsystem *s = ipc_kobject_subsystems[below(2)].server->subsystem;
-	uint32_t number = below(s->count), size = sizeof(mach_msg_header_t), at = sizeof(mach_msg_base_t);
-	const struct mig_routine *r = &s->routines[number];
-	bool complex = r->request.descriptor_count != 0;
 
-	user.out.head = (mach_msg_header_t){
-		.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND,
-					    one_in(10) ? some_disposition(17) : MACH_MSG_TYPE_MAKE_SEND_ONCE),
-		.msgh_remote_port = names[below(2)], /* the task, the sample object */
-		.msgh_local_port = one_in(20) ? some_name() : names[2],
-		.msgh_id = one_in(50) ? (int)any() : s->base + (int)number,
-	};
-	if (r->name != NULL) {
-		((mach_msg_base_t *)&user.out)->body = (mach_msg_body_t){ r->request.descriptor_count, 0 };
-		for (uint32_t i = 0; i < r->request.descriptor_count; i++)
-			at += make_descriptor(&r->request.descriptors[i], user.out.bytes + at);
-		make_fixed(user.out.bytes, complex ? at : (uint32_t)sizeof(mach_msg_header_t), r->request.fixed_size);
-		size = make_variables(&r->request, user.out.bytes);
-	}
-	if (one_in(20))
-		complex = !complex;
-	if (one_in(30) && size > 24)
-		user.out.bytes[24 + below(size - 24)] ^= (uint8_t)(1 + below(255));
-	if (one_in(20))
-		size = 4 * below(size / 2);
-	user.out.head.msgh_bits |= complex ? MACH_MSGH_BITS_COMPLEX : 0;
-	user.out.head.msgh_size = size;
-	return size;
+	return any_message(&user.source, s, below(s->count), names[below(2)] /* the task, the sample object */, names[2], &user.out);
 }
 
 static void drop_descriptor(mach_msg_descriptor_t *d)
@@ -397,7 +267,7 @@ static void drop_descriptor(mach_msg_descriptor_t *d)
 	}
 }
 
-static void drop_body(union message *m)
+static void drop_body(union any_message *m)
 {
 	mach_msg_base_t *base = (void *)m;
 	mach_msg_descriptor_t *d = (void *)(base + 1);
@@ -415,7 +285,7 @@ static void drain(mach_port_name_t name)
 {
 	for (;;) {
 		mach_msg_return_t result = mach_msg_trap((uint64_t)(uintptr_t)&user.in, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0,
-							 ROOM, name, 0, 0);
+							 ANY_ROOM, name, 0, 0);
 
 		if (result != MACH_MSG_SUCCESS && (result & ~MACH_MSG_MASK) != MACH_RCV_BODY_ERROR)
 			return;
@@ -472,6 +342,9 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	ipc_init();
 	host_user_only(&user, sizeof(user));
+	user.source.names = names;
+	user.source.name_count = NAMES;
+	user.source.memory = user.memory;
 	host_kobject_server = tested_kobject_server;
 	printf("1..1\n");
 	/* A busy host may give little of that time. */
@@ -479,7 +352,7 @@ int main(int argc, char **argv)
 		struct host_memory before = host_memory_now(), after;
 		uint64_t regions = host_vm_regions();
 
-		state = seed * 0x9e3779b97f4a7c15ull + 1;
+		user.source.state = seed * 0x9e3779b97f4a7c15ull + 1;
 		world();
 		after = host_memory_now();
 		if (memcmp(&before, &after, sizeof(before)) != 0 || regions != host_vm_regions()) {

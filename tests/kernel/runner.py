@@ -140,13 +140,20 @@ def topic(name: str, *, cpus: int = 1, cpu: str = "max", machine: Callable[..., 
     judge(name, result, f"{cpu}, {cpus} CPU{'s' if cpus > 1 else ''}")
 
 
-def program(name: str, *, cpus: int = 1, options: str = "", machine: Callable[..., Boot] = boot, **how: object) -> Boot:
-    """Run build/programs/NAME as the first and only task; it prints TAP and exits 0 if all is well. options: of the boot, more."""
+def program(name: str, *, cpus: int = 1, options: str = "", files: dict[str, str] | None = None,
+            machine: Callable[..., Boot] = boot, **how: object) -> Boot:
+    """Run build/programs/NAME as the first and only task; it prints TAP and exits 0 if all is well. options: of the boot, more;
+    files: what the archive holds beside it, and the text of each."""
     with tempfile.TemporaryDirectory(prefix="meshach-k-") as folder:
         archive = f"{folder}/archive.cpio"
         with open(archive, "wb") as f:
             subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=name.encode(), stdout=f, check=True,
                            cwd="build/programs")
+        if files:
+            for path, text in files.items():
+                Path(folder, path).write_text(text)
+            subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "--append", "-F", archive], input="\n".join(files).encode(),
+                           check=True, cwd=folder)
         result = machine(f"init={name} exit=1 {options}", cpus=cpus, archive=archive, **how)
     judge(name, result, f"{cpus} CPU{'s' if cpus > 1 else ''}{', ' + options if options else ''}")
     return result

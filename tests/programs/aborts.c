@@ -440,6 +440,32 @@ static void terminated(void)
 	(void)t;
 }
 
+/* More pages than anybody waits for, told of into memory that is not there yet: a thread at work stops, too. */
+static long query(struct waiter *w)
+{
+	mach_vm_size_t n = 1UL << 32;
+
+	return mach_vm_page_range_query(mach_task_self(), 1UL << 20, n * vm_page_size, w->word_address, &n);
+}
+
+static void long_work(void)
+{
+	struct waiter w = { .name = "a long query", .wait = query };
+	mach_vm_address_t room = 0;
+	pthread_t t;
+
+	(void)mach_vm_allocate(mach_task_self(), &room, 4UL << 32, VM_FLAGS_ANYWHERE);
+	w.word_address = room;
+	pthread_create(&t, NULL, body, &w);
+	while (__atomic_load_n(&w.thread, __ATOMIC_ACQUIRE) == MACH_PORT_NULL)
+		usleep(100);
+	usleep(20000);
+	(void)thread_abort(w.thread);
+	pthread_join(t, NULL);
+	tap_result((kern_return_t)w.result, KERN_ABORTED, "ABRT0019 a query of 2^32 pages is aborted");
+	(void)mach_vm_deallocate(mach_task_self(), room, 4UL << 32);
+}
+
 int main(void)
 {
 	mach_msg_waits();
@@ -450,5 +476,6 @@ int main(void)
 	descriptor_waits();
 	suspended();
 	terminated();
+	long_work();
 	return tap_done();
 }

@@ -3,6 +3,7 @@
  * Description: semaphores, lock sets, timers and clocks as ports: each call and each of its errors, by trap and by message, and
  *   what becomes of who waits.
  */
+#include "residue.h"
 #include "tap.h"
 #include "threads.h"
 
@@ -479,6 +480,23 @@ static void clock_attributes(clock_serv_t clock)
 	tap_result(clock_get_attributes(mach_host_self(), 1, &attribute, &count), KERN_INVALID_ARGUMENT, "CLK0315 of what is no clock");
 }
 
+/* What would be told in ten years, or never, goes with the port. */
+static void forgotten(clock_serv_t clock)
+{
+	const mach_timespec_t ten_years = { 10u * 365 * 86400, 0 };
+	uint64_t ports = residue_zone_count("ipc ports");
+	mach_port_t port;
+
+	for (int i = 0; i < 20; i++) {
+		(void)mach_port_allocate(self_task, MACH_PORT_RIGHT_RECEIVE, &port);
+		if (clock_alarm(clock, TIME_RELATIVE, ten_years, port) != KERN_SUCCESS ||
+		    host_request_notification(mach_host_self(), HOST_NOTIFY_CALENDAR_CHANGE, port) != KERN_SUCCESS)
+			break;
+		(void)mach_port_mod_refs(self_task, port, MACH_PORT_RIGHT_RECEIVE, -1);
+	}
+	tap(residue_zone_count("ipc ports") <= ports, "CLK0328 an alarm and a request for news are forgotten when their port dies");
+}
+
 static void alarms(clock_serv_t clock)
 {
 	mach_timespec_t now;
@@ -502,6 +520,7 @@ static void alarms(clock_serv_t clock)
 	tap_result(clock_alarm(clock, TIME_RELATIVE, short_time, MACH_PORT_NULL), KERN_INVALID_CAPABILITY, "CLK0326 one to nobody is refused");
 	tap_result(clock_alarm(mach_host_self(), TIME_RELATIVE, short_time, port), KERN_INVALID_ARGUMENT, "CLK0327 as is one of no clock");
 	(void)mach_port_mod_refs(self_task, port, MACH_PORT_RIGHT_RECEIVE, -1);
+	forgotten(clock);
 }
 
 static kern_return_t act_sleep(struct actor *a)

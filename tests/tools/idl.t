@@ -33,6 +33,7 @@ EXEMPT: dict[str, str] = {
     "mach_vm_msync KERN_ABORTED": "the same",
     "task_suspend KERN_ABORTED": "the caller's abort while another thread comes to its boundary: some microseconds",
     "task_restartable_ranges_synchronize KERN_ABORTED": "the same",
+    "task_set_port_space KERN_ABORTED": "takes all memory of a test's node first; tests/kernel/hostile.t meets it",
     "device_open D_DEVICE_DOWN": "a driver's answer",
     "device_write D_DEVICE_DOWN": "a driver's answer",
     "device_map D_DEVICE_DOWN": "a driver's answer",

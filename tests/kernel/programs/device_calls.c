@@ -2,7 +2,7 @@
 /*
  * device_calls.c - the first task of its boot (tests/kernel/device.t), which has the host control port: every call of
  * mach/device.defs and every error, on vd0 (an 8 MiB disk that the test filled with each sector's number), vd1 (read
- * only), vd2 (its sector 100 gives errors; only with "faults" as MESHACH_CMDLINE's test).
+ * only), vd2 (its sector 100 gives errors).
  */
 #include "../../programs/residue.h"
 #include "../../programs/tap.h"

@@ -380,6 +380,53 @@ static void CHAIN0007_a_part_of_what_was_copied_once_goes_for_good(void **state)
 	vm_map_deallocate(map);
 }
 
+/* A page of o at offset. */
+static void fill(struct vm_object *o, uint64_t offset)
+{
+	struct vm_page *p = vm_page_grab_zeroed();
+
+	assert_non_null(p);
+	spin_lock(&o->lock);
+	vm_object_page_insert_locked(o, p, offset);
+	spin_unlock(&o->lock);
+}
+
+/* From offset on by the steps that the call takes. */
+static uint64_t next_filled(struct vm_object *o, uint64_t offset, uint64_t end, unsigned *steps)
+{
+	for (*steps = 1;; ++*steps) {
+		uint64_t next = vm_object_next_filled(o, offset, end);
+
+		assert_true(next >= offset && next <= end);
+		if (next == offset || next == end)
+			return next;
+		offset = next;
+	}
+}
+
+static void CHAIN0008_what_is_empty_of_a_huge_object_is_passed_over(void **state)
+{
+	const uint64_t huge = 1UL << 44, far = 1UL << 43;
+	struct vm_object *below = vm_object_create(huge), *top = vm_object_shadow(below, 4 * PAGE_SIZE, huge - 4 * PAGE_SIZE);
+	struct vm_resolved wait = { .deadline_ns = 0 };
+	struct vm_object *copy;
+	unsigned steps;
+
+	assert_int_equal(next_filled(top, 0, huge - 4 * PAGE_SIZE, &steps), huge - 4 * PAGE_SIZE);
+	assert_true(steps <= 2);
+	fill(below, far);
+	fill(top, far + 8 * PAGE_SIZE);
+	assert_int_equal(next_filled(top, 0, far, &steps), far - 4 * PAGE_SIZE); /* it is shown 4 pages lower */
+	assert_true(steps <= 3);
+	assert_int_equal(next_filled(top, far, far + SIZE, &steps), far + 8 * PAGE_SIZE);
+	assert_int_equal(next_filled(top, far + 9 * PAGE_SIZE, far + SIZE, &steps), far + SIZE);
+	/* A copy of it all is not made by looking at four thousand million pages. */
+	assert_int_equal(vm_object_copy_slowly(top, 0, huge - 4 * PAGE_SIZE, &copy, &wait), KERN_SUCCESS);
+	assert_int_equal(copy->resident, 2);
+	vm_object_deallocate(copy);
+	vm_object_deallocate(top);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, nothing_left)
@@ -391,6 +438,7 @@ int main(void)
 		TEST(CHAIN0005_a_thousand_generations_are_bounded),
 		TEST(CHAIN0006_every_allocation_may_fail),
 		TEST(CHAIN0007_a_part_of_what_was_copied_once_goes_for_good),
+		TEST(CHAIN0008_what_is_empty_of_a_huge_object_is_passed_over),
 	};
 
 	arena_init();
