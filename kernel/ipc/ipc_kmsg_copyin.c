@@ -176,20 +176,27 @@ static mach_msg_return_t header_copyin(struct ipc_kmsg *kmsg, struct ipc_space *
 	return MACH_MSG_SUCCESS;
 }
 
-/* Would it take a receive right along? */
-static bool moves_receive_right(const mach_msg_descriptor_t *d)
+/* Would it take along the receive right of a port that stands for something in this kernel (a timer's)? */
+static bool moves_kernel_port(struct ipc_space *space, const mach_msg_descriptor_t *d)
 {
-	if (d->type.type == MACH_MSG_PORT_DESCRIPTOR)
-		return d->port.disposition == MACH_MSG_TYPE_MOVE_RECEIVE && MACH_PORT_VALID(d->port.name);
-	return d->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR && d->ool_ports.disposition == MACH_MSG_TYPE_MOVE_RECEIVE &&
-	       d->ool_ports.count != 0;
+	struct ipc_entry *entry;
+	bool is;
+
+	if (d->type.type != MACH_MSG_PORT_DESCRIPTOR || d->port.disposition != MACH_MSG_TYPE_MOVE_RECEIVE)
+		return false;
+	is_lock(space);
+	entry = space->is_active ? ipc_entry_lookup(space, d->port.name) : NULL;
+	is = entry && (entry->ie_bits & MACH_PORT_TYPE_RECEIVE) &&
+	     ((struct ipc_port *)entry->ie_object)->ip_kotype != IKOT_NONE;
+	is_unlock(space);
+	return is;
 }
 
 /*
- * Decode: every descriptor lies in the message and has a known kind. Receive rights stay on their node: a message that would
- * take one to another is refused before anything of its body was taken.
+ * Decode: every descriptor lies in the message and has a known kind. What is the kernel's stays on its node: a message
+ * that would take its receive right to another is refused before anything of its body was taken.
  */
-static mach_msg_return_t descriptors_check(struct ipc_kmsg *kmsg)
+static mach_msg_return_t descriptors_check(struct ipc_kmsg *kmsg, struct ipc_space *space)
 {
 	bool far = IP_VALID(kmsg->ikm_remote_port) && kmsg->ikm_remote_port->ip_remote;
 	char *end = (char *)kmsg->ikm_header + ikm_size(kmsg);
@@ -209,7 +216,7 @@ static mach_msg_return_t descriptors_check(struct ipc_kmsg *kmsg)
 			return MACH_SEND_INVALID_TYPE;
 		if ((size_t)(end - (char *)d) < size)
 			return MACH_SEND_MSG_TOO_SMALL;
-		if (far && moves_receive_right(d))
+		if (far && moves_kernel_port(space, d))
 			return MACH_SEND_INVALID_RIGHT;
 	}
 	return MACH_MSG_SUCCESS;
@@ -339,7 +346,7 @@ static mach_msg_return_t ports_copyin(struct ipc_kmsg *kmsg, struct ipc_space *s
 static __attribute__((noinline)) mach_msg_return_t body_copyin(struct ipc_kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
 	mach_msg_descriptor_t *d = ikm_descriptors(kmsg);
-	mach_msg_return_t mr = descriptors_check(kmsg);
+	mach_msg_return_t mr = descriptors_check(kmsg, space);
 	uint32_t count;
 
 	if (mr != MACH_MSG_SUCCESS)

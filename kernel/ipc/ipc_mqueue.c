@@ -163,8 +163,10 @@ static __attribute__((noinline)) mach_msg_return_t wait_for_slot(struct ipc_port
 		ith->kmsg = NULL;
 		return result == WAIT_TIMED_OUT ? MACH_SEND_TIMED_OUT : MACH_SEND_INTERRUPTED;
 	}
-	if (ith->kmsg) { /* the port died */
+	if (ith->kmsg) { /* the port died, or moved away */
 		ith->kmsg = NULL;
+		if (ip_active(port)) /* the kmsg's right keeps it */
+			return IPC_IS_ELSEWHERE;
 		ipc_kmsg_destroy(kmsg);
 	}
 	return MACH_MSG_SUCCESS;
@@ -183,6 +185,10 @@ mach_msg_return_t ipc_mqueue_send(struct ipc_kmsg *kmsg, mach_msg_option_t optio
 		ip_unlock(port);
 		ipc_kmsg_destroy(kmsg);
 		return MACH_MSG_SUCCESS;
+	}
+	if (port->ip_remote && (!port->ip_arriving || limit_applies(kmsg, option))) {
+		ip_unlock(port);
+		return IPC_IS_ELSEWHERE;
 	}
 	if (port->ip_msgcount >= port->ip_qlimit && limit_applies(kmsg, option))
 		return wait_for_slot(port, kmsg, deadline_ns);
@@ -214,7 +220,7 @@ mach_msg_return_t ipc_mqueue_deliver(struct ipc_kmsg *kmsg)
 	struct thread *t;
 
 	ip_lock(port);
-	if (!ip_active(port) || port->ip_remote || port->ip_receiver == ipc_space_kernel) {
+	if (!ip_active(port) || ip_is_away(port) || port->ip_receiver == ipc_space_kernel) {
 		ip_unlock(port);
 		return MACH_SEND_INVALID_DEST;
 	}

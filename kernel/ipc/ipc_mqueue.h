@@ -14,6 +14,7 @@
 
 struct thread;
 
+#define IPC_IS_ELSEWHERE (-1) /* no Mach code: the port moved to or from another node meanwhile, look again */
 #define IPC_NO_WAIT UINT64_MAX /* as a deadline: do not block at all */
 
 /*
@@ -22,7 +23,7 @@ struct thread;
  *   when the port is dead: the message is destroyed).
  *   *receiver: NULL, or a claimed receiver that is owed thread_go() or a hand-off; if receiver
  *   is NULL it is let go at once. MACH_SEND_ALWAYS in option: past the limit, never blocks.
- * Returns: MACH_MSG_SUCCESS, MACH_SEND_TIMED_OUT, MACH_SEND_INTERRUPTED.
+ * Returns: MACH_MSG_SUCCESS, MACH_SEND_TIMED_OUT, MACH_SEND_INTERRUPTED, IPC_IS_ELSEWHERE: the port has moved.
  */
 mach_msg_return_t ipc_mqueue_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns,
 				  struct thread **receiver);

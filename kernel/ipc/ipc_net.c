@@ -38,6 +38,7 @@ void net_export_made_locked(struct ipc_port *port)
 static void export_gone(struct ipc_port *port)
 {
 	spin_lock(&net.lock);
+	net_move_export_gone_locked(port);
 	if (*net_slot(port) == NULL) {
 		ip_lock(port);
 		port->ip_exported = false;
@@ -51,7 +52,7 @@ static void export_gone(struct ipc_port *port)
 static void port_died(struct ipc_port *port)
 {
 	spin_lock(&net.lock);
-	if (!port->ip_remote && *net_slot(port) != NULL)
+	if (*net_slot(port) != NULL)
 		netipc_export_destroyed(net.engine, *net_slot(port), clock_now_ns());
 	net_rearm_locked(netipc_deadline(net.engine));
 	spin_unlock(&net.lock);
@@ -63,7 +64,7 @@ static bool has_remote_senders(struct ipc_port *port)
 	bool has;
 
 	spin_lock(&net.lock);
-	has = !port->ip_remote && *net_slot(port) != NULL && netipc_export_has_senders(*net_slot(port));
+	has = *net_slot(port) != NULL && netipc_export_has_senders(*net_slot(port));
 	spin_unlock(&net.lock);
 	return has;
 }
@@ -73,7 +74,7 @@ static void slot_freed(struct ipc_port *port)
 	struct netipc_export *x;
 
 	spin_lock(&net.lock);
-	x = port->ip_remote ? NULL : *net_slot(port);
+	x = *net_slot(port);
 	if (x != NULL)
 		netipc_slot_freed(net.engine, x, clock_now_ns());
 	if (x == NULL || !netipc_export_has_waiting(x)) {
@@ -119,15 +120,29 @@ static void room_there(struct ipc_port *port)
 	ip_release(port);
 }
 
-/* A proxy port without rights, referenced once for the glue. NULL: no memory. */
-struct net_proxy *net_proxy_make(void)
+/* The glue's side of a proxy, as yet without a port. */
+struct net_proxy *net_proxy_shell(void)
 {
 	struct net_proxy *np = zone_alloc_zeroed(net.proxy_zone);
 
 	if (np == NULL)
 		return NULL;
 	waitq_init(&np->senders);
+	waitq_init(&np->moved);
 	list_init(&np->idle_link);
+	list_init(&np->held);
+	list_init(&np->starved_link);
+	list_init(&np->queue);
+	return np;
+}
+
+/* A proxy port without rights, referenced once for the glue. NULL: no memory. */
+struct net_proxy *net_proxy_make(void)
+{
+	struct net_proxy *np = net_proxy_shell();
+
+	if (np == NULL)
+		return NULL;
 	np->port = ipc_port_alloc_proxy(np);
 	if (np->port == NULL) {
 		zone_free(net.proxy_zone, np);
@@ -142,10 +157,12 @@ void net_proxy_unmake(struct net_proxy *spares)
 	while (spares != NULL) {
 		struct net_proxy *next = spares->spare;
 
-		ip_lock(spares->port);
-		spares->port->ip_object.io_active = false;
-		ip_unlock(spares->port);
-		ip_release(spares->port);
+		if (spares->port != NULL) {
+			ip_lock(spares->port);
+			spares->port->ip_object.io_active = false;
+			ip_unlock(spares->port);
+			ip_release(spares->port);
+		}
 		zone_free(net.proxy_zone, spares);
 		spares = next;
 	}
@@ -154,22 +171,24 @@ void net_proxy_unmake(struct net_proxy *spares)
 /* Let go of a detached one, now or when the last waiting sender has left it. */
 void net_proxy_put_locked(struct net_proxy *np)
 {
-	if (np->engine != NULL || np->waiters > 0 || np->outstanding > 0)
+	if (np->engine != NULL || np->waiters > 0 || np->outstanding > 0 || np->moving || !list_empty(&np->held))
 		return;
 	list_remove(&np->idle_link);
+	list_remove(&np->starved_link);
 	zone_free(net.proxy_zone, np);
 }
 
 /* The port of np is nobody's proxy any more; its glue reference is the caller's. */
-static struct ipc_port *proxy_detach_locked(struct net_proxy *np)
+struct ipc_port *net_proxy_detach_locked(struct net_proxy *np)
 {
 	struct ipc_port *port = np->port;
 
 	netipc_proxy_detach(net.engine, np->engine, clock_now_ns());
 	np->engine = NULL;
 	np->port = NULL;
-	port->ip_net = NULL;
+	port->ip_proxy = NULL;
 	waitq_wake_all(&np->senders);
+	net_held_flush_locked(np);
 	net_proxy_put_locked(np);
 	return port;
 }
@@ -181,13 +200,13 @@ static void proxy_drop_locked(struct net_proxy *np)
 	bool held;
 
 	ip_lock(port);
-	held = port->ip_srights > 0 || port->ip_sorights > 0;
+	held = port->ip_srights > 0 || port->ip_sorights > 0 || port->ip_arriving;
 	/* Nobody holds it: no requests, no waiters; it just is not alive any more. */
 	if (!held)
 		port->ip_object.io_active = false;
 	ip_unlock(port);
 	if (!held)
-		ip_release(proxy_detach_locked(np));
+		ip_release(net_proxy_detach_locked(np));
 }
 
 void net_idle_expire_locked(void)
@@ -222,7 +241,7 @@ static void proxy_no_rights(struct ipc_port *port)
 	struct net_proxy *np;
 
 	spin_lock(&net.lock);
-	np = port->ip_net;
+	np = port->ip_arriving ? NULL : port->ip_proxy;
 	if (np != NULL && np->engine != NULL && netipc_proxy_idle(np->engine)) {
 		proxy_idle_locked(np);
 		spin_unlock(&net.lock);
@@ -246,7 +265,7 @@ static bool sonce_destroyed(struct ipc_port *port)
 	spin_lock(&net.lock);
 	live = net_is_live_proxy(port);
 	if (live) {
-		struct net_proxy *np = port->ip_net;
+		struct net_proxy *np = port->ip_proxy;
 
 		netipc_proxy_destroy_once(net.engine, np->engine, clock_now_ns());
 		net_rearm_locked(netipc_deadline(net.engine));
@@ -258,7 +277,7 @@ static bool sonce_destroyed(struct ipc_port *port)
 
 bool net_is_live_proxy(struct ipc_port *port)
 {
-	struct net_proxy *np = port->ip_remote ? port->ip_net : NULL;
+	struct net_proxy *np = ip_is_away(port) ? port->ip_proxy : NULL;
 
 	return np != NULL && np->engine != NULL;
 }
@@ -276,6 +295,8 @@ struct ipc_port *net_right_take_locked(const struct netipc_right_in *in, struct 
 		return IP_NULL;
 	if (in->kind == NETIPC_RIGHT_DEAD)
 		return IP_DEAD;
+	if (in->kind == NETIPC_RIGHT_RECEIVE)
+		return net_move_arrive_locked(in, spares);
 	if (port != NULL) {
 		ip_lock(port);
 		if (!ip_active(port)) {
@@ -313,7 +334,9 @@ void net_right_gone(struct ipc_port *port, mach_msg_type_name_t type)
 		return;
 	if (type == MACH_MSG_TYPE_PORT_SEND)
 		ipc_port_release_send(port);
-	else if (port->ip_remote)
+	else if (type == MACH_MSG_TYPE_PORT_RECEIVE)
+		ipc_port_release_right(port, type); /* its node died: it is dead */
+	else if (ip_is_away(port))
 		ipc_port_release_sonce(port);
 	else
 		ip_release(port); /* G4 */
@@ -398,7 +421,7 @@ static void name_server_set(struct ipc_port *port)
 {
 	bool had;
 
-	if (IP_VALID(port) && port->ip_remote)
+	if (IP_VALID(port) && ip_is_away(port))
 		return; /* learned, not ours */
 	spin_lock(&net.lock);
 	if (IP_VALID(port)) {
@@ -427,6 +450,7 @@ static bool wants_thread(enum netipc_upcall_kind kind, bool pulls)
 	case NETIPC_UP_PROXY_DEAD:
 	case NETIPC_UP_NAME_SERVER:
 	case NETIPC_UP_PROXY_ROOM:
+	case NETIPC_UP_ARRIVED:
 		return true;
 	default:
 		return pulls;
@@ -437,6 +461,15 @@ static void log_node(const struct netipc_upcall *u, const char *what)
 {
 	kprintf("net: node %u.%u.%u.%u %s\n", u->node >> 24, u->node >> 16 & 255, u->node >> 8 & 255,
 		u->node & 255, what);
+}
+
+static void proxy_moved(struct net_proxy *np)
+{
+	spin_lock(&net.lock);
+	waitq_wake_all(&np->senders);
+	net_held_flush_locked(np);
+	net_rearm_locked(netipc_deadline(net.engine));
+	spin_unlock(&net.lock);
 }
 
 static void upcall(const struct netipc_upcall *u)
@@ -471,6 +504,15 @@ static void upcall(const struct netipc_upcall *u)
 		break;
 	case NETIPC_UP_EXPORT_GONE:
 		export_gone(port);
+		break;
+	case NETIPC_UP_ONCES_CAME: /* G4 */
+		port->ip_sorights += (uint32_t)u->status;
+		break;
+	case NETIPC_UP_PROXY_MOVED:
+		proxy_moved(u->cookie);
+		break;
+	case NETIPC_UP_ARRIVED:
+		net_arrived(u->cookie);
 		break;
 	case NETIPC_UP_PROXY_DEAD: /* detached already: port is its port, with the glue's reference */
 		ipc_port_proxy_dead(port);
@@ -518,8 +560,10 @@ void net_drain(bool in_thread)
 		}
 		if (!netipc_next_upcall(net.engine, &u))
 			break;
+		if (u.kind == NETIPC_UP_PROXY_DEAD && ((struct net_proxy *)u.cookie)->port->ip_arriving)
+			u.kind = NETIPC_UP_ARRIVED; /* it came from there in time */
 		if (u.kind == NETIPC_UP_PROXY_DEAD) /* before anybody else can */
-			u.cookie = proxy_detach_locked(u.cookie);
+			u.cookie = net_proxy_detach_locked(u.cookie);
 		if (u.kind == NETIPC_UP_PROXY_ROOM) {
 			u.cookie = ((struct net_proxy *)u.cookie)->port;
 			ip_reference(u.cookie);

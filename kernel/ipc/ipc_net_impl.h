@@ -6,6 +6,7 @@
  *   ipc_net_send.c     kmsg -> wire, until the message is settled
  *   ipc_net_receive.c  wire -> kmsg
  *   ipc_net_link.c     start; the card's frames <-> the RoCEv2 engine; timers
+ *   ipc_net_move.c     receive rights that go and come
  *   ipc_net_info.c     what HOST_NET_INFO tells
  *
  * Invariants:
@@ -14,7 +15,7 @@
  *     messages (ipc_kmsg_defer) runs in a thread, never in an interrupt.
  *  G3 a local port with an export has ip_exported set, and the export holds one reference of it.
  *  G4 a send-once right of a local port that is abroad stays counted in ip_sorights, without a reference.
- *  G5 a proxy port holds, while attached, one reference of the glue's and a struct net_proxy in ip_net.
+ *  G5 a proxy port holds, while attached, one reference of the glue's and a struct net_proxy in ip_proxy.
  * Locking: net.lock -> port lock. Lock key: [n] net.lock.
  */
 #pragma once
@@ -57,6 +58,7 @@ struct net {
 	struct kwork reap_work;
 	struct list idle;       /* [n] of net_proxy.idle_link: looked at when idle_ns is there */
 	uint64_t idle_ns;       /* [n] 0: none */
+	struct list starved;    /* [n] of net_proxy.starved_link: held messages wait for room */
 	struct list backlog;    /* [n] of net_out.link: the kernel's own, which cannot wait */
 	struct waitq room;      /* [n] */
 	bool own_name_server;   /* [n] */
@@ -73,6 +75,16 @@ struct net_proxy {
 	uint32_t outstanding;        /* [n] */
 	uint32_t waiters;            /* [n] threads in senders: keep the struct */
 	struct waitq senders;        /* [n] */
+	struct list starved_link;    /* [n] */
+	struct list held;            /* [n] of net_out.link, by order: turned away by a port that moved */
+	uint64_t order;              /* [n] of the next message */
+	/* The port went from here: */
+	bool moving;                 /* [n] its queue is being sent after it, by mover */
+	bool export_there;           /* [n] a message for it may yet come in */
+	struct list queue;           /* [n] of ipc_kmsg.ikm_link */
+	struct waitq moved;          /* [n] the mover */
+	struct ipc_port *mover_port; /* its send right */
+	struct kwork mover;
 };
 
 /* A message on its way out. */
@@ -83,6 +95,9 @@ struct net_out {
 	struct net_proxy *proxy;     /* [n] NULL once it does not count there any more */
 	uint32_t references;         /* [n] SENT, RELEASED, and a waiting sender */
 	bool waited, settled;        /* [n] */
+	bool held, moved;            /* [n] in proxy->held; a message of a port's queue that moved */
+	uint64_t order;              /* [n] */
+	struct net_proxy *shells;    /* for the receive rights in it */
 	enum netipc_sent sent;
 	bool rights_moved;
 	struct waitq wait;           /* [n] */
@@ -122,6 +137,8 @@ void net_reap_out_locked(struct net_out *out);
 void net_proxy_put_locked(struct net_proxy *np);
 void net_idle_expire_locked(void);
 void net_want_room_locked(struct net_proxy *np);
+struct net_proxy *net_proxy_shell(void);
+struct ipc_port *net_proxy_detach_locked(struct net_proxy *np);
 extern const struct ipc_net_ops net_ops;
 
 /* ipc_net_send.c */
@@ -130,11 +147,25 @@ void net_sent(const struct netipc_upcall *u);
 void net_released(struct net_out *out);
 void net_room(void);
 void net_out_free(struct net_out *out);
+mach_msg_return_t net_send_moved(struct ipc_kmsg *kmsg);
+void net_held_flush_locked(struct net_proxy *np);
+void net_out_deliver_here(struct net_out *out);
+void net_out_forget_moved(struct net_out *out);
 
 /* ipc_net_receive.c */
 void net_receive_init(void);
 void net_deliver(const struct netipc_deliver *d);
 void net_pulled(void *cookie, int status);
+
+/* ipc_net_move.c */
+void net_move_take(struct ipc_port *port, struct netipc_port_state *state, struct ipc_port *requests[2]);
+void net_move_put_back(struct ipc_port *port, struct ipc_port *requests[2]);
+void net_ports_moved(struct net_out *out);
+void net_move_export_gone_locked(struct ipc_port *port);
+bool net_move_follow(struct ipc_kmsg *kmsg);
+struct ipc_port *net_move_arrive_locked(const struct netipc_right_in *in, struct net_proxy **spares);
+void net_move_requests(struct ipc_port *port, struct ipc_port *requests[2]);
+void net_arrived(struct net_proxy *np);
 
 /* ipc_net_info.c */
 void net_info(struct host_net_info *info);

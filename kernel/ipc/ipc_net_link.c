@@ -216,6 +216,7 @@ void ipc_net_start(void)
 	list_init(&net.reap);
 	list_init(&net.reap_kmsgs);
 	list_init(&net.backlog);
+	list_init(&net.starved);
 	list_init(&net.idle);
 	waitq_init(&net.room);
 	net.armed_ns = UINT64_MAX;

@@ -25,6 +25,7 @@ struct net_in {
 	uint32_t ports_done;       /* rights used up by the descriptors */
 	struct netipc_right_in *rights;
 	struct ipc_port **ports;
+	bool circular;
 	/* pulling */
 	struct vm_page **pages;
 	uint32_t page_count, piece_count;
@@ -33,6 +34,7 @@ struct net_in {
 	/* from here on: not cleared */
 	struct netipc_right_in few[NET_FEW_RIGHTS];
 	struct ipc_port *few_ports[NET_FEW_RIGHTS];
+	uint8_t said[NW_RIGHTS_MAX]; /* enum netipc_right_kind, as the message was checked */
 	/* the first ool_count of each */
 	uint64_t ool[NW_OOL_MAX];
 	struct vm_map_copy *copies[NW_OOL_MAX];
@@ -51,6 +53,8 @@ static uint32_t type_of_kind(enum netipc_right_kind kind, uint32_t said)
 		return MACH_MSG_TYPE_PORT_SEND;
 	if (kind == NETIPC_RIGHT_SEND_ONCE)
 		return MACH_MSG_TYPE_PORT_SEND_ONCE;
+	if (kind == NETIPC_RIGHT_RECEIVE)
+		return MACH_MSG_TYPE_PORT_RECEIVE;
 	return said; /* null or dead: what the sender says it would be */
 }
 
@@ -74,8 +78,12 @@ static bool check_right(struct check *c, uint32_t said)
 	if (c->rights >= c->in->right_count || !(is_send_type(said) || said == MACH_MSG_TYPE_PORT_RECEIVE))
 		return false;
 	kind = c->kind(c->ctx, c->rights++);
-	/* A receive right stays on its node; that there is none can be said (memory_object_terminate). */
-	return kind <= NETIPC_RIGHT_SEND_ONCE && type_of_kind(kind, said) == said;
+	if (kind == NETIPC_RIGHT_RECEIVE) { /* its port's requests are behind it: the engine looks */
+		c->rights += 2;
+		if (c->rights > c->in->right_count)
+			return false;
+	}
+	return type_of_kind(kind, said) == said;
 }
 
 static bool check_descriptor(struct check *c, const mach_msg_descriptor_t *d)
@@ -143,7 +151,7 @@ static enum netipc_right_kind kind_taken(const void *ctx, uint32_t i)
 {
 	const struct net_in *in = ctx;
 
-	return in->rights[i].kind;
+	return in->said[i];
 }
 
 /* ---- making and unmaking a net_in ---- */
@@ -257,9 +265,18 @@ static bool adopt_frames(struct net_in *in)
 
 /* ---- from rights and regions to a kmsg in kernel form ---- */
 
+/* The next right, in kernel form; a receive right goes in transit, with its requests in place. */
 static struct ipc_port *next_port(struct net_in *in)
 {
-	return in->ports[in->ports_done++];
+	struct ipc_port *port = in->ports[in->ports_done];
+
+	if (in->said[in->ports_done++] != NETIPC_RIGHT_RECEIVE)
+		return port;
+	net_move_requests(port, &in->ports[in->ports_done]);
+	in->ports_done += 2;
+	if (IP_VALID(port))
+		in->circular |= ipc_port_check_circularity(port, in->kmsg->ikm_remote_port);
+	return port;
 }
 
 /* Checked: put the rights and regions where the descriptors say. */
@@ -316,7 +333,7 @@ static void hand_over(struct net_in *in)
 {
 	struct ipc_kmsg *kmsg = in->kmsg;
 	struct ipc_port *port = kmsg->ikm_remote_port;
-	bool kernel;
+	bool kernel, circular;
 
 	ip_lock(port);
 	kernel = ip_active(port) && port->ip_receiver == ipc_space_kernel;
@@ -327,8 +344,9 @@ static void hand_over(struct net_in *in)
 		kworker_submit(&in->work); /* D4 */
 		return;
 	}
+	circular = in->circular;
 	in_free(in);
-	if (ipc_mqueue_deliver(kmsg) != MACH_MSG_SUCCESS)
+	if (circular || (ipc_mqueue_deliver(kmsg) != MACH_MSG_SUCCESS && !net_move_follow(kmsg)))
 		net_reap_kmsg(kmsg);
 }
 
@@ -359,8 +377,8 @@ static struct ipc_tokens tokens_of(const struct netipc_deliver *d)
 
 	memcpy(&tokens.security, d->sender, sizeof(tokens.security));
 	memcpy(&tokens.audit, d->sender + 2, (NETIPC_SENDER_WORDS - 2) * sizeof(*d->sender));
-	tokens.audit.val[AUDIT_TOKEN_NODE] = d->from;
-	tokens.audit.val[AUDIT_TOKEN_INCARNATION] = (uint32_t)d->from_incarnation;
+	tokens.audit.val[AUDIT_TOKEN_NODE] = d->origin ? (uint32_t)(d->origin >> 32) : d->from;
+	tokens.audit.val[AUDIT_TOKEN_INCARNATION] = (uint32_t)(d->origin ? d->origin : d->from_incarnation);
 	return tokens;
 }
 
@@ -378,7 +396,7 @@ static bool port_full(const struct netipc_deliver *d)
 	struct ipc_port *port = d->port;
 	int rc;
 
-	if (d->once || d->granted)
+	if (d->once || d->granted || d->moved)
 		return false;
 	while (ipc_mqueue_full(port)) {
 		spin_lock(&net.lock);
@@ -413,6 +431,8 @@ static int accept(const struct netipc_deliver *d, struct net_in *in)
 	struct net_proxy *spares;
 	int rc = NETIPC_NO_MEMORY;
 
+	for (uint32_t i = 0; i < d->right_count; i++)
+		in->said[i] = (uint8_t)netipc_delivery_right(d->delivery, i);
 	spin_lock(&net.lock);
 	if (!make_spares_locked(d, &spares)) {
 		netipc_deliver_refuse(net.engine, d->delivery, NETIPC_REFUSE_NO_MEMORY, clock_now_ns());

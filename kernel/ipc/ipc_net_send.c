@@ -9,11 +9,14 @@
  * A sender waits for the verdict only if it gave a time limit: then a message that was not taken in time is
  * retracted, and the answer is true either way. Else it waits only while NET_CREDIT messages to that port are
  * out. Messages by send-once right never wait: no queue limit holds them.
+ *
+ * A receive right has the port's requests behind it, two send-once rights: ipc_net_move.c.
  */
 #include <base/string.h>
 #include <ipc/ipc_mqueue.h>
 #include <ipc/ipc_net_impl.h>
 #include <kern/assert.h>
+#include <kern/ipc_kobject.h>
 #include <kern/kalloc.h>
 #include <kern/thread.h>
 #include <vm/vm_map_copy.h>
@@ -24,7 +27,7 @@
 
 struct walk {
 	struct net_out *out;
-	uint32_t rights, regions;
+	uint32_t rights, regions, moves;
 	uint64_t bytes;
 	mach_msg_return_t error;
 };
@@ -72,8 +75,20 @@ static void count_right(void *ctx, struct ipc_port **port, mach_msg_type_name_t 
 	struct walk *w = ctx;
 
 	w->rights++;
-	if (type == MACH_MSG_TYPE_PORT_RECEIVE && IP_VALID(*port))
-		w->error = MACH_SEND_INVALID_RIGHT; /* receive rights stay on their node, as yet */
+	if (type != MACH_MSG_TYPE_PORT_RECEIVE || !IP_VALID(*port))
+		return;
+	w->rights += 2;
+	w->moves++;
+	if ((*port)->ip_kotype != IKOT_NONE)
+		w->error = MACH_SEND_INVALID_RIGHT; /* what it stands for is here */
+}
+
+static void note_kind(struct netipc_right_out *r, const struct ipc_port *port)
+{
+	if (port == IP_NULL)
+		r->kind = NETIPC_RIGHT_NULL;
+	else if (port == IP_DEAD)
+		r->kind = NETIPC_RIGHT_DEAD;
 }
 
 static void note_right(void *ctx, struct ipc_port **port, mach_msg_type_name_t type)
@@ -84,10 +99,15 @@ static void note_right(void *ctx, struct ipc_port **port, mach_msg_type_name_t t
 	w->out->ports[w->rights++] = *port;
 	*r = (struct netipc_right_out){ .kind = type == MACH_MSG_TYPE_PORT_SEND ? NETIPC_RIGHT_SEND
 										: NETIPC_RIGHT_SEND_ONCE };
-	if (*port == IP_NULL)
-		r->kind = NETIPC_RIGHT_NULL;
-	else if (*port == IP_DEAD)
-		r->kind = NETIPC_RIGHT_DEAD;
+	note_kind(r, *port);
+	if (type != MACH_MSG_TYPE_PORT_RECEIVE || !IP_VALID(*port))
+		return;
+	r->kind = NETIPC_RIGHT_RECEIVE;
+	net_move_take(*port, &r->state, &w->out->ports[w->rights]);
+	for (uint32_t i = 1; i <= 2; i++) {
+		r[i] = (struct netipc_right_out){ .kind = NETIPC_RIGHT_SEND_ONCE };
+		note_kind(&r[i], w->out->ports[w->rights++]);
+	}
 }
 
 /* ---- making a net_out ---- */
@@ -105,6 +125,16 @@ static mach_msg_return_t make_room(struct net_out *out, const struct walk *w, ui
 		out->ool_sizes = kalloc(w->regions * sizeof(*out->ool_sizes));
 	out->send.right_count = w->rights;
 	out->send.ool_count = w->regions;
+	if (out->rights != NULL)
+		memset(out->rights, 0, w->rights * sizeof(*out->rights));
+	for (uint32_t i = 0; i < w->moves; i++) {
+		struct net_proxy *np = net_proxy_shell();
+
+		if (np == NULL)
+			return MACH_SEND_NO_BUFFER;
+		np->spare = out->shells;
+		out->shells = np;
+	}
 	if (pieces > 0) {
 		out->pieces = kalloc(pieces * sizeof(*out->pieces));
 		out->piece_room = pieces;
@@ -231,6 +261,7 @@ static void unwire(struct ipc_kmsg *kmsg)
 /* All but the kmsg. Any context. */
 static void out_shell_free(struct net_out *out)
 {
+	net_proxy_unmake(out->shells);
 	if (out->rights != out->few && out->rights != NULL)
 		kfree(out->rights, out->send.right_count * sizeof(*out->rights));
 	if (out->ports != out->few_ports && out->ports != NULL)
@@ -244,6 +275,41 @@ static void out_shell_free(struct net_out *out)
 	zone_free(net.out_zone, out);
 }
 
+/* The receive rights in it have not moved: what their ports asked for is theirs again. Nothing locked. */
+static void requests_back(struct net_out *out)
+{
+	for (uint32_t i = 0; out->rights != NULL && out->ports != NULL && i < out->send.right_count; i++)
+		if (out->rights[i].kind == NETIPC_RIGHT_RECEIVE) {
+			net_move_put_back(out->ports[i], &out->ports[i + 1]);
+			out->rights[i].kind = NETIPC_RIGHT_NULL;
+		}
+}
+
+struct forget {
+	struct net_out *out;
+	uint32_t at;
+};
+
+static void forget_moved(void *ctx, struct ipc_port **port, mach_msg_type_name_t type)
+{
+	struct forget *f = ctx;
+	uint32_t at = f->at++;
+
+	if (type != MACH_MSG_TYPE_PORT_RECEIVE || !IP_VALID(*port))
+		return;
+	f->at += 2;
+	if (f->out->ports[at] == IP_NULL)
+		*port = IP_NULL;
+}
+
+/* The receive rights that net_ports_moved() took out of out->ports go from the message too. */
+void net_out_forget_moved(struct net_out *out)
+{
+	struct forget f = { .out = out };
+
+	each_right(out->kmsg, forget_moved, &f);
+}
+
 static void right_gone(void *ctx, struct ipc_port **port, mach_msg_type_name_t type)
 {
 	struct ipc_port *gone = *port;
@@ -253,22 +319,32 @@ static void right_gone(void *ctx, struct ipc_port **port, mach_msg_type_name_t t
 }
 
 /* The rights of an accepted message are the receiver's: what is left here is memory. Thread context. */
-static void strip(struct ipc_kmsg *kmsg)
+static void strip(struct net_out *out)
 {
+	struct ipc_kmsg *kmsg = out->kmsg;
 	struct ipc_port *dest = kmsg->ikm_remote_port;
 
 	kmsg->ikm_remote_port = IP_NULL;
 	net_right_gone(dest, MACH_MSGH_BITS_REMOTE(kmsg->ikm_header->msgh_bits));
+	for (uint32_t i = 0; i < out->send.right_count; i++)
+		if (out->rights[i].kind == NETIPC_RIGHT_RECEIVE) {
+			net_right_gone(out->ports[i + 1], MACH_MSG_TYPE_PORT_SEND_ONCE);
+			net_right_gone(out->ports[i + 2], MACH_MSG_TYPE_PORT_SEND_ONCE);
+		}
 	each_right(kmsg, right_gone, NULL);
 }
 
 /* Settled, and nobody looks at it: thread context. */
 void net_out_free(struct net_out *out)
 {
-	if (out->rights_moved)
-		strip(out->kmsg);
-	unwire(out->kmsg);
-	ipc_kmsg_destroy(out->kmsg);
+	if (out->kmsg != NULL) {
+		if (out->rights_moved)
+			strip(out);
+		else
+			requests_back(out);
+		unwire(out->kmsg);
+		ipc_kmsg_destroy(out->kmsg);
+	}
 	out_shell_free(out);
 }
 
@@ -276,9 +352,9 @@ void net_out_free(struct net_out *out)
 static bool is_plain(const struct net_out *out)
 {
 	const struct ipc_kmsg *kmsg = out->kmsg;
-	struct ipc_port *reply = kmsg->ikm_local_port;
+	struct ipc_port *reply = kmsg != NULL ? kmsg->ikm_local_port : IP_NULL;
 
-	return out->rights_moved && out->pieces == NULL && !ikm_complex(kmsg) &&
+	return kmsg != NULL && out->rights_moved && out->pieces == NULL && !ikm_complex(kmsg) &&
 	       (!IP_VALID(reply) || reply->ip_remote ||
 		MACH_MSGH_BITS_LOCAL(kmsg->ikm_header->msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE);
 }
@@ -296,7 +372,7 @@ static void out_put_unlock(struct net_out *out)
 		return;
 	}
 	spin_unlock(&net.lock);
-	strip(out->kmsg);
+	strip(out);
 	ipc_kmsg_free(out->kmsg);
 	out_shell_free(out);
 }
@@ -315,8 +391,9 @@ static void resolve_rights_locked(struct net_out *out)
 			continue;
 		r->port = port;
 		r->slot = net_slot(port);
-		if (port->ip_remote) {
-			struct net_proxy *np = port->ip_net;
+		r->proxy = NULL;
+		if (port->ip_remote && r->kind != NETIPC_RIGHT_RECEIVE) {
+			struct net_proxy *np = port->ip_proxy;
 
 			r->proxy = np != NULL ? np->engine : NULL;
 			active = r->proxy != NULL;
@@ -336,7 +413,7 @@ static void note_exports_locked(struct net_out *out, const bool *had)
 		struct ipc_port *port = out->ports[i];
 		bool again = false;
 
-		if (had[i] || !IP_VALID(port) || port->ip_remote || *net_slot(port) == NULL)
+		if (had[i] || !IP_VALID(port) || ip_is_away(port) || *net_slot(port) == NULL)
 			continue;
 		for (uint32_t j = 0; j < i; j++)
 			again |= out->ports[j] == port;
@@ -348,7 +425,7 @@ static void note_exports_locked(struct net_out *out, const bool *had)
 /* Hand it to the engine. net.lock held. */
 static int post_locked(struct net_out *out)
 {
-	struct net_proxy *np = out->kmsg->ikm_remote_port->ip_net;
+	struct net_proxy *np = out->kmsg->ikm_remote_port->ip_proxy;
 	bool had[NW_RIGHTS_MAX];
 	int rc;
 
@@ -356,15 +433,32 @@ static int post_locked(struct net_out *out)
 		return NETIPC_DEAD;
 	resolve_rights_locked(out);
 	for (uint32_t i = 0; i < out->send.right_count; i++)
-		had[i] = IP_VALID(out->ports[i]) && !out->ports[i]->ip_remote && *net_slot(out->ports[i]) != NULL;
+		had[i] = IP_VALID(out->ports[i]) && !ip_is_away(out->ports[i]) && *net_slot(out->ports[i]) != NULL;
 	out->send.to = np->engine;
 	rc = netipc_send(net.engine, &out->send, &out->message, clock_now_ns());
 	if (rc != NETIPC_OK)
 		return rc;
+	if (!out->held)
+		out->order = ++np->order;
 	note_exports_locked(out, had);
 	out->proxy = np;
 	np->outstanding++;
 	return NETIPC_OK;
+}
+
+/* To be sent when the port is where it goes, in its order. */
+static void hold_locked(struct net_proxy *np, struct net_out *out)
+{
+	struct list *before = np->held.next;
+
+	if (out->order == 0)
+		out->order = ++np->order;
+	while (before != &np->held && container_of(before, struct net_out, link)->order < out->order)
+		before = before->next;
+	out->held = true;
+	out->proxy = np;
+	out->message = NULL;
+	list_add_tail(before, &out->link);
 }
 
 static mach_msg_return_t result_of(enum wait_result result)
@@ -381,14 +475,17 @@ static mach_msg_return_t post_waiting_locked(struct net_out *out, uint64_t deadl
 	enum wait_result result = WAIT_WOKEN;
 
 	for (;;) {
-		struct net_proxy *np = out->kmsg->ikm_remote_port->ip_net;
+		struct ipc_port *port = out->kmsg->ikm_remote_port;
+		struct net_proxy *np = port->ip_proxy;
 		int rc;
 
 		if (result != WAIT_WOKEN)
 			return result_of(result);
+		if (!port->ip_remote && ip_active(port))
+			return IPC_IS_ELSEWHERE; /* here, that is */
 		if (np == NULL || np->engine == NULL)
 			return MACH_SEND_INVALID_DEST;
-		if (may_wait && np->outstanding >= NET_CREDIT) {
+		if (may_wait && !out->moved && (np->outstanding >= NET_CREDIT || np->moving || !list_empty(&np->held))) {
 			if (deadline_ns == IPC_NO_WAIT)
 				return MACH_SEND_TIMED_OUT;
 			np->waiters++;
@@ -402,6 +499,19 @@ static mach_msg_return_t post_waiting_locked(struct net_out *out, uint64_t deadl
 		switch (rc) {
 		case NETIPC_OK:
 			return MACH_MSG_SUCCESS;
+		case NETIPC_MOVING:
+			if (!may_wait) {
+				hold_locked(np, out);
+				return MACH_MSG_SUCCESS;
+			}
+			if (deadline_ns == IPC_NO_WAIT)
+				return MACH_SEND_TIMED_OUT;
+			np->waiters++;
+			result = waitq_block(&np->senders, &net.lock, WAIT_ABORTABLE, deadline_ns);
+			spin_lock(&net.lock);
+			np->waiters--;
+			net_proxy_put_locked(np);
+			break;
 		case NETIPC_AGAIN:
 			if (!may_wait)
 				return MACH_SEND_NO_BUFFER;
@@ -432,6 +542,7 @@ static mach_msg_return_t verdict_of(const struct net_out *out)
 		return MACH_SEND_INVALID_DEST;
 	case NETIPC_SENT_NO_MEMORY:
 		return MACH_SEND_NO_BUFFER;
+	case NETIPC_SENT_MOVED:
 	case NETIPC_SENT_RETRACTED:
 		return MACH_SEND_TIMED_OUT;
 	case NETIPC_SENT_REFUSED:
@@ -439,6 +550,23 @@ static mach_msg_return_t verdict_of(const struct net_out *out)
 	default:
 		return MACH_SEND_TRANSPORT_ERROR;
 	}
+}
+
+/* A held one is not with the engine: it is taken back here. net.lock held. */
+static void retract_locked(struct net_out *out)
+{
+	struct net_proxy *np = out->proxy;
+
+	if (!out->held) {
+		netipc_retract(net.engine, out->message, clock_now_ns());
+		return;
+	}
+	list_remove(&out->link);
+	out->held = false;
+	out->proxy = NULL;
+	out->sent = NETIPC_SENT_RETRACTED;
+	out->settled = true;
+	net_proxy_put_locked(np);
 }
 
 /*
@@ -451,13 +579,13 @@ static mach_msg_return_t wait_verdict_unlock(struct net_out *out, uint64_t deadl
 	enum wait_result result;
 
 	if (!out->settled && deadline_ns == IPC_NO_WAIT) {
-		netipc_retract(net.engine, out->message, clock_now_ns());
+		retract_locked(out);
 	} else if (!out->settled) {
 		result = waitq_block(&out->wait, &net.lock, WAIT_ABORTABLE, deadline_ns);
 		spin_lock(&net.lock);
 		if (!out->settled) {
 			gave_up = result_of(result);
-			netipc_retract(net.engine, out->message, clock_now_ns());
+			retract_locked(out);
 		}
 	}
 	net_rearm_locked(netipc_deadline(net.engine));
@@ -480,7 +608,9 @@ static mach_msg_return_t wait_verdict_unlock(struct net_out *out, uint64_t deadl
 	spin_unlock(&net.lock);
 	/* The caller has the kmsg again; rights whose fate nobody knows count as moved. */
 	if (out->rights_moved)
-		strip(out->kmsg);
+		strip(out);
+	else
+		requests_back(out);
 	unwire(out->kmsg);
 	out_shell_free(out);
 	return mr;
@@ -493,11 +623,17 @@ static void net_tokens_out(const struct ipc_tokens *tokens, uint32_t sender[NETI
 	memcpy(sender + 2, &tokens->audit, (NETIPC_SENDER_WORDS - 2) * sizeof(*sender));
 }
 
-mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns)
+/* Who sent it first, of another node: the last two words of its audit token. */
+static uint64_t origin_of(const struct ipc_tokens *tokens)
+{
+	return (uint64_t)tokens->audit.val[AUDIT_TOKEN_NODE] << 32 | tokens->audit.val[AUDIT_TOKEN_INCARNATION];
+}
+
+static mach_msg_return_t send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns, bool moved)
 {
 	bool once = MACH_MSGH_BITS_REMOTE(kmsg->ikm_header->msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE;
 	bool always = (option & MACH_SEND_ALWAYS) != 0;
-	bool waited = deadline_ns != WAIT_FOREVER && !once && !always;
+	bool waited = moved || (deadline_ns != WAIT_FOREVER && !once && !always);
 	struct net_out *out;
 	mach_msg_return_t mr;
 
@@ -510,20 +646,24 @@ mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint
 	out->kmsg = kmsg;
 	out->waited = waited;
 	out->references = 1 + waited;
+	out->moved = moved;
 	list_init(&out->link);
 	waitq_init(&out->wait);
 	out->send.cookie = out;
 	out->send.priority = kmsg->ikm_priority;
 	net_tokens_out(&kmsg->ikm_tokens, out->send.sender);
-	out->send.flags = (waited ? NETIPC_SEND_WAITING : 0u) | (once ? NETIPC_SEND_ONCE : 0u);
+	out->send.flags = (waited ? NETIPC_SEND_WAITING : 0u) | (once ? NETIPC_SEND_ONCE : 0u) |
+			  (moved ? NETIPC_SEND_MOVED : 0u);
+	out->send.origin = moved ? origin_of(&kmsg->ikm_tokens) : 0;
 	mr = out_fill(out);
 	if (mr != MACH_MSG_SUCCESS) {
+		requests_back(out);
 		unwire(kmsg);
 		out_shell_free(out);
 		return mr;
 	}
 	spin_lock(&net.lock);
-	mr = post_waiting_locked(out, deadline_ns, !once && !always);
+	mr = post_waiting_locked(out, deadline_ns, moved || (!once && !always));
 	if (mr == MACH_SEND_NO_BUFFER && always) {
 		list_add_tail(&net.backlog, &out->link); /* NETIPC_UP_ROOM sends it */
 		mr = MACH_MSG_SUCCESS;
@@ -531,22 +671,96 @@ mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint
 		mr = wait_verdict_unlock(out, deadline_ns);
 		if (mr == MACH_SEND_TIMED_OUT && (option & MACH_SEND_NOTIFY)) {
 			spin_lock(&net.lock);
-			net_want_room_locked(kmsg->ikm_remote_port->ip_net);
+			net_want_room_locked(kmsg->ikm_remote_port->ip_proxy);
 			spin_unlock(&net.lock);
 		}
 		net_drain(true);
 		return mr;
 	}
 	if (mr == MACH_SEND_TIMED_OUT && (option & MACH_SEND_NOTIFY))
-		net_want_room_locked(kmsg->ikm_remote_port->ip_net);
+		net_want_room_locked(kmsg->ikm_remote_port->ip_proxy);
 	net_rearm_locked(netipc_deadline(net.engine));
 	spin_unlock(&net.lock);
 	net_drain(true);
 	if (mr != MACH_MSG_SUCCESS) {
+		requests_back(out);
 		unwire(kmsg);
 		out_shell_free(out);
 	}
 	return mr;
+}
+
+mach_msg_return_t net_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns)
+{
+	return send(kmsg, option, deadline_ns, false);
+}
+
+mach_msg_return_t net_send_moved(struct ipc_kmsg *kmsg)
+{
+	return send(kmsg, MACH_MSG_OPTION_NONE, WAIT_FOREVER, true);
+}
+
+/* ---- messages that a moving port turned away ---- */
+
+/* net.lock held. Settled without the engine; true: the waiter, if any, has been told. */
+static void held_settle_locked(struct net_out *out, enum netipc_sent sent)
+{
+	out->held = false;
+	out->proxy = NULL;
+	out->sent = sent;
+	out->settled = true;
+	if (out->waited) {
+		(void)waitq_wake_one(&out->wait);
+		if (sent != NETIPC_SENT_ACCEPTED)
+			return; /* all is the waiter's */
+	}
+	if (--out->references == 0)
+		net_reap_out_locked(out);
+}
+
+/* Those of np may go now, if it is ready for them: all that were out are settled. net.lock held. */
+void net_held_flush_locked(struct net_proxy *np)
+{
+	if (list_empty(&np->held) ||
+	    (np->engine != NULL && (np->outstanding > 0 || np->moving || !netipc_proxy_ready(np->engine))))
+		return;
+	while (!list_empty(&np->held)) {
+		struct net_out *out = list_first(&np->held, struct net_out, link);
+		int rc = np->engine != NULL ? post_locked(out) : NETIPC_DEAD;
+
+		if (rc == NETIPC_MOVING || rc == NETIPC_AGAIN || rc == NETIPC_NO_MEMORY) {
+			if (rc != NETIPC_MOVING && list_empty(&np->starved_link))
+				list_add_tail(&net.starved, &np->starved_link);
+			return; /* PROXY_MOVED, or net_room() */
+		}
+		list_remove(&out->link);
+		out->held = false;
+		if (rc != NETIPC_OK)
+			held_settle_locked(out, NETIPC_SENT_INVALID_DEST);
+	}
+	waitq_wake_all(&np->senders);
+}
+
+/* Its port is arriving here: into the queue. Thread context, nothing locked. */
+void net_out_deliver_here(struct net_out *out)
+{
+	struct ipc_kmsg *kmsg = out->kmsg;
+	struct ipc_port *port = kmsg->ikm_remote_port;
+	bool circular = false;
+
+	for (uint32_t i = 0; i < out->send.right_count; i++)
+		if (out->rights[i].kind == NETIPC_RIGHT_RECEIVE) {
+			ipc_port_end_transit(out->ports[i]);
+			circular |= ipc_port_check_circularity(out->ports[i], port);
+		}
+	requests_back(out);
+	unwire(kmsg);
+	if (circular || ipc_mqueue_deliver(kmsg) != MACH_MSG_SUCCESS)
+		ipc_kmsg_destroy(kmsg);
+	spin_lock(&net.lock);
+	out->kmsg = NULL;
+	held_settle_locked(out, NETIPC_SENT_ACCEPTED);
+	spin_unlock(&net.lock);
 }
 
 /* ---- upcalls ---- */
@@ -556,7 +770,18 @@ void net_sent(const struct netipc_upcall *u)
 	struct net_out *out = u->cookie;
 	struct net_proxy *np;
 
+	if (u->rights_moved)
+		net_ports_moved(out);
 	spin_lock(&net.lock);
+	if (u->sent == NETIPC_SENT_MOVED && !out->moved) {
+		np = out->proxy;
+		np->outstanding--;
+		hold_locked(np, out);
+		net_held_flush_locked(np);
+		net_rearm_locked(netipc_deadline(net.engine));
+		spin_unlock(&net.lock);
+		return;
+	}
 	out->sent = u->sent;
 	out->rights_moved = u->rights_moved;
 	out->settled = true;
@@ -564,6 +789,7 @@ void net_sent(const struct netipc_upcall *u)
 	out->proxy = NULL;
 	np->outstanding--;
 	(void)waitq_wake_one(&np->senders);
+	net_held_flush_locked(np);
 	net_proxy_put_locked(np);
 	out->references += u->pulling;
 	if (out->waited) {
@@ -585,7 +811,10 @@ void net_released(struct net_out *out)
 /* There is room: first the kernel's own, then whoever waits. */
 void net_room(void)
 {
+	struct list starved = LIST_INIT(starved);
+
 	spin_lock(&net.lock);
+	list_splice_tail(&starved, &net.starved);
 	while (!list_empty(&net.backlog)) {
 		struct net_out *out = list_first(&net.backlog, struct net_out, link);
 		int rc = post_locked(out);
@@ -593,8 +822,16 @@ void net_room(void)
 		if (rc == NETIPC_AGAIN || rc == NETIPC_NO_MEMORY)
 			break;
 		list_remove(&out->link);
-		if (rc != NETIPC_OK)
+		if (rc == NETIPC_MOVING)
+			hold_locked(out->kmsg->ikm_remote_port->ip_proxy, out);
+		else if (rc != NETIPC_OK)
 			net_reap_out_locked(out); /* its rights die with it */
+	}
+	while (!list_empty(&starved)) {
+		struct net_proxy *np = list_first(&starved, struct net_proxy, starved_link);
+
+		list_remove(&np->starved_link);
+		net_held_flush_locked(np);
 	}
 	(void)waitq_wake_all(&net.room);
 	spin_unlock(&net.lock);

@@ -63,7 +63,7 @@ static void notification_send(struct ipc_kmsg *kmsg)
 	bool queue_here;
 
 	ip_lock(port);
-	queue_here = ip_active(port) && !port->ip_remote && port->ip_receiver != ipc_space_kernel;
+	queue_here = ip_active(port) && !ip_is_away(port) && port->ip_receiver != ipc_space_kernel;
 	ip_unlock(port);
 	if (queue_here) {
 		(void)ipc_mqueue_send(kmsg, MACH_SEND_ALWAYS, IPC_NO_WAIT, NULL);
@@ -122,7 +122,7 @@ __attribute__((noinline)) void ipc_notify_send_once(struct ipc_port *notify)
 {
 	struct ipc_kmsg *kmsg;
 
-	if (IP_VALID(notify) && notify->ip_remote && ipc_net && ipc_net->sonce_destroyed(notify)) {
+	if (IP_VALID(notify) && ip_is_away(notify) && ipc_net && ipc_net->sonce_destroyed(notify)) {
 		ipc_port_release_sonce(notify); /* the notification is made at its home, which has the count */
 		return;
 	}

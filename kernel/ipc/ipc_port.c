@@ -85,7 +85,7 @@ struct ipc_port *ipc_port_alloc_proxy(void *net)
 
 	if (port) {
 		port->ip_remote = true;
-		port->ip_net = net;
+		port->ip_proxy = net;
 	}
 	return port;
 }
@@ -224,7 +224,7 @@ void ipc_port_proxy_dead(struct ipc_port *proxy)
 		ip_unlock(proxy);
 		return;
 	}
-	VERIFY(proxy->ip_remote);
+	VERIFY(ip_is_away(proxy));
 	port_die(proxy);
 }
 
@@ -483,7 +483,7 @@ kern_return_t ipc_port_request_grow(struct ipc_port *port, uint32_t size)
 
 bool ipc_port_full_locked(const struct ipc_port *port)
 {
-	if (port->ip_remote)
+	if (ip_is_away(port))
 		return port->ip_net_full;
 	return port->ip_receiver != ipc_space_kernel && port->ip_msgcount >= port->ip_qlimit;
 }

@@ -7,6 +7,8 @@
  *   in limbo     ip_receiver = NULL, ip_destination = NULL: between two steps of an operation
  *   in transit   ip_receiver = NULL, ip_destination = the port whose queue holds the message
  *   away         ip_remote: the right is on another node, this port is a proxy
+ *   arriving     ip_remote and ip_arriving: as one of the first three, but senders here wait until all is here that
+ *                was sent to it on the node that it comes from
  *   nowhere      the port is dead: io_active false
  *
  * References: each send right, send-once right and receive right in a space or message holds one
@@ -38,6 +40,7 @@ struct ipc_port {
 	bool ip_exported;                  /* [p] other nodes hold rights */
 	bool ip_net_waiting;               /* [p] the network was refused a slot; the glue clears it */
 	bool ip_net_full;                  /* [p] of a proxy: a sender was told that there is no room, and asked to hear of it */
+	_Atomic bool ip_arriving;          /* [pa] it came from another node, its queue not yet wholly */
 	bool ip_net_turn;                  /* [p] the next free slot is the network's */
 	bool ip_awaited;                   /* [p] something of the kernel will send to it later, and is told when it dies */
 	bool ip_guarded;                   /* [p] ip_context is a guard: mach_port_guard() */
@@ -72,7 +75,9 @@ struct ipc_port {
 	struct ipc_port_reserve *ip_reserve; /* [p] NULL, as of most ports */
 	struct ipc_order *ip_order;        /* [p] messages go by priority (mach_port_qos_t.rt); NULL: by age */
 	struct thread_ref ip_server;       /* [p] who took a message last: a hint of who will serve the next */
-	void *ip_net;                      /* [n] */
+	void *ip_net;                      /* [n] its export */
+	void *ip_proxy;                    /* [n] of a proxy */
+	void *ip_mover;                    /* [n] it moved away, and messages that were coming follow it yet */
 };
 
 /* Memory that a port keeps for itself; lives until the port dies. */
@@ -127,6 +132,12 @@ static inline void ip_reference(struct ipc_port *port)
 static inline void ip_release(struct ipc_port *port)
 {
 	io_release(&port->ip_object);
+}
+
+/* Its messages go by the network. */
+static inline bool ip_is_away(const struct ipc_port *port)
+{
+	return port->ip_remote && !port->ip_arriving;
 }
 
 void ipc_port_init_zones(void);

@@ -63,10 +63,18 @@ static __attribute__((noinline)) mach_msg_return_t send_away(struct ipc_kmsg *km
 	return MACH_MSG_SUCCESS;
 }
 
+/* The port is arriving: what no queue limit holds does not wait for what was sent before. */
+static bool goes_in(const struct ipc_port *port, const struct ipc_kmsg *kmsg, mach_msg_option_t option)
+{
+	return port->ip_arriving && ((option & MACH_SEND_ALWAYS) || MACH_MSGH_BITS_REMOTE(kmsg->ikm_header->msgh_bits) ==
+									   MACH_MSG_TYPE_PORT_SEND_ONCE);
+}
+
 mach_msg_return_t ipc_kmsg_send(struct ipc_kmsg *kmsg, mach_msg_option_t option, uint64_t deadline_ns,
 				struct thread **receiver)
 {
 	struct ipc_port *port = kmsg->ikm_remote_port;
+	mach_msg_return_t mr;
 
 	if (receiver)
 		*receiver = NULL;
@@ -78,9 +86,13 @@ mach_msg_return_t ipc_kmsg_send(struct ipc_kmsg *kmsg, mach_msg_option_t option,
 		call_kernel(kmsg);
 		return MACH_MSG_SUCCESS;
 	}
-	if (port->ip_remote && ip_active(port))
-		return send_away(kmsg, option, deadline_ns);
-	return ipc_mqueue_send(kmsg, option, deadline_ns, receiver);
+	do {
+		if (port->ip_remote && ip_active(port) && !goes_in(port, kmsg, option))
+			mr = send_away(kmsg, option, deadline_ns);
+		else
+			mr = ipc_mqueue_send(kmsg, option, deadline_ns, receiver);
+	} while (__builtin_expect(mr == IPC_IS_ELSEWHERE, 0));
+	return mr;
 }
 
 /* Is this an error whose message goes back to its sender? */

@@ -145,7 +145,10 @@ static inline struct thread *send_fast(struct ipc_space *space, const union mess
 	}
 	port = (struct ipc_port *)dest->ie_object;
 	spin_lock_inner(&port->ip_object.io_lock);
-	t = likely(!list_empty(&port->ip_receivers.threads)) ? claim_fast(&port->ip_receivers, port, size)
+	if (unlikely(port->ip_remote)) /* it may be arriving, and have receivers */
+		t = NULL;
+	else
+		t = likely(!list_empty(&port->ip_receivers.threads)) ? claim_fast(&port->ip_receivers, port, size)
 								: claim_in_set(port, size);
 	if (likely(t != NULL)) {
 		hand_message(t, port, m, size, reply);

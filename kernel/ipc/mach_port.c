@@ -394,17 +394,17 @@ kern_return_t mach_port_insert_right(struct ipc_space *space, mach_port_name_t n
 	return ipc_object_copyout_name(space, poly, poly_type, false, name);
 }
 
-/* A receive right that nothing holds in its space. */
-static bool may_move(struct ipc_space *space, mach_port_name_t name)
+/* The receive right of a port that stands for something in this kernel (a timer's). */
+static bool is_kernel_port(struct ipc_space *space, mach_port_name_t name)
 {
 	struct ipc_port *port;
-	bool may;
+	bool is;
 
 	if (mach_port_receive_lock(space, name, &port) != KERN_SUCCESS)
 		return false;
-	may = !port->ip_immovable_receive;
+	is = port->ip_kotype != IKOT_NONE;
 	ip_unlock(port);
-	return may;
+	return is;
 }
 
 kern_return_t mach_port_extract_right(struct ipc_space *space, mach_port_name_t name,
@@ -420,7 +420,7 @@ kern_return_t mach_port_extract_right(struct ipc_space *space, mach_port_name_t 
 		return KERN_INVALID_VALUE;
 	if (!MACH_PORT_VALID(name))
 		return KERN_INVALID_RIGHT;
-	if (disposition == MACH_MSG_TYPE_MOVE_RECEIVE && current_thread()->ipc.answer_far && may_move(space, name))
+	if (disposition == MACH_MSG_TYPE_MOVE_RECEIVE && current_thread()->ipc.answer_far && is_kernel_port(space, name))
 		return KERN_NOT_SUPPORTED; /* it could not travel with the answer */
 	kr = ipc_object_copyin(space, name, disposition, poly);
 	if (kr == KERN_SUCCESS)
@@ -653,10 +653,6 @@ kern_return_t mach_port_request_notification(struct ipc_space *space, mach_port_
 		if (port->ip_kotype != IKOT_NONE) { /* its object goes with it */
 			ip_unlock(port);
 			return KERN_INVALID_RIGHT;
-		}
-		if (IP_VALID(notify) && notify->ip_remote) { /* the right could not be returned there */
-			ip_unlock(port);
-			return KERN_NOT_SUPPORTED;
 		}
 		ipc_port_pdrequest(port, notify, previous);
 		return KERN_SUCCESS;

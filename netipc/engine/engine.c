@@ -153,7 +153,9 @@ struct netipc *netipc_init(void *memory, const struct netipc_config *config, uin
 	e->random = config->secret[0] ^ config->incarnation;
 	e->now = now_ns;
 	e->returned_ns = NEVER;
-	e->next_serial = e->next_once = e->next_transit = 1;
+	e->next_serial = e->next_transit = 1;
+	/* Ids of one port's send-once rights come from each of its homes: they must differ. */
+	e->next_once = (siphash_words(&e->secret, config->self, config->incarnation) & 0xfffff) << 44 | 1;
 	list_init(&e->peers);
 	list_init(&e->dying);
 	list_init(&e->dirty);
@@ -396,8 +398,7 @@ void node_event(struct netipc *e, enum netipc_upcall_kind kind, const struct pee
 
 static void fill_deliver(struct netipc_delivery *d, struct netipc_deliver *out)
 {
-	uint64_t at = sizeof(struct nw_message) + d->m.rights * sizeof(struct nw_right) +
-		      d->m.ool * sizeof(uint64_t);
+	uint64_t at = d->fixed + d->m.ool * sizeof(uint64_t);
 
 	*out = (struct netipc_deliver){
 		.delivery = d,
@@ -407,6 +408,8 @@ static void fill_deliver(struct netipc_delivery *d, struct netipc_deliver *out)
 		.once = d->m.once_id != 0,
 		.granted = d->granted != NULL && !d->granted->tentative,
 		.paging = (d->m.flags & NW_MSG_PAGING) != 0,
+		.moved = (d->m.flags & NW_MSG_MOVED) != 0,
+		.origin = (d->m.flags & NW_MSG_MOVED) ? d->m.resend_of : 0,
 		.priority = d->m.priority < NW_PRIORITY_MAX ? d->m.priority : NW_PRIORITY_MAX,
 		.body_size = d->m.body_size,
 		.right_count = d->m.rights,
@@ -441,6 +444,10 @@ static void fetch_export(struct netipc *e, struct netipc_export *x, uint8_t kind
 			 struct netipc_upcall *out)
 {
 	out->cookie = x->port;
+	if (kind == NETIPC_UP_ONCES_CAME) {
+		out->status = (int)x->came;
+		x->came = 0;
+	}
 	if (kind == NETIPC_UP_ONCE_LOST && --x->lost > 0)
 		upcall_add(e, &x->once_lost, NETIPC_UP_ONCE_LOST);
 	if (kind == NETIPC_UP_EXPORT_GONE)
@@ -516,6 +523,15 @@ bool netipc_next_upcall(struct netipc *e, struct netipc_upcall *out)
 		break;
 	case NETIPC_UP_WANT_ROOM:
 		fetch_export(e, container_of(u, struct netipc_export, want_room), u->kind, out);
+		break;
+	case NETIPC_UP_ONCES_CAME:
+		fetch_export(e, container_of(u, struct netipc_export, onces_came), u->kind, out);
+		break;
+	case NETIPC_UP_PROXY_MOVED:
+		out->cookie = container_of(u, struct netipc_proxy, moved_up)->cookie;
+		break;
+	case NETIPC_UP_ARRIVED:
+		out->cookie = container_of(u, struct netipc_proxy, arrived_up)->cookie;
 		break;
 	case NETIPC_UP_PROXY_ROOM:
 		out->cookie = container_of(u, struct netipc_proxy, room_up)->cookie;

@@ -6,7 +6,7 @@
  *   connect.c  queue pairs: set-up, error, again       stream.c   numbered records, acceptance, replay
  *   send.c     messages that leave, until settled      receive.c  messages that arrive, until settled
  *   export.c   home side of rights: holder lists       proxy.c    holder side of rights
- *   bulk.c     bytes pulled by RDMA READ
+ *   bulk.c     bytes pulled by RDMA READ            move.c     receive rights that move
  *
  * Invariants:
  *  E1 a record is on at most one of its peer's lists queue, unacked, parked, exposed; its bytes do not
@@ -49,6 +49,8 @@
 #define PROBE_HELPERS 3u
 #define RELAYS 16u
 #define NODE_EVENTS 64u
+#define STALL_NS 1000000ull        /* a message that tells of a move before the old home does is looked at again so soon */
+#define STALL_MAX_NS 3000000000ull /* and refused then */
 
 struct pool {
 	struct list free;
@@ -97,6 +99,7 @@ struct netipc_message {
 	struct netipc_proxy *to;  /* pinned */
 	struct once_ref *once;    /* the send-once right used */
 	void *cookie;
+	uint32_t moves;   /* to's, when it was sent */
 	bool ever_posted; /* since it was last FULL: whether it was executed is unknown */
 	bool retracting, resend;
 	uint64_t parked_number;   /* of the transmission that was FULL */
@@ -144,6 +147,7 @@ struct netipc_delivery {
 	void *buffer;
 	const uint8_t *data;
 	uint64_t number;
+	uint32_t fixed; /* bytes of the record before the sizes of its regions */
 	/* pulling */
 	const struct np_sge *local;
 	uint32_t local_count, local_piece;
@@ -176,8 +180,12 @@ struct once { /* home side: a send-once right of x that is at peer */
 	struct once *hash_next;
 	struct netipc_export *x;
 	struct peer *peer;
-	uint64_t id;
+	uint64_t id, check;
 	uint16_t hop;
+	bool accepted;       /* the message that it was given with was */
+	bool self;           /* of one that is told to the port's new home: this node has it */
+	np_addr_t told_addr; /* the home before, which may still pass on its end */
+	uint64_t told_incarnation;
 };
 
 struct waiting { /* home side: a message that found x full */
@@ -193,12 +201,14 @@ struct waiting { /* home side: a message that found x full */
 struct netipc_export {
 	struct list link;
 	struct netipc_export *hash_next;
-	uint64_t serial;
+	struct nw_uid uid; /* of its birth, for ever; made anew with a new incarnation of this node */
+	uint64_t check;    /* of its send rights */
 	void *port;
 	struct netipc_export **slot; /* NULL once dropped or the port died */
 	bool dead;                   /* the port died; PORT_DEADs may still have to go */
 	bool gone;                   /* out of the table; freed when the upcall is fetched */
 	bool name_server;
+	bool moved;                  /* dead here because it lives on elsewhere */
 	bool idle;                   /* in engine.idle_exports: looked at when idle_ns is there */
 	uint64_t idle_ns;
 	struct list holders, onces, waiting;
@@ -206,7 +216,13 @@ struct netipc_export {
 	uint32_t spare;              /* slots freed while nobody was free to have them */
 	uint32_t lost;               /* ONCE_LOST upcalls owed */
 	uint32_t rooms_wanted;       /* of holders */
-	struct upcall no_senders, once_lost, want_room, gone_up;
+	uint32_t leaving;            /* messages that take its receive right away, and the move not yet made */
+	bool leaving_dead;           /* and died there at once */
+	np_addr_t leaving_to;        /* the receiver of the one that did */
+	uint64_t leaving_incarnation;
+	struct netipc_proxy *arriving; /* it moved here, and not all of it has come */
+	uint32_t came;               /* ONCES_CAME owed */
+	struct upcall no_senders, once_lost, want_room, onces_came, gone_up;
 };
 
 enum once_ref_state {
@@ -231,7 +247,9 @@ struct transit { /* giver side: a right on its way to peer, whose home is a thir
 	struct netipc_proxy *proxy; /* pinned */
 	struct once_ref *once;      /* NULL: a send right */
 	uint64_t id;
+	uint32_t moves;             /* the proxy's, when it was given */
 	bool accepted;
+	bool move, told;            /* peer must learn that the port moved; MOVED was sent */
 };
 
 struct pending { /* receiver side: TRANSIT_DONE owed to giver when the home has answered */
@@ -241,6 +259,7 @@ struct pending { /* receiver side: TRANSIT_DONE owed to giver when the home has 
 	uint64_t transit;
 	uint64_t tag;     /* send right: the REGISTER that must be answered */
 	uint64_t once_id; /* or this send-once right's registration */
+	bool move;        /* or nothing of here counts on giver, the home before, any more */
 };
 
 struct netipc_proxy {
@@ -259,9 +278,20 @@ struct netipc_proxy {
 	bool unregistering;  /* an UNREGISTER is not answered yet */
 	uint64_t stale_at;   /* the answer was that more is on its way; 0: none */
 	struct list onces, pendings;
-	struct list deferred; /* engine.deferred_proxies: no record for its UNREGISTER, ONCE_DESTROY, WANT_ROOM */
+	struct list deferred; /* engine.deferred_proxies: no record for its UNREGISTER, ONCE_DESTROY, WANT_ROOM ... */
 	enum { ROOM_NOT_WANTED, ROOM_WANTED, ROOM_ASKED } room; /* wanted: no record yet to ask with */
 	struct upcall dead_up, room_up;
+	/* moves: move.c */
+	uint32_t messages, transits;         /* sent to it and not settled; rights of it in transit */
+	uint32_t messages_old, transits_old; /* of them, from before its home was what it is now */
+	bool fenced;                         /* its home said MOVED_AWAY: MOVED will come */
+	bool waits;                          /* the glue waits for PROXY_MOVED */
+	bool here;                           /* this node is its home: only what is under way keeps the struct */
+	struct netipc_export *arriving;      /* it is coming here, from home */
+	enum mover { MOVER_NONE, MOVER_QUEUE, MOVER_END, MOVER_ENDED, MOVER_TELLS } mover; /* it went from here to home */
+	uint32_t tells;                      /* transits that tell of that */
+	struct list out_onces;               /* of struct once: home is to be told of them */
+	struct upcall moved_up, arrived_up;
 };
 
 enum peer_state {
@@ -288,6 +318,7 @@ struct peer {
 	enum peer_state state;
 	uint64_t heard_ns, suspect_ns;
 	uint64_t datagram_sequence;
+	uint64_t stall_ns; /* since when its next message waits for another node's MOVED; 0: it does not */
 	bool knows_left; /* it has answered this node's goodbye */
 
 	enum conn_state conn;
@@ -359,7 +390,7 @@ struct netipc {
 	struct netipc_proxy **proxy_hash;
 	struct peer **peer_hash;
 	struct netipc_delivery *delivery_array;
-	uint64_t next_serial, next_once, next_transit;
+	uint64_t next_serial, next_once, next_transit; /* next_once: unlike other nodes' */
 	struct list transits; /* all, to find one by its id: hashed by peer */
 
 	struct nw_right name_server; /* of another node, as it said; kind NULL: none */
@@ -444,6 +475,7 @@ void stream_replay(struct netipc *e, struct peer *p);
 void stream_arrival(struct netipc *e, struct peer *p, const struct np_event *ev);
 void stream_processed(struct netipc *e, struct peer *p, uint64_t number, bool urgent);
 void stream_process(struct netipc *e, struct peer *p);
+struct inbound *stream_find_inbound(struct peer *p, uint8_t type, const struct nw_uid *uid);
 void stream_drop_inbound(struct netipc *e, struct peer *p);
 void stream_drop_outbound(struct netipc *e, struct peer *p);
 void record_release(struct netipc *e, struct record *r);
@@ -463,6 +495,7 @@ void message_released(struct netipc *e, struct peer *p, uint64_t number);
 void message_peer_died(struct netipc *e, struct peer *p);
 
 /* receive.c */
+bool message_stalls(struct netipc *e, struct peer *p, const struct inbound *in);
 void message_in(struct netipc *e, struct peer *p, struct inbound *in);
 void retract_in(struct netipc *e, struct peer *p, uint64_t number);
 void delivery_free(struct netipc *e, struct netipc_delivery *d);
@@ -475,6 +508,11 @@ struct netipc_export *export_get(struct netipc *e, void *port, struct netipc_exp
 void export_uid(const struct netipc *e, const struct netipc_export *x, struct nw_uid *uid);
 void export_check_key(struct netipc *e);
 uint64_t export_check(const struct netipc *e, const struct nw_uid *uid, uint64_t once_id);
+bool uid_equal(const struct nw_uid *a, const struct nw_uid *b);
+void export_hash_in(struct netipc *e, struct netipc_export *x);
+void export_unhash(struct netipc *e, struct netipc_export *x);
+void export_stays(struct netipc *e, struct netipc_export *x);
+void export_fenced(struct netipc *e);
 void export_try_drop(struct netipc *e, struct netipc_export *x);
 void export_pump_dead(struct netipc *e, struct netipc_export *x);
 struct holder *holder_find(struct netipc_export *x, struct peer *p);
@@ -482,7 +520,9 @@ bool holder_grant(struct netipc *e, struct netipc_export *x, struct peer *p);
 void holder_ungrant(struct netipc *e, struct netipc_export *x, struct peer *p);
 void holder_remove(struct netipc *e, struct holder *h);
 struct once *once_make(struct netipc *e, struct netipc_export *x, struct peer *p);
-struct once *once_find(struct netipc *e, uint64_t id);
+struct once *once_find(struct netipc *e, const struct netipc_export *x, uint64_t id);
+struct once *once_add(struct netipc *e, struct netipc_export *x, struct peer *p, uint64_t id);
+void once_unhash(struct netipc *e, struct once *o);
 void once_end(struct netipc *e, struct once *o, bool lost);
 void waiting_end(struct netipc *e, struct waiting *w, bool pass_slot);
 void waiting_grant(struct netipc *e, struct netipc_export *x);
@@ -502,6 +542,7 @@ void proxy_once_from_third(struct netipc *e, struct netipc_proxy *p, const struc
 struct once_ref *proxy_held_once(struct netipc_proxy *p);
 void once_ref_free(struct netipc *e, struct once_ref *o);
 void proxy_offer(struct netipc_proxy *p);
+void proxy_defer(struct netipc *e, struct netipc_proxy *p);
 void proxy_unpin(struct netipc *e, struct netipc_proxy *p);
 void proxy_settle(struct netipc *e, struct netipc_proxy *p);
 void proxy_die(struct netipc *e, struct netipc_proxy *p);
@@ -513,6 +554,28 @@ struct transit *transit_find(struct peer *p, uint64_t id);
 void transit_end(struct netipc *e, struct transit *t);
 void transit_lost(struct netipc *e, struct transit *t);
 void pending_drop(struct netipc *e, struct pending *w);
+void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit, uint64_t tag,
+		 uint64_t once_id);
+void pending_free(struct netipc *e, struct pending *w);
+void room_told(struct netipc *e, struct netipc_proxy *p);
+void pending_done(struct netipc *e, struct netipc_proxy *p, uint64_t tag, uint64_t once_id);
+
+/* move.c */
+void move_pump(struct netipc *e, struct netipc_proxy *p);
+void move_settle(struct netipc *e, struct netipc_proxy *p);
+void move_proxy_died(struct netipc *e, struct netipc_proxy *p);
+void move_transit_ended(struct netipc *e, struct netipc_proxy *p);
+void move_message_settled(struct netipc *e, struct netipc_message *m);
+bool move_stub_tell(struct netipc *e, struct netipc_proxy *p, struct peer *peer);
+struct netipc_proxy *move_stub(struct netipc *e, const struct nw_uid *uid);
+void move_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struct nw_ref *ref);
+void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r);
+void move_once_in(struct netipc *e, struct peer *from, const struct nw_once *r);
+void move_rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, uint32_t moves);
+void move_once_claim(struct netipc *e, struct netipc_proxy *p, struct once_ref *o);
+void move_arrival_lost(struct netipc *e, struct netipc_proxy *p);
+void move_export_died(struct netipc *e, struct netipc_export *x);
+void move_once_destroyed(struct netipc *e, struct netipc_proxy *stub, const struct nw_ref *ref);
 
 /* bulk.c */
 bool bulk_expose(struct netipc *e, struct netipc_message *m, uint64_t offset);

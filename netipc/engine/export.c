@@ -14,7 +14,13 @@
 
 void export_uid(const struct netipc *e, const struct netipc_export *x, struct nw_uid *uid)
 {
-	*uid = (struct nw_uid){ .incarnation = e->incarnation, .serial = x->serial, .node = e->c.self };
+	(void)e;
+	*uid = x->uid;
+}
+
+bool uid_equal(const struct nw_uid *a, const struct nw_uid *b)
+{
+	return a->serial == b->serial && a->incarnation == b->incarnation && a->node == b->node;
 }
 
 /* A new incarnation: what was made under others does not count. */
@@ -26,29 +32,39 @@ void export_check_key(struct netipc *e)
 		e->check_key.k[i] = siphash(&e->secret, words, sizeof(words));
 }
 
-/* Of a port of this incarnation. */
+/* Of a port that this incarnation made, or of a send-once right that it made. */
 uint64_t export_check(const struct netipc *e, const struct nw_uid *uid, uint64_t once_id)
 {
 	return siphash_words(&e->check_key, uid->serial, once_id);
 }
 
-/* Did this incarnation make it? One of before need not be told from one that is made up: its port is dead. */
-static bool check_good(const struct netipc *e, const struct nw_ref *ref, uint64_t once_id)
+/*
+ * Is the right real? One of a port that is dead need not be told from one that is made up, but for those that this
+ * incarnation would have made.
+ */
+static bool check_good(const struct netipc *e, const struct netipc_export *x, const struct nw_ref *ref)
 {
+	if (x != NULL)
+		return ref->check == x->check;
 	return ref->uid.node == e->c.self &&
-	       (ref->uid.incarnation != e->incarnation || ref->check == export_check(e, &ref->uid, once_id));
+	       (ref->uid.incarnation != e->incarnation || ref->check == export_check(e, &ref->uid, 0));
 }
 
 struct netipc_export *export_find(struct netipc *e, const struct nw_uid *uid)
 {
-	struct netipc_export *x;
+	struct netipc_export *x = e->export_hash[uid->serial & e->hash_mask];
 
-	if (uid->node != e->c.self || uid->incarnation != e->incarnation)
-		return NULL;
-	x = e->export_hash[uid->serial & e->hash_mask];
-	while (x != NULL && x->serial != uid->serial)
+	while (x != NULL && !uid_equal(&x->uid, uid))
 		x = x->hash_next;
 	return x;
+}
+
+void export_hash_in(struct netipc *e, struct netipc_export *x)
+{
+	struct netipc_export **at = &e->export_hash[x->uid.serial & e->hash_mask];
+
+	x->hash_next = *at;
+	*at = x;
 }
 
 /* The export of a port, made if there is none; the caller knows that the pool has one. */
@@ -66,18 +82,18 @@ struct netipc_export *export_get(struct netipc *e, void *port, struct netipc_exp
 	list_init(&x->holders);
 	list_init(&x->onces);
 	list_init(&x->waiting);
-	x->serial = e->next_serial++;
+	x->uid = (struct nw_uid){ .incarnation = e->incarnation, .serial = e->next_serial++, .node = e->c.self };
+	x->check = export_check(e, &x->uid, 0);
 	x->port = port;
 	x->slot = slot;
-	x->hash_next = e->export_hash[x->serial & e->hash_mask];
-	e->export_hash[x->serial & e->hash_mask] = x;
+	export_hash_in(e, x);
 	*slot = x;
 	return x;
 }
 
-static void export_unhash(struct netipc *e, struct netipc_export *x)
+void export_unhash(struct netipc *e, struct netipc_export *x)
 {
-	struct netipc_export **at = &e->export_hash[x->serial & e->hash_mask];
+	struct netipc_export **at = &e->export_hash[x->uid.serial & e->hash_mask];
 
 	while (*at != NULL && *at != x)
 		at = &(*at)->hash_next;
@@ -89,7 +105,7 @@ static bool export_needed(const struct netipc_export *x)
 {
 	return !list_empty(&x->holders) || !list_empty(&x->onces) || !list_empty(&x->waiting) ||
 	       x->deliveries > 0 || x->name_server || x->no_senders.queued || x->once_lost.queued ||
-	       x->want_room.queued;
+	       x->want_room.queued || x->onces_came.queued || x->leaving > 0 || x->arriving != NULL;
 }
 
 /* Nothing needs it; the struct goes when EXPORT_GONE is fetched. */
@@ -221,20 +237,29 @@ void holder_ungrant(struct netipc *e, struct netipc_export *x, struct peer *p)
 
 /* ---- send-once rights abroad ---- */
 
-struct once *once_find(struct netipc *e, uint64_t id)
+struct once *once_find(struct netipc *e, const struct netipc_export *x, uint64_t id)
 {
 	struct once *o = e->once_hash[id & e->hash_mask];
 
-	while (o != NULL && o->id != id)
+	while (o != NULL && (o->id != id || o->x != x))
 		o = o->hash_next;
 	return o;
 }
 
 struct once *once_make(struct netipc *e, struct netipc_export *x, struct peer *p)
 {
+	struct once *o = once_add(e, x, p, e->next_once++);
+
+	o->check = export_check(e, &x->uid, o->id);
+	return o;
+}
+
+/* The caller knows that the pool has one. */
+struct once *once_add(struct netipc *e, struct netipc_export *x, struct peer *p, uint64_t id)
+{
 	struct once *o = pool_get(&e->once_pool);
 
-	*o = (struct once){ .x = x, .peer = p, .id = e->next_once++ };
+	*o = (struct once){ .x = x, .peer = p, .id = id };
 	list_init(&o->link);
 	list_init(&o->peer_link);
 	list_add_tail(&x->onces, &o->link);
@@ -244,15 +269,26 @@ struct once *once_make(struct netipc *e, struct netipc_export *x, struct peer *p
 	return o;
 }
 
-/* It is used, home, or lost: in the last case the port gets a notification. */
-void once_end(struct netipc *e, struct once *o, bool lost)
+void once_unhash(struct netipc *e, struct once *o)
 {
 	struct once **at = &e->once_hash[o->id & e->hash_mask];
-	struct netipc_export *x = o->x;
 
 	while (*at != o)
 		at = &(*at)->hash_next;
 	*at = o->hash_next;
+}
+
+/* It is used, home, or lost: in the last case the port gets a notification. */
+void once_end(struct netipc *e, struct once *o, bool lost)
+{
+	struct netipc_export *x = o->x;
+
+	if (x == NULL) { /* on its way to the port's new home, which is told that nobody has it */
+		list_remove(&o->peer_link);
+		o->peer = NULL;
+		return;
+	}
+	once_unhash(e, o);
 	list_remove(&o->link);
 	list_remove(&o->peer_link);
 	pool_put(&e->once_pool, o);
@@ -426,6 +462,8 @@ void netipc_export_destroyed(struct netipc *e, struct netipc_export *x, uint64_t
 	upcall_cancel(&x->no_senders);
 	upcall_cancel(&x->once_lost);
 	upcall_cancel(&x->want_room);
+	upcall_cancel(&x->onces_came);
+	move_export_died(e, x);
 	/* An open delivery keeps its entry's peer in mind; forget the entry. */
 	for (uint32_t i = 0; x->deliveries > 0 && i < e->peer_total; i++) {
 		struct peer *p = &e->peer_array[i];
@@ -456,14 +494,53 @@ void export_fence(struct netipc *e)
 		}
 }
 
+/* The new incarnation: what stays has new names. */
+void export_fenced(struct netipc *e)
+{
+	struct netipc_export *all = NULL, *next;
+
+	for (uint32_t i = 0; i <= e->hash_mask; i++) {
+		for (struct netipc_export *x = e->export_hash[i]; x != NULL; x = next) {
+			next = x->hash_next;
+			x->hash_next = all;
+			all = x;
+		}
+		e->export_hash[i] = NULL;
+	}
+	for (struct netipc_export *x = all; x != NULL; x = next) {
+		next = x->hash_next;
+		x->uid = (struct nw_uid){ .incarnation = e->incarnation, .serial = e->next_serial++, .node = e->c.self };
+		x->check = export_check(e, &x->uid, 0);
+		export_hash_in(e, x);
+	}
+}
+
+/* The receive right stays after all: who was put off meanwhile tries again. */
+void export_stays(struct netipc *e, struct netipc_export *x)
+{
+	x->leaving--;
+	if (x->leaving > 0 || x->dead)
+		return;
+	LIST_FOR_EACH(l, &x->waiting) {
+		struct waiting *w = container_of(l, struct waiting, link);
+
+		if (w->behind && may_grant(x, w))
+			resend_send(e, w, true);
+	}
+	export_try_drop(e, x);
+}
+
 /* ---- records from holders ---- */
 
 static void register_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
 {
 	struct netipc_export *x = export_find(e, &ref->uid);
+	struct netipc_proxy *stub = x ? NULL : move_stub(e, &ref->uid);
 	uint32_t code = NW_OK;
 
-	if (!check_good(e, ref, 0)) {
+	if (stub != NULL && ref->check == stub->check && move_stub_tell(e, stub, p))
+		return; /* MOVED is the answer */
+	if (stub == NULL && !check_good(e, x, ref)) {
 		code = NW_BAD_RIGHT;
 		e->stats.bad_right++;
 	} else if (x == NULL) {
@@ -491,14 +568,17 @@ static void unregister_in(struct netipc *e, struct peer *p, const struct nw_ref 
 static void once_register_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
 {
 	struct netipc_export *x = export_find(e, &ref->uid);
-	struct once *o = once_find(e, ref->once_id);
+	struct netipc_proxy *stub = x ? NULL : move_stub(e, &ref->uid);
+	struct once *o = x ? once_find(e, x, ref->once_id) : NULL;
 	uint32_t code = NW_OK;
 
-	if (!check_good(e, ref, ref->once_id)) {
+	if (stub != NULL && move_stub_tell(e, stub, p))
+		return;
+	if (o == NULL) {
+		code = NW_DEAD; /* used, or made up */
+	} else if (ref->check != o->check) {
 		code = NW_BAD_RIGHT;
 		e->stats.bad_right++;
-	} else if (x == NULL || o == NULL || o->x != x) {
-		code = NW_DEAD;
 	} else if (ref->hop > o->hop) { /* else it has gone on from there already */
 		o->hop = (uint16_t)ref->hop;
 		o->peer = p;
@@ -523,10 +603,20 @@ static void want_room_in(struct netipc *e, struct peer *p, const struct nw_ref *
 	upcall_add(e, &x->want_room, NETIPC_UP_WANT_ROOM);
 }
 
+static void once_destroy_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
+{
+	struct netipc_export *x = export_find(e, &ref->uid);
+	struct netipc_proxy *stub = x ? NULL : move_stub(e, &ref->uid);
+	struct once *o = x ? once_find(e, x, ref->once_id) : NULL;
+
+	if (o != NULL && (o->peer == p || (o->told_addr == p->addr && o->told_incarnation == p->incarnation)))
+		once_end(e, o, true);
+	if (stub != NULL)
+		move_once_destroyed(e, stub, ref);
+}
+
 void export_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct nw_ref *ref)
 {
-	struct once *o;
-
 	switch (type) {
 	case NW_REGISTER:
 		register_in(e, p, ref);
@@ -541,9 +631,7 @@ void export_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct 
 		want_room_in(e, p, ref);
 		break;
 	case NW_ONCE_DESTROY:
-		o = once_find(e, ref->once_id);
-		if (o != NULL && o->peer == p)
-			once_end(e, o, true);
+		once_destroy_in(e, p, ref);
 		break;
 	}
 }

@@ -444,6 +444,7 @@ void member_fence(struct netipc *e)
 		e->incarnation = e->fence_above;
 	e->incarnation++;
 	export_check_key(e);
+	export_fenced(e);
 	e->view = 1;
 	e->view_lowest = e->c.self;
 	e->view_unrest_ns = 0;

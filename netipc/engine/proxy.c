@@ -42,8 +42,8 @@ struct netipc_proxy *proxy_get(struct netipc *e, const struct nw_uid *uid, struc
 	list_init(&p->onces);
 	list_init(&p->pendings);
 	list_init(&p->deferred);
+	list_init(&p->out_onces);
 	p->uid = *uid;
-	p->uid.zero = 0;
 	p->home = home;
 	list_add_tail(&home->proxies, &p->link);
 	p->hash_next = e->proxy_hash[hash];
@@ -61,6 +61,8 @@ static void proxy_free(struct netipc *e, struct netipc_proxy *p)
 		*at = p->hash_next;
 	upcall_cancel(&p->dead_up);
 	upcall_cancel(&p->room_up);
+	upcall_cancel(&p->moved_up);
+	upcall_cancel(&p->arrived_up);
 	list_remove(&p->link);
 	list_remove(&p->deferred);
 	pool_put(&e->proxy_pool, p);
@@ -85,7 +87,7 @@ static void drop_held(struct netipc *e, struct netipc_proxy *p)
 	}
 }
 
-static void defer(struct netipc *e, struct netipc_proxy *p)
+void proxy_defer(struct netipc *e, struct netipc_proxy *p)
 {
 	list_remove(&p->deferred);
 	list_add_tail(&e->deferred_proxies, &p->deferred);
@@ -121,25 +123,30 @@ void proxy_settle(struct netipc *e, struct netipc_proxy *p)
 {
 	if (p->dead)
 		drop_held(e, p);
+	else if (p->home == NULL)
+		goto here;
 	else if (p->doomed > 0 && !tell_doomed(e, p))
-		defer(e, p);
+		proxy_defer(e, p);
+	if (p->mover != MOVER_NONE)
+		move_pump(e, p);
 	if (!p->dead && p->room == ROOM_WANTED && !ask_room(e, p))
-		defer(e, p);
-	if (p->pins > 0)
+		proxy_defer(e, p);
+here:
+	if (p->pins > 0 || p->arriving != NULL)
 		return;
-	if (!p->dead && !(p->cookie != NULL && p->sends) && p->received > 0 && !p->unregistering &&
+	if (!p->dead && !p->here && !(p->cookie != NULL && p->sends) && p->received > 0 && !p->unregistering &&
 	    p->received != p->stale_at) {
 		list_remove(&p->deferred);
 		if (!stream_room_own(e) ||
 		    !stream_ref(e, p->home, NW_UNREGISTER, &p->uid, p->check, 0, p->received, NW_OK, 0)) {
-			defer(e, p);
+			proxy_defer(e, p);
 			return;
 		}
 		p->live = false;
 		p->unregistering = true;
 	}
 	if (p->cookie == NULL && list_empty(&p->onces) && list_empty(&p->pendings) &&
-	    (p->dead || (p->received == 0 && p->registers == p->registered)))
+	    (p->dead || p->here || (p->received == 0 && p->registers == p->registered)))
 		proxy_free(e, p);
 }
 
@@ -162,8 +169,8 @@ void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit)
 		((struct nw_transit *)r->data)->transit = transit;
 }
 
-static void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit,
-			uint64_t tag, uint64_t once_id)
+void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit, uint64_t tag,
+		 uint64_t once_id)
 {
 	struct pending *w = pool_get(&e->pending_pool);
 
@@ -175,7 +182,7 @@ static void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *g
 	list_add_tail(&giver->pendings, &w->giver_link);
 }
 
-static void pending_free(struct netipc *e, struct pending *w)
+void pending_free(struct netipc *e, struct pending *w)
 {
 	list_remove(&w->link);
 	list_remove(&w->giver_link);
@@ -192,12 +199,12 @@ void pending_drop(struct netipc *e, struct pending *w)
 }
 
 /* once_id 0: all registrations up to tag are answered. */
-static void pending_done(struct netipc *e, struct netipc_proxy *p, uint64_t tag, uint64_t once_id)
+void pending_done(struct netipc *e, struct netipc_proxy *p, uint64_t tag, uint64_t once_id)
 {
 	LIST_FOR_EACH_SAFE(l, next, &p->pendings) {
 		struct pending *w = container_of(l, struct pending, link);
 
-		if (w->once_id != once_id || w->tag > tag)
+		if (w->move || w->once_id != once_id || w->tag > tag)
 			continue;
 		transit_done_send(e, w->giver, w->transit);
 		pending_free(e, w);
@@ -272,14 +279,14 @@ void once_ref_free(struct netipc *e, struct once_ref *o)
 
 static void once_ref_destroy(struct netipc *e, struct netipc_proxy *p, struct once_ref *o)
 {
-	if (p->dead) {
+	if (p->dead || p->here) {
 		once_ref_free(e, o);
 		return;
 	}
 	o->state = ONCE_DOOMED;
 	p->doomed++;
-	if (!tell_doomed(e, p))
-		defer(e, p);
+	if (p->arriving == NULL && !tell_doomed(e, p))
+		proxy_defer(e, p);
 }
 
 /* ---- rights in transit to a third node ---- */
@@ -288,7 +295,8 @@ struct transit *transit_make(struct netipc *e, struct peer *to, struct netipc_pr
 {
 	struct transit *t = pool_get(&e->transit_pool);
 
-	*t = (struct transit){ .peer = to, .proxy = p, .once = o, .id = e->next_transit++ };
+	*t = (struct transit){ .peer = to, .proxy = p, .once = o, .id = e->next_transit++, .moves = p->uid.moves };
+	p->transits++;
 	list_init(&t->link);
 	list_add_tail(&to->transits, &t->link);
 	return t;
@@ -313,7 +321,13 @@ void transit_end(struct netipc *e, struct transit *t)
 	if (t->once != NULL)
 		once_ref_free(e, t->once);
 	list_remove(&t->link);
+	p->transits--;
+	if (t->moves != p->uid.moves && p->transits_old > 0)
+		p->transits_old--;
+	if (t->move)
+		move_transit_ended(e, p);
 	pool_put(&e->transit_pool, t);
+	move_settle(e, p);
 	proxy_unpin(e, p);
 }
 
@@ -333,8 +347,12 @@ void proxy_die(struct netipc *e, struct netipc_proxy *p)
 {
 	if (p->dead)
 		return;
+	if (p->arriving != NULL) {
+		move_arrival_lost(e, p);
+		return;
+	}
 	p->dead = true;
-	p->live = false;
+	p->live = p->here = false;
 	list_remove(&p->link);
 	list_remove(&p->deferred);
 	p->home = NULL;
@@ -346,7 +364,9 @@ void proxy_die(struct netipc *e, struct netipc_proxy *p)
 	}
 	if (p->cookie != NULL)
 		upcall_add(e, &p->dead_up, NETIPC_UP_PROXY_DEAD);
-	proxy_settle(e, p);
+	p->pins++; /* of this function */
+	move_proxy_died(e, p);
+	proxy_unpin(e, p);
 }
 
 /*
@@ -361,7 +381,7 @@ void proxy_fence(struct netipc *e)
 
 /* ---- records from the home ---- */
 
-static void room_told(struct netipc *e, struct netipc_proxy *p)
+void room_told(struct netipc *e, struct netipc_proxy *p)
 {
 	p->room = ROOM_NOT_WANTED;
 	if (p->cookie != NULL)
@@ -371,8 +391,14 @@ static void room_told(struct netipc *e, struct netipc_proxy *p)
 void proxy_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struct nw_ref *ref)
 {
 	struct netipc_proxy *p = proxy_find(e, &ref->uid);
+	struct netipc_export *x;
 
-	if (p == NULL || p->dead || p->home != from)
+	if (type == NW_PORT_DEAD && (x = export_find(e, &ref->uid)) != NULL && x->leaving > 0 &&
+	    x->leaving_to == from->addr && x->leaving_incarnation == from->incarnation) {
+		x->leaving_dead = true; /* netipc_move() is yet to come */
+		return;
+	}
+	if (p == NULL || p->dead || p->home != from || p->arriving != NULL)
 		return;
 	switch (type) {
 	case NW_REGISTERED:
@@ -383,6 +409,7 @@ void proxy_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struc
 			return;
 		}
 		pending_done(e, p, p->registered, 0);
+		move_settle(e, p);
 		break;
 	case NW_UNREGISTERED:
 		if (ref->code == NW_STALE) {
@@ -432,7 +459,7 @@ void netipc_proxy_attach(struct netipc *e, struct netipc_proxy *p, void *cookie)
 void netipc_want_room(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns)
 {
 	e->now = now_ns;
-	if (p->dead || p->room != ROOM_NOT_WANTED)
+	if (p->dead || p->home == NULL || p->arriving != NULL || p->room != ROOM_NOT_WANTED)
 		return;
 	p->room = ROOM_WANTED;
 	proxy_settle(e, p);
@@ -441,7 +468,7 @@ void netipc_want_room(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns)
 
 bool netipc_proxy_idle(const struct netipc_proxy *p)
 {
-	return !p->dead && !p->offered && p->pins == 0 && p->received == 0 && p->registers == p->registered &&
+	return !p->dead && !p->here && p->arriving == NULL && !p->offered && p->pins == 0 && p->received == 0 && p->registers == p->registered &&
 	       list_empty(&p->onces);
 }
 
@@ -460,6 +487,8 @@ void netipc_proxy_detach(struct netipc *e, struct netipc_proxy *p, uint64_t now_
 	p->sends = false;
 	upcall_cancel(&p->dead_up);
 	upcall_cancel(&p->room_up);
+	upcall_cancel(&p->moved_up);
+	upcall_cancel(&p->arrived_up);
 	if (p->offered) {
 		p->offered = false;
 		p->pins--;

@@ -8,9 +8,15 @@
  */
 #include "engine/engine.h"
 
-static bool is_own_home(const struct netipc *e, const struct nw_right *r)
+/* Is its home here, as far as this node knows? What the giver believes may be out of date. */
+static bool is_own_home(struct netipc *e, const struct nw_right *r)
 {
-	return r->home_node == e->c.self;
+	struct netipc_proxy *p;
+
+	if (export_find(e, &r->uid) != NULL)
+		return true;
+	p = proxy_find(e, &r->uid);
+	return r->home_node == e->c.self && (p == NULL || p->home == NULL);
 }
 
 static void right_at(const uint8_t *data, uint32_t i, struct nw_right *out)
@@ -25,10 +31,10 @@ static bool sizes_good(const struct nw_message *m, const uint8_t *data, uint32_t
 {
 	uint64_t at, ool_total = 0, pull = 0;
 
-	if (m->rights > NW_RIGHTS_MAX || m->ool > NW_OOL_MAX || m->body_size > NW_BODY_MAX ||
+	if (m->rights > NW_RIGHTS_MAX || m->moves > NW_MOVES_MAX || m->ool > NW_OOL_MAX || m->body_size > NW_BODY_MAX ||
 	    m->pull_size > NW_PULL_MAX || m->chunk > m->pull_size)
 		return false;
-	at = sizeof(*m) + m->rights * sizeof(struct nw_right);
+	at = sizeof(*m) + m->rights * sizeof(struct nw_right) + m->moves * sizeof(struct nw_move);
 	if (at + m->ool * sizeof(uint64_t) > length)
 		return false;
 	memcpy(ool, data + at, m->ool * sizeof(uint64_t));
@@ -62,43 +68,77 @@ static bool right_good(struct netipc *e, struct peer *p, const struct nw_right *
 	x = export_find(e, &r->uid);
 	if (x == NULL)
 		return true; /* dead: it becomes a dead name */
+	if (r->kind == NW_RIGHT_RECEIVE)
+		return false;
 	if (r->kind == NW_RIGHT_SEND)
-		return holder_find(x, p) != NULL;
-	o = once_find(e, r->once_id);
-	return o != NULL && o->x == x && o->peer == p;
+		return holder_find(x, p) != NULL || r->check == x->check;
+	o = once_find(e, x, r->once_id);
+	return o != NULL && (o->peer == p || o->check == r->check);
+}
+
+/* A receive right comes from the port's home as this node knows it, if it does; with its requests behind it. */
+static bool receive_good(struct netipc *e, struct peer *p, const struct nw_message *m, const uint8_t *data, uint32_t i)
+{
+	struct netipc_proxy *known;
+	struct nw_right r, request;
+
+	right_at(data, i, &r);
+	for (uint32_t j = i + 1; j < i + 3; j++) {
+		if (j >= m->rights)
+			return false;
+		right_at(data, j, &request);
+		if (request.kind == NW_RIGHT_SEND || request.kind == NW_RIGHT_RECEIVE)
+			return false;
+	}
+	for (uint32_t j = 0; j < i; j++) {
+		right_at(data, j, &request);
+		if (request.kind == NW_RIGHT_RECEIVE && uid_equal(&request.uid, &r.uid))
+			return false;
+	}
+	known = proxy_find(e, &r.uid);
+	return r.home_node == p->addr && r.home_incarnation == p->incarnation && r.uid.node != 0 &&
+	       r.uid.incarnation != 0 && r.uid.moves < UINT32_MAX &&
+	       (known == NULL ||
+		(known->home == p && known->arriving == NULL &&
+		 (known->mover == MOVER_NONE || known->mover == MOVER_TELLS)));
 }
 
 static enum nw_code rights_check(struct netipc *e, struct peer *p, const struct nw_message *m,
 				 const uint8_t *data)
 {
+	uint32_t receives = 0;
 	struct nw_right r;
 
 	for (uint32_t i = 0; i < m->rights; i++) {
 		right_at(data, i, &r);
-		if (r.kind == NW_RIGHT_RECEIVE)
-			return NW_UNSUPPORTED;
+		receives += r.kind == NW_RIGHT_RECEIVE;
 		if (r.kind > NW_RIGHT_RECEIVE ||
 		    (r.kind == NW_RIGHT_SEND_ONCE && r.once_id == 0))
 			return NW_MALFORMED;
-		if (!right_good(e, p, &r))
+		if (!right_good(e, p, &r) || (r.kind == NW_RIGHT_RECEIVE && !receive_good(e, p, m, data, i)))
 			return NW_BAD_RIGHT;
 	}
-	return NW_OK;
+	return receives == m->moves ? NW_OK : NW_MALFORMED;
 }
 
 static enum nw_code dest_check(struct netipc *e, struct peer *p, const struct nw_message *m,
 			       struct netipc_export **out)
 {
 	struct netipc_export *x = export_find(e, &m->to);
+	struct netipc_proxy *stub;
 	struct once *o;
 
 	*out = x;
-	if (x == NULL)
-		return NW_INVALID_DEST;
+	if (x == NULL) {
+		stub = move_stub(e, &m->to);
+		return stub != NULL && move_stub_tell(e, stub, p) ? NW_MOVED_AWAY : NW_INVALID_DEST;
+	}
+	if ((m->flags & NW_MSG_MOVED) && (x->arriving == NULL || x->arriving->home != p))
+		return NW_BAD_RIGHT;
 	if (m->once_id == 0)
 		return holder_find(x, p) ? NW_OK : NW_BAD_RIGHT;
-	o = once_find(e, m->once_id);
-	return o != NULL && o->x == x && o->peer == p ? NW_OK : NW_BAD_RIGHT;
+	o = once_find(e, x, m->once_id);
+	return o != NULL && o->peer == p ? NW_OK : NW_BAD_RIGHT;
 }
 
 /* ---- settling ---- */
@@ -164,12 +204,82 @@ static struct waiting *waiting_of(struct netipc_export *x, const struct peer *p)
 	return NULL;
 }
 
+/* The home of a right is news that only the old home can tell: has it? It is asked no sooner than its turn. */
+static bool right_stalls(struct netipc *e, const struct nw_right *r)
+{
+	struct netipc_export *x = export_find(e, &r->uid);
+	struct netipc_proxy *p = proxy_find(e, &r->uid);
+	struct nw_moved moved;
+	struct inbound *told;
+	struct peer *home;
+
+	if (x != NULL)
+		return r->home_node != e->c.self && r->uid.moves > x->uid.moves && x->leaving > 0;
+	if (p != NULL && p->dead) /* what keeps it will soon be over */
+		return r->uid.moves > p->uid.moves || r->kind == NW_RIGHT_RECEIVE;
+	if (p == NULL || p->home == NULL || r->uid.moves <= p->uid.moves ||
+	    (r->home_node == p->home->addr && r->home_incarnation == p->home->incarnation))
+		return false;
+	told = stream_find_inbound(p->home, NW_MOVED, &r->uid);
+	if (told != NULL) {
+		memcpy(&moved, told->data, sizeof(moved));
+		home = moved.home_node == p->home->addr ? NULL : peer_find(e, moved.home_node);
+		if (home != NULL && home->incarnation == moved.home_incarnation && moved.uid.moves > p->uid.moves) {
+			move_rebind(e, p, home, moved.uid.moves);
+			return r->uid.moves > p->uid.moves && home->addr != r->home_node;
+		}
+	}
+	if (p->received == 0 && p->registers == p->registered && p->messages == 0 && p->transits == 0) {
+		home = peer_want(e, r->home_node, r->home_incarnation);
+		p = proxy_find(e, &r->uid);
+		if (home != NULL && p != NULL && p->home != NULL)
+			move_rebind(e, p, home, r->uid.moves);
+		return false;
+	}
+	return true;
+}
+
+/* Does the message know of a move that this node has not heard of from the port's home? Then it waits a bit. */
+bool message_stalls(struct netipc *e, struct peer *p, const struct inbound *in)
+{
+	struct nw_message m;
+	struct nw_right r;
+
+	memcpy(&m, in->data, sizeof(m));
+	if (p->stall_ns != 0 && e->now - p->stall_ns > STALL_MAX_NS)
+		return false;
+	for (uint32_t i = 0; i < m.rights && sizeof(m) + (i + 1) * sizeof(r) <= in->length; i++) {
+		right_at(in->data, i, &r);
+		if (r.kind == NW_RIGHT_NULL || r.kind == NW_RIGHT_DEAD || (r.uid.moves == 0 && r.kind != NW_RIGHT_RECEIVE))
+			continue;
+		if (!right_stalls(e, &r) || peer_gone(p))
+			continue;
+		p->stall_ns = p->stall_ns ? p->stall_ns : e->now;
+		return true;
+	}
+	return false;
+}
+
+/* It waited too long for that. */
+static bool stalled_out(struct netipc *e, struct peer *p, const struct nw_message *m, const uint8_t *data)
+{
+	struct nw_right r;
+
+	for (uint32_t i = 0; i < m->rights && p->stall_ns != 0; i++) {
+		right_at(data, i, &r);
+		if (r.kind != NW_RIGHT_NULL && r.kind != NW_RIGHT_DEAD && r.uid.moves != 0 && right_stalls(e, &r))
+			return true;
+	}
+	return false;
+}
+
 void message_in(struct netipc *e, struct peer *p, struct inbound *in)
 {
 	struct netipc_delivery *d = pool_get(&e->delivery_pool);
 	struct netipc_export *x = NULL;
 	struct waiting *w = NULL;
 	enum nw_code code;
+	bool crossing;
 
 	if (d == NULL) {
 		refuse(e, p, in->number, NW_NO_MEMORY);
@@ -180,6 +290,8 @@ void message_in(struct netipc *e, struct peer *p, struct inbound *in)
 	code = sizes_good(&d->m, in->data, in->length, d->ool) ? NW_OK : NW_MALFORMED;
 	if (code == NW_OK)
 		code = dest_check(e, p, &d->m, &x);
+	if (code == NW_OK && stalled_out(e, p, &d->m, in->data))
+		code = NW_NO_MEMORY;
 	if (code == NW_OK)
 		code = rights_check(e, p, &d->m, in->data);
 	if (code != NW_OK) {
@@ -188,7 +300,19 @@ void message_in(struct netipc *e, struct peer *p, struct inbound *in)
 	}
 	if (d->m.once_id == 0)
 		w = waiting_of(x, p);
-	if (w != NULL && !(w->granted && w->number == d->m.resend_of)) {
+	/* Two that each carry the other's destination away: one of them comes first. */
+	crossing = x->leaving > 0 && d->m.moves > 0 && d->m.once_id == 0 && e->c.self < p->addr;
+	if (crossing && w != NULL && w->granted && w->number == d->m.resend_of) {
+		pool_put(&e->delivery_pool, d);
+		w->number = in->number; /* it keeps its place */
+		w->granted = w->tentative = false;
+		w->behind = true;
+		e->stats.full++;
+		stream_verdict(e, p, NW_FULL, in->number, NW_OK);
+		stream_processed(e, p, in->number, false);
+		return;
+	}
+	if (crossing || (w != NULL && !(w->granted && w->number == d->m.resend_of))) {
 		pool_put(&e->delivery_pool, d); /* one of that sender waits already: behind it */
 		if (!wait_at(e, x, p, in->number, true))
 			refuse(e, p, in->number, NW_NO_MEMORY);
@@ -202,6 +326,7 @@ void message_in(struct netipc *e, struct peer *p, struct inbound *in)
 	d->data = in->data;
 	d->buffer = in->buffer;
 	d->number = in->number;
+	d->fixed = (uint32_t)(sizeof(d->m) + d->m.rights * sizeof(struct nw_right) + d->m.moves * sizeof(struct nw_move));
 	in->buffer = NULL;
 	p->current = d;
 	upcall_add(e, &d->up, NETIPC_UP_DELIVER);
@@ -226,16 +351,18 @@ void retract_in(struct netipc *e, struct peer *p, uint64_t number)
 
 /* ---- rights that arrive with an accepted message ---- */
 
-static void right_own(struct netipc *e, const struct nw_right *r, struct netipc_right_in *out)
+static void right_own(struct netipc *e, struct peer *from, const struct nw_right *r, struct netipc_right_in *out)
 {
 	struct netipc_export *x = export_find(e, &r->uid);
 	struct once *o;
 
 	out->kind = NETIPC_RIGHT_DEAD;
+	if (r->transit != 0 && !peer_gone(from)) /* the giver did not know that this is its home */
+		transit_done_send(e, from, r->transit);
 	if (x == NULL)
 		return;
 	if (r->kind == NW_RIGHT_SEND_ONCE) {
-		o = once_find(e, r->once_id);
+		o = once_find(e, x, r->once_id);
 		if (o == NULL)
 			return; /* the same one twice in a message */
 		out->port = x->port;
@@ -250,12 +377,20 @@ static void right_own(struct netipc *e, const struct nw_right *r, struct netipc_
 static void right_other(struct netipc *e, struct peer *from, const struct nw_right *r,
 			struct netipc_right_in *out)
 {
-	struct peer *home = peer_want(e, r->home_node, r->home_incarnation);
-	bool third = home != from;
-	struct netipc_proxy *p = home && !peer_gone(from) ? proxy_get(e, &r->uid, home) : NULL;
+	struct netipc_proxy *p = proxy_find(e, &r->uid);
+	struct peer *home = p != NULL && !p->dead && p->home != NULL && r->uid.moves < p->uid.moves
+				    ? p->home : peer_want(e, r->home_node, r->home_incarnation);
+	bool stale = p != NULL && !p->dead && p->home == home && r->uid.moves < p->uid.moves;
+	bool third = home != from || r->transit != 0 || stale;
 
-	if (p == NULL || p->dead || p->home != home) {
-		if (third && !peer_gone(from))
+	if (p == NULL)
+		p = home && !peer_gone(from) ? proxy_get(e, &r->uid, home) : NULL;
+	else if (p->home == NULL)
+		p = NULL;
+	else if (r->home_node == e->c.self) /* the giver has not heard that it moved on from here */
+		home = p->home, stale = third = true;
+	if (p == NULL || p->dead || p->home != home || peer_gone(from)) {
+		if (r->transit != 0 && !peer_gone(from))
 			transit_done_send(e, from, r->transit);
 		out->kind = NETIPC_RIGHT_DEAD;
 		return;
@@ -265,7 +400,9 @@ static void right_other(struct netipc *e, struct peer *from, const struct nw_rig
 	out->proxy = p;
 	if (r->kind == NW_RIGHT_SEND_ONCE) {
 		out->kind = NETIPC_RIGHT_SEND_ONCE;
-		if (third)
+		if (stale && r->transit == 0)
+			move_once_claim(e, p, proxy_add_once(e, p, r));
+		else if (third)
 			proxy_once_from_third(e, p, r, from);
 		else
 			proxy_add_once(e, p, r);
@@ -273,10 +410,34 @@ static void right_other(struct netipc *e, struct peer *from, const struct nw_rig
 	}
 	out->kind = NETIPC_RIGHT_SEND;
 	p->sends = true;
-	if (third)
+	if (stale && r->transit == 0)
+		proxy_register(e, p);
+	else if (third)
 		proxy_from_third(e, p, from, r->transit);
 	else
 		proxy_from_home(e, p);
+}
+
+/* A receive right: netipc_arrive() follows, before anything else can happen. */
+static void right_receive(struct netipc *e, struct peer *from, const struct nw_right *r, const struct nw_move *move,
+			  struct netipc_right_in *out)
+{
+	struct netipc_proxy *p = peer_gone(from) ? NULL : proxy_find(e, &r->uid);
+
+	if (p == NULL)
+		p = peer_gone(from) ? NULL : proxy_get(e, &r->uid, from);
+	if (p == NULL || p->dead || p->home != from || export_find(e, &r->uid) != NULL) {
+		out->kind = NETIPC_RIGHT_DEAD;
+		return;
+	}
+	p->uid.moves = r->uid.moves + 1;
+	p->messages_old = p->messages;
+	p->transits_old = p->transits;
+	p->check = r->check;
+	proxy_offer(p);
+	out->proxy = p;
+	out->state = (struct netipc_port_state){ .qlimit = move->qlimit, .make_sends = move->make_sends,
+						 .ordered = (move->flags & NW_MOVE_ORDERED) != 0 };
 }
 
 enum netipc_right_kind netipc_delivery_right(const struct netipc_delivery *d, uint32_t i)
@@ -296,7 +457,7 @@ uint32_t netipc_delivery_new_proxies(struct netipc *e, const struct netipc_deliv
 		struct nw_right r;
 
 		right_at(d->data, i, &r);
-		if ((r.kind != NW_RIGHT_SEND && r.kind != NW_RIGHT_SEND_ONCE) || is_own_home(e, &r))
+		if (r.kind == NW_RIGHT_NULL || r.kind == NW_RIGHT_DEAD || is_own_home(e, &r))
 			continue;
 		p = proxy_find(e, &r.uid);
 		count += p == NULL || p->cookie == NULL;
@@ -312,7 +473,7 @@ static bool is_void(struct netipc *e, struct netipc_delivery *d)
 	if (d->peer != NULL && d->x != NULL && !d->x->dead)
 		return false;
 	if (d->peer != NULL)
-		refuse(e, d->peer, d->number, NW_INVALID_DEST);
+		refuse(e, d->peer, d->number, d->x != NULL && d->x->moved ? NW_MOVED_AWAY : NW_INVALID_DEST);
 	delivery_finish(e, d);
 	engine_flush(e);
 	return true;
@@ -322,19 +483,32 @@ int netipc_deliver_accept(struct netipc *e, struct netipc_delivery *d, struct ne
 			  const struct np_sge *local, uint32_t local_count, void *cookie,
 			  uint64_t now_ns)
 {
-	uint32_t count = d->m.rights;
+	uint32_t count = d->m.rights, receives = 0;
 	struct peer *p = d->peer;
 	struct once *o;
 
 	e->now = now_ns;
 	if (is_void(e, d))
 		return NETIPC_DEAD;
-	if (pool_left(&e->proxy_pool) < count || pool_left(&e->once_ref_pool) < count ||
+	if ((d->m.moves > 0 && (pool_left(&e->export_pool) < d->m.moves || pool_left(&e->holder_pool) < d->m.moves)) ||
+	    pool_left(&e->proxy_pool) < count || pool_left(&e->once_ref_pool) < count ||
 	    pool_left(&e->pending_pool) < count || pool_left(&e->peer_pool) < count / 8 + 1) {
 		netipc_deliver_refuse(e, d, NETIPC_REFUSE_NO_MEMORY, now_ns);
 		return NETIPC_NO_MEMORY;
 	}
-	o = d->m.once_id ? once_find(e, d->m.once_id) : NULL;
+	/* What was true at the offer may be so no more: the home of a right has been heard of differently. */
+	for (uint32_t i = 0; i < count; i++) {
+		struct nw_right r;
+
+		right_at(d->data, i, &r);
+		if (r.kind == NW_RIGHT_NULL || r.kind == NW_RIGHT_DEAD || r.uid.moves == 0)
+			continue;
+		if (right_stalls(e, &r)) {
+			netipc_deliver_refuse(e, d, NETIPC_REFUSE_NO_MEMORY, now_ns);
+			return NETIPC_NO_MEMORY;
+		}
+	}
+	o = d->m.once_id ? once_find(e, d->x, d->m.once_id) : NULL;
 	if (o != NULL)
 		once_end(e, o, false);
 	if (d->granted != NULL)
@@ -346,10 +520,18 @@ int netipc_deliver_accept(struct netipc *e, struct netipc_delivery *d, struct ne
 
 		right_at(d->data, i, &r);
 		rights[i] = (struct netipc_right_in){ .kind = (enum netipc_right_kind)r.kind };
+		if (r.kind == NW_RIGHT_RECEIVE) {
+			struct nw_move move;
+
+			memcpy(&move, d->data + sizeof(struct nw_message) + count * sizeof(r) + receives++ * sizeof(move),
+			       sizeof(move));
+			right_receive(e, p, &r, &move, &rights[i]);
+			continue;
+		}
 		if (r.kind != NW_RIGHT_SEND && r.kind != NW_RIGHT_SEND_ONCE)
 			continue;
 		if (is_own_home(e, &r))
-			right_own(e, &r, &rights[i]);
+			right_own(e, p, &r, &rights[i]);
 		else
 			right_other(e, p, &r, &rights[i]);
 	}

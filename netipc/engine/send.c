@@ -13,6 +13,7 @@
  */
 #include "engine/engine.h"
 
+/* Sizes of a message without receive rights. */
 bool netipc_fits(uint32_t body_size, uint32_t right_count, uint32_t ool_count, uint64_t ool_size)
 {
 	uint64_t fixed = sizeof(struct nw_message) + right_count * sizeof(struct nw_right) +
@@ -56,14 +57,20 @@ static void give_local(struct netipc *e, struct peer *to, const struct netipc_ri
 	export_uid(e, x, &r->uid);
 	r->home_node = e->c.self;
 	r->home_incarnation = e->incarnation;
-	if (in->kind == NETIPC_RIGHT_SEND) {
+	r->check = x->check;
+	if (in->kind == NETIPC_RIGHT_RECEIVE) {
+		r->kind = NW_RIGHT_RECEIVE;
+		x->leaving++;
+	} else if (in->kind == NETIPC_RIGHT_SEND) {
 		r->kind = NW_RIGHT_SEND;
 		holder_grant(e, x, to);
 	} else {
+		struct once *o = once_make(e, x, to);
+
 		r->kind = NW_RIGHT_SEND_ONCE;
-		r->once_id = once_make(e, x, to)->id;
+		r->once_id = o->id;
+		r->check = o->check;
 	}
-	r->check = export_check(e, &r->uid, r->once_id);
 }
 
 static int give_proxy(struct netipc *e, struct peer *to, const struct netipc_right_out *in,
@@ -99,6 +106,30 @@ static int give_proxy(struct netipc *e, struct peer *to, const struct netipc_rig
 	return NETIPC_OK;
 }
 
+/* A send-once right that had left, or was about to, is this node's again: where is its port now? */
+static void once_back(struct netipc *e, struct netipc_proxy *p, struct once_ref *ref)
+{
+	struct netipc_export *x = p->home == NULL || p->arriving != NULL ? export_find(e, &p->uid) : NULL;
+	struct once *o = x != NULL ? once_find(e, x, ref->id) : NULL;
+
+	ref->state = ONCE_HELD;
+	if (x == NULL && p->home != NULL)
+		return;
+	if (o != NULL) /* it is local */
+		once_end(e, o, false);
+	once_ref_free(e, ref);
+}
+
+/* Given as this, its home: but the port has moved since, and its new home was told that to has it. */
+static void own_undo_moved(struct netipc *e, const struct nw_right *r)
+{
+	struct netipc_proxy *p = proxy_find(e, &r->uid);
+
+	if (r->kind == NW_RIGHT_SEND_ONCE && p != NULL && !p->dead && p->home != NULL &&
+	    pool_left(&e->once_ref_pool) > 0)
+		move_once_claim(e, p, proxy_add_once(e, p, r));
+}
+
 /* The message came to nothing: the rights are as they were before it. */
 static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *rights, uint32_t count)
 {
@@ -110,15 +141,23 @@ static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *righ
 		struct transit *t;
 		struct once *o;
 
+		if (r->kind == NW_RIGHT_RECEIVE) {
+			x = export_find(e, &r->uid);
+			if (x != NULL && x->leaving > 0)
+				export_stays(e, x);
+			continue;
+		}
 		if (r->kind != NW_RIGHT_SEND && r->kind != NW_RIGHT_SEND_ONCE)
 			continue;
 		if (is_own(e, r)) {
 			x = export_find(e, &r->uid);
-			o = r->kind == NW_RIGHT_SEND_ONCE ? once_find(e, r->once_id) : NULL;
+			o = x != NULL && r->kind == NW_RIGHT_SEND_ONCE ? once_find(e, x, r->once_id) : NULL;
 			if (o != NULL && o->peer == to)
 				once_end(e, o, false);
 			else if (x != NULL && r->kind == NW_RIGHT_SEND)
 				holder_ungrant(e, x, to);
+			else if (x == NULL)
+				own_undo_moved(e, r);
 			continue;
 		}
 		p = proxy_find(e, &r->uid);
@@ -129,10 +168,11 @@ static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *righ
 			ref = t != NULL ? t->once : NULL;
 		else
 			ref = r->kind == NW_RIGHT_SEND_ONCE ? once_homing(p, r->once_id) : NULL;
-		if (ref != NULL)
-			ref->state = ONCE_HELD;
-		if (t != NULL) {
+		if (t != NULL)
 			t->once = NULL;
+		if (ref != NULL)
+			once_back(e, p, ref);
+		if (t != NULL) {
 			transit_end(e, t);
 		} else if (r->transit == 0) { /* else its transit's end has done that */
 			proxy_unpin(e, p);
@@ -145,12 +185,35 @@ static void rights_move(struct netipc *e, struct peer *to, struct nw_right *righ
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct nw_right *r = &rights[i];
+		struct netipc_export *x;
 		struct netipc_proxy *p;
 		struct once_ref *ref;
+		struct transit *t;
+		struct once *o;
 
-		if ((r->kind != NW_RIGHT_SEND && r->kind != NW_RIGHT_SEND_ONCE) || is_own(e, r) ||
-		    r->transit != 0)
-			continue; /* ours are listed; a transit ends with its TRANSIT_DONE */
+		if (r->kind == NW_RIGHT_RECEIVE) {
+			x = export_find(e, &r->uid);
+			if (x != NULL) { /* it is here until netipc_move() */
+				x->leaving_to = to->addr;
+				x->leaving_incarnation = to->incarnation;
+			}
+			continue;
+		}
+		if (r->kind != NW_RIGHT_SEND && r->kind != NW_RIGHT_SEND_ONCE)
+			continue;
+		if (is_own(e, r)) { /* ours are listed */
+			x = r->kind == NW_RIGHT_SEND_ONCE ? export_find(e, &r->uid) : NULL;
+			o = x != NULL ? once_find(e, x, r->once_id) : NULL;
+			if (o != NULL)
+				o->accepted = true;
+			continue;
+		}
+		if (r->transit != 0) { /* ends with its TRANSIT_DONE */
+			t = transit_find(to, r->transit);
+			if (t != NULL)
+				t->accepted = true;
+			continue;
+		}
 		p = proxy_find(e, &r->uid);
 		if (p == NULL)
 			continue;
@@ -159,7 +222,6 @@ static void rights_move(struct netipc *e, struct peer *to, struct nw_right *righ
 			once_ref_free(e, ref);
 		proxy_unpin(e, p);
 	}
-	(void)to;
 }
 
 /* ---- sending ---- */
@@ -168,15 +230,32 @@ static int send_check(struct netipc *e, const struct netipc_send *s, uint64_t bo
 		      bool fits)
 {
 	bool once = (s->flags & NETIPC_SEND_ONCE) != 0;
+	uint32_t receives = 0;
 
 	if (s->to->dead)
 		return NETIPC_DEAD;
+	if (!netipc_proxy_ready(s->to) &&
+	    !((s->flags & NETIPC_SEND_MOVED) && s->to->mover == MOVER_QUEUE && !s->to->fenced)) {
+		s->to->waits = true;
+		return NETIPC_MOVING;
+	}
+	if ((s->flags & NETIPC_SEND_MOVED) && !list_empty(&s->to->out_onces)) {
+		e->room_wanted = true;
+		return NETIPC_AGAIN;
+	}
 	if (body > NW_BODY_MAX || s->right_count > NW_RIGHTS_MAX || s->ool_count > NW_OOL_MAX ||
 	    ool > NW_PULL_MAX - NW_BODY_MAX || ((!fits || ool > 0) && s->pull == NULL))
 		return NETIPC_TOO_LARGE;
-	for (uint32_t i = 0; i < s->right_count; i++)
-		if (s->rights[i].kind == NETIPC_RIGHT_RECEIVE)
-			return NETIPC_UNSUPPORTED;
+	for (uint32_t i = 0; i < s->right_count; i++) {
+		const struct netipc_export *x = s->rights[i].kind == NETIPC_RIGHT_RECEIVE ? *s->rights[i].slot : NULL;
+
+		if (s->rights[i].kind == NETIPC_RIGHT_RECEIVE && ++receives > NW_MOVES_MAX)
+			return NETIPC_TOO_LARGE;
+		if (x != NULL && x->arriving != NULL) {
+			e->room_wanted = true;
+			return NETIPC_AGAIN; /* it goes on when it has come */
+		}
+	}
 	if (once && proxy_held_once(s->to) == NULL)
 		return NETIPC_NO_RIGHT;
 	if (pool_left(&e->export_pool) < s->right_count || pool_left(&e->holder_pool) < s->right_count ||
@@ -245,6 +324,7 @@ static struct netipc_message *message_make(struct netipc *e, const struct netipc
 	m->r.type = NW_MESSAGE;
 	m->state = M_QUEUED;
 	m->to = s->to;
+	m->moves = s->to->uid.moves;
 	m->cookie = s->cookie;
 	return m;
 }
@@ -276,6 +356,15 @@ static uint8_t *pad(uint8_t *at, uint64_t size)
 	return at;
 }
 
+static uint32_t receive_count(const struct netipc_send *s)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->right_count; i++)
+		count += s->rights[i].kind == NETIPC_RIGHT_RECEIVE;
+	return count;
+}
+
 struct send_sizes {
 	uint64_t body, ool, fixed;
 	bool body_inline, ool_inline;
@@ -290,7 +379,7 @@ static void send_measure(const struct netipc_send *s, struct send_sizes *z)
 	for (uint32_t i = 0; i < s->ool_count; i++)
 		z->ool = s->ool[i] > NW_PULL_MAX ? NW_PULL_MAX : z->ool + s->ool[i];
 	z->fixed = sizeof(struct nw_message) + (uint64_t)s->right_count * sizeof(struct nw_right) +
-		   (uint64_t)s->ool_count * sizeof(uint64_t);
+		   receive_count(s) * sizeof(struct nw_move) + (uint64_t)s->ool_count * sizeof(uint64_t);
 	z->body_inline = z->fixed + ((z->body + 7) & ~7ull) <= NP_SEND_MAX;
 	z->ool_inline = z->body_inline && z->fixed + ((z->body + 7) & ~7ull) + z->ool <= NP_SEND_MAX;
 	z->length = (uint32_t)(z->fixed + (z->body_inline ? (z->body + 7) & ~7ull : 0) +
@@ -310,9 +399,24 @@ static void message_fill(struct netipc_message *m, const struct netipc_send *s, 
 			      ((s->flags & NETIPC_SEND_PAGING) ? NW_MSG_PAGING : 0) |
 			      (z->body_inline ? 0 : NW_MSG_BODY_PULLED) |
 			      (z->ool_inline ? 0 : NW_MSG_DATA_PULLED));
+	if (s->flags & NETIPC_SEND_MOVED) {
+		w->flags |= NW_MSG_MOVED;
+		w->resend_of = s->origin;
+	}
 	w->priority = s->priority;
 	memcpy(w->sender, s->sender, sizeof(w->sender));
 	w->rights = (uint16_t)s->right_count;
+	for (uint32_t i = 0; i < s->right_count; i++) {
+		const struct netipc_port_state *state = &s->rights[i].state;
+		struct nw_move move = { .qlimit = state->qlimit, .make_sends = state->make_sends,
+					.flags = state->ordered ? NW_MOVE_ORDERED : 0 };
+
+		if (s->rights[i].kind != NETIPC_RIGHT_RECEIVE)
+			continue;
+		memcpy(at, &move, sizeof(move));
+		at += sizeof(move);
+		w->moves++;
+	}
 	w->ool = (uint16_t)s->ool_count;
 	w->body_size = (uint32_t)z->body;
 	w->pull_size = (z->body_inline ? 0 : z->body) + (z->ool_inline ? 0 : z->ool);
@@ -365,12 +469,14 @@ int netipc_send(struct netipc *e, const struct netipc_send *s, struct netipc_mes
 			continue;
 		if (in->kind == NETIPC_RIGHT_DEAD)
 			rights[i].kind = NW_RIGHT_DEAD;
-		else if (in->proxy == NULL)
+		else if (in->proxy == NULL || in->kind == NETIPC_RIGHT_RECEIVE ||
+			 (!in->proxy->dead && (in->proxy->home == NULL || in->proxy->arriving != NULL)))
 			give_local(e, to, in, &rights[i]);
 		else if ((rc = give_proxy(e, to, in, &rights[i])) != NETIPC_OK)
 			goto undo;
 	}
 	m->to->pins++;
+	m->to->messages++;
 	stream_queue(e, &m->r);
 	if (out != NULL)
 		*out = m;
@@ -408,9 +514,10 @@ static void settle_rights(struct netipc *e, struct netipc_message *m, enum netip
 		if (m->rights_moved)
 			once_ref_free(e, m->once);
 		else
-			m->once->state = ONCE_HELD;
+			once_back(e, m->to, m->once);
 		m->once = NULL;
 	}
+	move_message_settled(e, m);
 	proxy_unpin(e, m->to);
 	m->to = NULL;
 	upcall_add(e, &m->sent, NETIPC_UP_SENT);
@@ -473,7 +580,12 @@ void message_refused(struct netipc *e, struct peer *p, uint64_t number, uint32_t
 		m = find_number(&p->parked, number, true);
 	if (m == NULL)
 		return;
-	message_settle(e, m, code == NW_INVALID_DEST ? NETIPC_SENT_INVALID_DEST :
+	if (code == NW_MOVED_AWAY && !m->retracting) {
+		m->to->fenced |= m->to->home == p && m->to->arriving == NULL && m->moves == m->to->uid.moves;
+		m->to->waits = true;
+	}
+	message_settle(e, m, code == NW_MOVED_AWAY   ? m->retracting ? NETIPC_SENT_RETRACTED : NETIPC_SENT_MOVED :
+			     code == NW_INVALID_DEST ? NETIPC_SENT_INVALID_DEST :
 			     code == NW_NO_MEMORY    ? NETIPC_SENT_NO_MEMORY :
 						       NETIPC_SENT_REFUSED);
 }

@@ -371,6 +371,22 @@ static void inbound_free(struct netipc *e, struct inbound *in)
 	pool_put(&e->inbound_pool, in);
 }
 
+/* The first record of that type about that port among those that have arrived and not been handled. */
+struct inbound *stream_find_inbound(struct peer *p, uint8_t type, const struct nw_uid *uid)
+{
+	LIST_FOR_EACH(l, &p->inbound) {
+		struct inbound *in = container_of(l, struct inbound, link);
+		struct nw_uid at;
+
+		if (in->buffer == NULL || in->type != type)
+			continue;
+		memcpy(&at, in->data + sizeof(struct nw_header), sizeof(at));
+		if (uid_equal(&at, uid))
+			return in;
+	}
+	return NULL;
+}
+
 void stream_drop_inbound(struct netipc *e, struct peer *p)
 {
 	while (!list_empty(&p->inbound))
@@ -418,6 +434,10 @@ static uint32_t least_length(uint8_t type)
 	case NW_FLUSH:
 	case NW_FLUSHED:
 		return sizeof(struct nw_flush);
+	case NW_MOVED:
+		return sizeof(struct nw_moved);
+	case NW_ONCE_HERE:
+		return sizeof(struct nw_once);
 	default:
 		return sizeof(struct nw_ref);
 	}
@@ -464,6 +484,8 @@ static void ordered(struct netipc *e, struct peer *p, struct inbound *in)
 	struct nw_verdict v;
 	struct nw_flush f;
 	struct nw_ref ref;
+	struct nw_moved moved;
+	struct nw_once once;
 
 	switch (in->type) {
 	case NW_RETRACT:
@@ -494,7 +516,20 @@ static void ordered(struct netipc *e, struct peer *p, struct inbound *in)
 		memcpy(&ref, in->data, sizeof(ref));
 		proxy_ref_in(e, p, in->type, &ref);
 		return;
-	default: /* reserved types: counted, passed over */
+	case NW_MOVE:
+	case NW_MOVE_DONE:
+		memcpy(&ref, in->data, sizeof(ref));
+		move_ref_in(e, p, in->type, &ref);
+		return;
+	case NW_MOVED:
+		memcpy(&moved, in->data, sizeof(moved));
+		move_moved_in(e, p, &moved);
+		return;
+	case NW_ONCE_HERE:
+		memcpy(&once, in->data, sizeof(once));
+		move_once_in(e, p, &once);
+		return;
+	default: /* none is left: counted, passed over */
 		e->stats.malformed++;
 	}
 }
@@ -507,6 +542,13 @@ void stream_process(struct netipc *e, struct peer *p)
 		struct inbound *in = list_first(&p->inbound, struct inbound, link);
 
 		if (in->buffer != NULL && in->type == NW_MESSAGE) {
+			if (message_stalls(e, p, in)) {
+				timer_at(e, e->now + STALL_NS);
+				return;
+			}
+			if (peer_gone(p))
+				return;
+			p->stall_ns = 0;
 			message_in(e, p, in); /* keeps the buffer if it makes a delivery */
 			inbound_free(e, in);
 			continue;

@@ -43,11 +43,12 @@
 	X(RELEASE, 18)     /* nw_verdict: all of that message's bytes have been read */                \
 	X(FLUSH, 19)       /* nw_flush: certificate of a death; answer when all of it is processed */  \
 	X(FLUSHED, 20)     /* nw_flush: answer */                                                      \
-	X(MOVED, 21)       /* reserved: the port's home is another node now (design N5) */             \
-	X(MOVE, 22)        /* reserved: a receive right with its queue, requests and holder list */    \
-	X(MOVE_DONE, 23)   /* reserved */                                                              \
+	X(MOVED, 21)       /* nw_moved: the port's home is that node now (design N5) */                \
+	X(MOVE, 22)        /* nw_ref: all of a port that moved to you has been sent */                 \
+	X(MOVE_DONE, 23)   /* nw_ref: answer */                                                        \
 	X(WANT_ROOM, 24)   /* nw_ref: tell me when that port's queue has room */                       \
-	X(ROOM, 25)        /* nw_ref: answer: it has, or had just now */
+	X(ROOM, 25)        /* nw_ref: answer: it has, or had just now */                               \
+	X(ONCE_HERE, 26)   /* nw_once: a send-once right of a port that moved to you, and who has it */
 
 enum nw_record_type {
 #define NW_ENUM(name, value) NW_##name = value,
@@ -63,10 +64,10 @@ enum nw_code {
 	NW_BAD_RIGHT = 2,    /* the sender does not hold the right it used, or the check is wrong */
 	NW_NO_MEMORY = 3,    /* the receiver has no room now */
 	NW_MALFORMED = 4,    /* the record contradicts itself */
-	NW_UNSUPPORTED = 5,  /* a receive right in the message: not yet moved between nodes */
+	NW_UNSUPPORTED = 5,  /* something that this node does not do */
 	NW_PULL_FAILED = 6,  /* its memory could not be read */
 	NW_DEAD = 7,         /* REGISTERED: the port is dead */
-	NW_MOVED_AWAY = 8,   /* reserved for moves */
+	NW_MOVED_AWAY = 8,   /* the port has moved, or may: wait for MOVED, and send it again */
 	NW_STALE = 10,       /* UNREGISTERED: the home has given more rights than count */
 	NW_NOMEM_PAGING_ONLY = 9, /* reserved (design N11): only paging-class messages are taken */
 };
@@ -92,7 +93,7 @@ struct nw_uid {
 	uint64_t incarnation; /* of the birth node */
 	uint64_t serial;
 	uint32_t node;        /* IPv4 address of the birth node */
-	uint32_t zero;
+	uint32_t moves;       /* no part of the name: how often it had moved when this was written */
 };
 
 enum nw_right_kind {
@@ -100,7 +101,7 @@ enum nw_right_kind {
 	NW_RIGHT_DEAD = 1,
 	NW_RIGHT_SEND = 2,
 	NW_RIGHT_SEND_ONCE = 3,
-	NW_RIGHT_RECEIVE = 4, /* reserved */
+	NW_RIGHT_RECEIVE = 4, /* with two more behind it: its no-senders and its port-destroyed request */
 };
 
 struct nw_right {
@@ -120,22 +121,23 @@ enum nw_message_flags {
 	NW_MSG_BODY_PULLED = 2, /* the body is the first part of the pulled bytes */
 	NW_MSG_DATA_PULLED = 4, /* the out-of-line bytes are pulled */
 	NW_MSG_PAGING = 8,      /* paging class (design N11) */
+	NW_MSG_MOVED = 16,      /* from the queue of a port that moved from the sender */
 };
 
 /*
- * Followed by rights[], then the size of each out-of-line region (uint64_t), then, unless pulled, the
+ * Followed by rights[], then a struct nw_move for each receive right, then the size of each out-of-line region (uint64_t), then, unless pulled, the
  * body (padded with zeros to 8 bytes) and the out-of-line bytes back to back.
  */
 struct nw_message {
 	struct nw_header h;
 	struct nw_uid to;
 	uint64_t once_id;   /* the send-once right used; 0: a send right */
-	uint64_t resend_of; /* number of the transmission that was FULL; 0: the first */
+	uint64_t resend_of; /* number of the transmission that was FULL; 0: the first. With NW_MSG_MOVED: the sender's node */
 	uint16_t flags;     /* enum nw_message_flags */
 	uint16_t rights;    /* at most NW_RIGHTS_MAX */
 	uint16_t ool;       /* at most NW_OOL_MAX */
 	uint8_t priority;   /* for ports whose queue goes by it; 0..NW_PRIORITY_MAX */
-	uint8_t zero;
+	uint8_t moves;      /* receive rights, at most NW_MOVES_MAX */
 	uint32_t body_size; /* bytes, at most NW_BODY_MAX */
 	uint32_t rkey;      /* of the first chunk of the pulled bytes */
 	uint64_t pull_size; /* bytes to be pulled, in all */
@@ -145,9 +147,22 @@ struct nw_message {
 
 #define NW_PRIORITY_MAX 127
 #define NW_RIGHTS_MAX 192
+#define NW_MOVES_MAX 32
 #define NW_OOL_MAX 128
 #define NW_BODY_MAX (64u * 1024)
 #define NW_PULL_MAX (256ull << 20)
+
+enum nw_move_flags {
+	NW_MOVE_ORDERED = 1, /* its queue goes by priority */
+};
+
+/* What of a receive right goes along. */
+struct nw_move {
+	uint32_t qlimit;
+	uint32_t make_sends; /* its make-send count */
+	uint32_t flags;      /* enum nw_move_flags */
+	uint32_t zero;
+};
 
 struct nw_verdict {
 	struct nw_header h;
@@ -169,6 +184,24 @@ struct nw_ref {
 struct nw_transit {
 	struct nw_header h;
 	uint64_t transit;
+};
+
+struct nw_moved {
+	struct nw_header h;
+	struct nw_uid uid; /* moves: this move included */
+	uint64_t home_incarnation;
+	uint64_t transit;  /* echoed in TRANSIT_DONE when the receiver counts on the sender no more */
+	uint32_t home_node;
+	uint32_t zero;
+};
+
+struct nw_once {
+	struct nw_header h;
+	struct nw_uid uid;
+	uint64_t once_id, check;
+	uint64_t incarnation;
+	uint32_t node; /* who has it */
+	uint32_t hop;
 };
 
 struct nw_chunk {
@@ -299,6 +332,11 @@ NW_CHECK(nw_ref, check, 56);
 NW_CHECK(nw_ref, code, 80);
 _Static_assert(sizeof(struct nw_ref) == 88, "nw_ref");
 _Static_assert(sizeof(struct nw_transit) == 40, "nw_transit");
+_Static_assert(sizeof(struct nw_move) == 16, "nw_move");
+NW_CHECK(nw_moved, home_incarnation, 56);
+_Static_assert(sizeof(struct nw_moved) == 80, "nw_moved");
+NW_CHECK(nw_once, incarnation, 72);
+_Static_assert(sizeof(struct nw_once) == 88, "nw_once");
 _Static_assert(sizeof(struct nw_chunk) == 64, "nw_chunk");
 _Static_assert(sizeof(struct nw_flush) == 48, "nw_flush");
 NW_CHECK(nw_datagram, from_incarnation, 16);

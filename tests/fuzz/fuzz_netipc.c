@@ -197,18 +197,38 @@ static struct netipc_export *slot[4];
 static int port[4];
 static struct netipc_proxy *proxies[256];
 static uint32_t proxy_count;
+#define CAME 4096u
+static struct netipc_export *came[CAME];
+static bool came_used[CAME];
 static uint8_t *pulled;
 static struct np_sge pulled_sge;
 
+/* A receive right came: it gets a port of those that came before and are gone, or a new one. */
+static void arrived(struct netipc_proxy *p)
+{
+	for (uint32_t i = 0; i < CAME; i++)
+		if (came[i] == NULL && !came_used[i]) {
+			came_used[i] = true;
+			netipc_arrive(e, p, &came[i], &came[i]);
+			came_used[i] = came[i] != NULL;
+			return;
+		}
+	abort(); /* more than there are exports */
+}
+
 static void take(const struct netipc_right_in *in)
 {
-	if (in->proxy == NULL || netipc_proxy_cookie(in->proxy) != NULL)
+	if (in->proxy == NULL)
 		return;
-	netipc_proxy_attach(e, in->proxy, in->proxy);
-	if (proxy_count < 256)
-		proxies[proxy_count++] = in->proxy;
-	else
-		netipc_proxy_detach(e, in->proxy, now);
+	if (netipc_proxy_cookie(in->proxy) == NULL) {
+		netipc_proxy_attach(e, in->proxy, in->proxy);
+		if (proxy_count < 256)
+			proxies[proxy_count++] = in->proxy;
+		else if (in->kind != NETIPC_RIGHT_RECEIVE)
+			netipc_proxy_detach(e, in->proxy, now);
+	}
+	if (in->kind == NETIPC_RIGHT_RECEIVE)
+		arrived(in->proxy);
 }
 
 static void forget(struct netipc_proxy *p)
@@ -259,8 +279,11 @@ static void upcalls(void)
 	while (netipc_next_upcall(e, &u)) {
 		if (u.kind == NETIPC_UP_DELIVER)
 			offered(&u.deliver);
-		else if (u.kind == NETIPC_UP_PROXY_DEAD)
+		else if (u.kind == NETIPC_UP_PROXY_DEAD || u.kind == NETIPC_UP_ARRIVED)
 			forget(u.cookie);
+		else if (u.kind == NETIPC_UP_EXPORT_GONE && (struct netipc_export **)u.cookie >= came &&
+			 (struct netipc_export **)u.cookie < came + CAME)
+			came_used[(struct netipc_export **)u.cookie - came] = false;
 	}
 }
 
@@ -286,7 +309,7 @@ static void uid_like(struct nw_uid *uid)
 	uid->node = nodes[below(7)];
 	uid->incarnation = uid->node == SELF ? netipc_incarnation(e) : below(5) ? peer_incarnation : below(1000);
 	uid->serial = below(2) ? 1 + below(2) : below(30) ? below(12) : rnd();
-	uid->zero = 0;
+	uid->moves = below(3) ? 0 : below(4);
 }
 
 static void right_like(struct nw_right *r)
@@ -306,20 +329,35 @@ static uint32_t fill_message(uint8_t *out)
 {
 	struct nw_message *m = (struct nw_message *)out;
 	uint8_t *at = out + sizeof(*m);
-	uint32_t rights = below(3) ? below(6) : below(NW_RIGHTS_MAX + 2), ool = below(3) ? 0 : below(6);
+	uint32_t rights = below(3) ? below(6) : below(NW_RIGHTS_MAX + 2), ool = below(3) ? 0 : below(6), receives = 0;
 	uint64_t total = 0;
 
 	uid_like(&m->to);
 	m->to.node = below(20) ? SELF : m->to.node;
 	m->once_id = below(3) ? 0 : below(12);
 	m->resend_of = below(3) ? 0 : number_like();
-	m->flags = below(10) ? (uint16_t)below(2) : (uint16_t)below(16);
+	m->flags = below(10) ? (uint16_t)below(2) : (uint16_t)below(32);
 	m->rights = (uint16_t)rights;
 	m->ool = (uint16_t)ool;
 	m->body_size = below(10) ? below(600) : below(NW_BODY_MAX + 10);
 	m->rkey = (uint32_t)rnd();
-	for (uint32_t i = 0; i < rights && at + 64 < out + 16000; i++, at += sizeof(struct nw_right))
-		right_like((struct nw_right *)at);
+	for (uint32_t i = 0; i < rights && at + 64 < out + 16000; i++, at += sizeof(struct nw_right)) {
+		struct nw_right *r = (struct nw_right *)at;
+
+		right_like(r);
+		if (below(12) == 0) {
+			r->kind = NW_RIGHT_RECEIVE;
+			r->uid.node = below(3) ? PEER : r->uid.node;
+			r->home_node = PEER;
+			r->home_incarnation = peer_incarnation;
+		}
+		if (i >= 1 && below(3) && (r[-1].kind == NW_RIGHT_RECEIVE || (i >= 2 && r[-2].kind == NW_RIGHT_RECEIVE)))
+			r->kind = NW_RIGHT_NULL;
+		receives += r->kind == NW_RIGHT_RECEIVE;
+	}
+	m->moves = (uint8_t)(below(20) ? receives : below(40));
+	for (uint32_t i = 0; i < m->moves && at + 16 < out + 16000; i++, at += sizeof(struct nw_move))
+		((struct nw_move *)at)->qlimit = below(10);
 	for (uint32_t i = 0; i < ool && at + 8 < out + 16000; i++, at += 8) {
 		uint64_t size = below(20) ? below(2000) : below(2) ? rnd() : 300000;
 
@@ -374,7 +412,8 @@ static void record_in(np_qp_t qp)
 		break;
 	}
 	case NW_REGISTER: case NW_REGISTERED: case NW_UNREGISTER: case NW_UNREGISTERED: case NW_ONCE_REGISTER:
-	case NW_ONCE_REGISTERED: case NW_ONCE_DESTROY: case NW_PORT_DEAD: {
+	case NW_ONCE_REGISTERED: case NW_ONCE_DESTROY: case NW_PORT_DEAD: case NW_MOVE: case NW_MOVE_DONE:
+	case NW_WANT_ROOM: case NW_ROOM: {
 		struct nw_ref *r = (struct nw_ref *)out;
 
 		length = sizeof(*r);
@@ -384,6 +423,30 @@ static void record_in(np_qp_t qp)
 		r->count = below(3) ? below(6) : number_like();
 		r->code = below(12);
 		r->hop = below(6);
+		break;
+	}
+	case NW_MOVED: {
+		struct nw_moved *m = (struct nw_moved *)out;
+		struct nw_right r;
+
+		length = sizeof(*m);
+		right_like(&r);
+		m->uid = r.uid;
+		m->home_node = r.home_node;
+		m->home_incarnation = r.home_incarnation;
+		m->transit = below(20);
+		break;
+	}
+	case NW_ONCE_HERE: {
+		struct nw_once *o = (struct nw_once *)out;
+
+		length = sizeof(*o);
+		uid_like(&o->uid);
+		o->once_id = below(40);
+		o->check = rnd();
+		o->node = below(3) ? PEER : below(2) ? SELF : THIRD;
+		o->incarnation = o->node == SELF ? netipc_incarnation(e) : peer_incarnation;
+		o->hop = below(4);
 		break;
 	}
 	case NW_ACK:

@@ -64,6 +64,48 @@ static kern_return_t receive(mach_port_t peer, mach_port_name_t name, natural_t 
 	return KERN_SUCCESS;
 }
 
+static kern_return_t take(mach_port_t peer, mach_port_name_t name, natural_t milliseconds, int *got, mach_msg_id_t *id,
+			  mach_port_name_t *right)
+{
+	union {
+		struct node_message m;
+		uint8_t room[1024];
+	} u;
+
+	*id = 0;
+	*right = MACH_PORT_NULL;
+	*got = mach_msg(&u.m.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(u), name, milliseconds, MACH_PORT_NULL);
+	if (*got != MACH_MSG_SUCCESS)
+		return KERN_SUCCESS;
+	*id = u.m.head.msgh_id;
+	if ((u.m.head.msgh_bits & MACH_MSGH_BITS_COMPLEX) && u.m.body.msgh_descriptor_count == 1)
+		*right = u.m.right.name;
+	return KERN_SUCCESS;
+}
+
+static kern_return_t return_it(mach_port_t peer, mach_port_name_t name, mach_port_name_t where, int *got)
+{
+	mach_port_t previous = MACH_PORT_NULL;
+
+	*got = mach_port_request_notification(mach_task_self(), name, MACH_NOTIFY_PORT_DESTROYED, 0, where,
+					      MACH_MSG_TYPE_MOVE_SEND_ONCE, &previous);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t limit(mach_port_t peer, mach_port_name_t name, natural_t wanted, natural_t *was)
+{
+	mach_port_limits_t limits;
+	mach_msg_type_number_t count = MACH_PORT_LIMITS_INFO_COUNT;
+	kern_return_t kr = mach_port_get_attributes(mach_task_self(), name, MACH_PORT_LIMITS_INFO, (mach_port_info_t)&limits, &count);
+
+	*was = limits.mpl_qlimit;
+	if (kr != KERN_SUCCESS || wanted == 0)
+		return kr;
+	limits.mpl_qlimit = wanted;
+	return mach_port_set_attributes(mach_task_self(), name, MACH_PORT_LIMITS_INFO, (mach_port_info_t)&limits,
+					MACH_PORT_LIMITS_INFO_COUNT);
+}
+
 static kern_return_t notify(mach_port_t peer, mach_port_name_t name, mach_msg_id_t id, natural_t sync, mach_port_name_t to,
 			    int *got)
 {
@@ -155,6 +197,9 @@ static boolean_t demux(mach_msg_header_t *in, mach_msg_header_t *out)
 		.peer_hand = hand,
 		.peer_send = send_it,
 		.peer_receive = receive,
+		.peer_take = take,
+		.peer_limit = limit,
+		.peer_return = return_it,
 		.peer_notify = notify,
 		.peer_refs = refs,
 		.peer_state = state,

@@ -505,56 +505,74 @@ static mach_msg_return_t send_receive_right(mach_port_t to, mach_port_t send, ma
 			0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
 }
 
-/* port has its receive right and one user reference of a send right under name, and a message in its queue. */
-static bool untouched(mach_port_t port)
-{
-	mach_port_status_t status;
-	mach_msg_type_number_t count = MACH_PORT_RECEIVE_STATUS_COUNT;
-	mach_port_urefs_t references = 0;
-
-	return mach_port_get_attributes(mach_task_self(), port, MACH_PORT_RECEIVE_STATUS, (mach_port_info_t)&status, &count) ==
-		       KERN_SUCCESS &&
-	       status.mps_msgcount == 1 &&
-	       mach_port_get_refs(mach_task_self(), port, MACH_PORT_RIGHT_SEND, &references) == KERN_SUCCESS && references == 1;
-}
-
 static void receive_rights(void)
 {
-	mach_port_t port = new_port(), here = new_port(), once = MACH_PORT_NULL, previous = MACH_PORT_NULL, got_right = MACH_PORT_NULL;
+	mach_port_t here = new_port(), once = MACH_PORT_NULL, previous = MACH_PORT_NULL, got_right = MACH_PORT_NULL, port;
+	struct {
+		mach_msg_header_t head;
+		mach_msg_body_t body;
+		mach_msg_port_descriptor_t right;
+		uint8_t room[128];
+	} notice;
 	mach_msg_type_name_t type = 0;
 	mach_port_type_t what = 0;
 	mach_msg_id_t id = 0;
 	natural_t number;
 	kern_return_t kr;
 
-	node_must(mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND), "a right");
-	node_must(node_send(port, MACH_MSG_TYPE_COPY_SEND, 4, MACH_PORT_NULL, 0, 0), "a message to itself");
 	node_must(peer_make(peer, &queue_name), "peer_make");
 	node_must(mach_port_extract_right(task, queue_name, MACH_MSG_TYPE_MAKE_SEND, &queue, &type), "extracting a right");
 	for (int arrays = 0; arrays < 2; arrays++) {
-		tap(send_receive_right(queue, port, port, arrays != 0) == MACH_SEND_INVALID_RIGHT,
-		    "REMOTE0320 a receive right does not go to another node%s", arrays ? ", nor an array of them" : "");
-		tap(untouched(port), "REMOTE0321 it stays, with its queue, and so do the message's other rights");
+		port = new_port();
+		for (int i = 0; i < 2; i++)
+			node_must(mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND), "a right");
+		tap(send_receive_right(queue, port, port, arrays != 0) == MACH_MSG_SUCCESS,
+		    "REMOTE0320 a receive right goes to another node%s", arrays ? ", in an array too" : "");
+		tap(mach_port_type(mach_task_self(), port, &what) == KERN_SUCCESS && what == MACH_PORT_TYPE_SEND,
+		    "REMOTE0321 what is left is a send right");
+		tap(next(2000) == 9, "REMOTE0322 it arrives, and is dropped there");
+		for (int i = 0; i < 100 && what != MACH_PORT_TYPE_DEAD_NAME; i++) {
+			node_sleep_ms(20);
+			(void)mach_port_type(mach_task_self(), port, &what);
+		}
+		tap(what == MACH_PORT_TYPE_DEAD_NAME, "REMOTE0323 so the port is dead: %#x", (unsigned)what);
+		node_must(mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_DEAD_NAME, -1), "a dead name");
 	}
-	tap(next(200) == 0, "REMOTE0322 nothing arrived");
-	kr = mach_port_insert_right(task, 0x7700, port, MACH_MSG_TYPE_MOVE_RECEIVE);
-	tap(kr != KERN_SUCCESS && untouched(port), "REMOTE0323 nor by mach_port_insert_right: %#x", (unsigned)kr);
-	tap_result(mach_port_extract_right(task, queue_name, MACH_MSG_TYPE_MOVE_RECEIVE, &got_right, &type), KERN_NOT_SUPPORTED,
-		   "REMOTE0324 mach_port_extract_right does not fetch one");
-	tap(mach_port_type(task, queue_name, &what) == KERN_SUCCESS && (what & MACH_PORT_TYPE_RECEIVE) != 0,
-	    "REMOTE0325 it stays where it is");
+	port = mk_timer_create();
+	tap(send_receive_right(queue, MACH_PORT_NULL, port, false) == MACH_SEND_INVALID_RIGHT, "REMOTE0324 a timer's does not");
+	tap(mach_port_type(mach_task_self(), port, &what) == KERN_SUCCESS && (what & MACH_PORT_TYPE_RECEIVE) != 0,
+	    "REMOTE0325 it stays");
+	node_must(mk_timer_destroy(port), "its end");
+	port = new_port();
+	node_must(mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND), "a right");
+	node_must(node_send(port, MACH_MSG_TYPE_COPY_SEND, 4, MACH_PORT_NULL, 0, 0), "a message to itself");
+	tap_result(mach_port_insert_right(task, 0x7700, port, MACH_MSG_TYPE_MOVE_RECEIVE), KERN_SUCCESS,
+		   "REMOTE0326 mach_port_insert_right into another node's space");
+	{
+		int got = 0;
+
+		node_must(peer_receive(peer, 0x7700, 2000, &got, &id, &number), "peer_receive");
+		tap(got == MACH_MSG_SUCCESS && id == 4, "REMOTE0327 with its queue");
+	}
+	tap_result(mach_port_extract_right(task, 0x7700, MACH_MSG_TYPE_MOVE_RECEIVE, &got_right, &type), KERN_SUCCESS,
+		   "REMOTE0328 mach_port_extract_right fetches it");
+	tap(got_right == port && node_send(port, MACH_MSG_TYPE_COPY_SEND, 5, MACH_PORT_NULL, 0, 1000) == MACH_MSG_SUCCESS &&
+		    node_receive(port, 2000, &id, &number) == MACH_MSG_SUCCESS && id == 5,
+	    "REMOTE0329 back under its name, and it works");
 	tap_result(mach_port_request_notification(task, queue_name, MACH_NOTIFY_PORT_DESTROYED, 0, here, MACH_MSG_TYPE_MAKE_SEND_ONCE,
 						  &previous),
-		   KERN_NOT_SUPPORTED, "REMOTE0326 a dying port's right cannot be asked for from another node");
-	tap(node_receive(here, 5000, &id, &number) == MACH_MSG_SUCCESS && id == MACH_NOTIFY_SEND_ONCE,
-	    "REMOTE0327 the right that asked is told that nothing will come");
-	tap(send_id(5, 1000) == MACH_MSG_SUCCESS && next(2000) == 5, "REMOTE0328 the port lives on");
+		   KERN_SUCCESS, "REMOTE0330 a dying port's right is asked for from another node");
 	node_must(mach_port_extract_right(task, queue_name, MACH_MSG_TYPE_MAKE_SEND_ONCE, &once, &type), "a send-once right");
+	(void)mach_port_destroy(task, queue_name);
+	tap(mach_msg(&notice.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(notice), here, 5000, MACH_PORT_NULL) ==
+			    MACH_MSG_SUCCESS && notice.head.msgh_id == MACH_NOTIFY_PORT_DESTROYED && notice.right.name == queue,
+	    "REMOTE0331 it comes, and has the name of the send right");
 	kr = mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_PORT_DESTROYED, 0, once,
 					    MACH_MSG_TYPE_MOVE_SEND_ONCE, &previous);
-	tap_result(kr, KERN_NOT_SUPPORTED, "REMOTE0329 nor can another node's port be told of one's own");
-	tap(next(5000) == MACH_NOTIFY_SEND_ONCE && untouched(port), "REMOTE0330 which hears of that");
-	(void)mach_port_destroy(task, queue_name);
+	tap_result(kr, KERN_SUCCESS, "REMOTE0332 a port's right is asked for by a send-once right that came home with its port");
+	(void)mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
+	tap(node_receive(queue, 5000, &id, &number) == MACH_MSG_SUCCESS && id == MACH_NOTIFY_PORT_DESTROYED,
+	    "REMOTE0333 and comes there");
 	(void)mach_port_destroy(mach_task_self(), queue);
 	(void)mach_port_destroy(mach_task_self(), port);
 	drop_port(here);

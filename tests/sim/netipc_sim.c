@@ -559,6 +559,7 @@ static void up_sent(struct sim *s, struct node *n, const struct netipc_upcall *u
 		if (u->sent == NETIPC_SENT_REFUSED && !s->o.cuts)
 			FAIL(s, "message %llu refused as wrong", (unsigned long long)g->id);
 		/* fall through */
+	case NETIPC_SENT_MOVED: /* nothing moves */
 	case NETIPC_SENT_INVALID_DEST:
 	case NETIPC_SENT_NO_MEMORY:
 		s->r.refused += u->sent != NETIPC_SENT_RETRACTED;

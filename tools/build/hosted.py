@@ -21,6 +21,7 @@ KERNEL: list[str] = [
     "kernel/ipc/ipc_net.c",
     "kernel/ipc/ipc_net_info.c",
     "kernel/ipc/ipc_net_link.c",
+    "kernel/ipc/ipc_net_move.c",
     "kernel/ipc/ipc_net_receive.c",
     "kernel/ipc/ipc_net_send.c",
     "kernel/kern/host.c",

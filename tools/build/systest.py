@@ -10,6 +10,7 @@ from .ninja import Writer
 PROGRAMS: list[str] = [
     "death",
     "exactly_once",
+    "moves",
     "peer",
     "remote_calls",
     "remote_objects",

@@ -104,6 +104,7 @@ NETIPC: list[str] = [
     "netipc/engine/engine.c",
     "netipc/engine/export.c",
     "netipc/engine/member.c",
+    "netipc/engine/move.c",
     "netipc/engine/proxy.c",
     "netipc/engine/receive.c",
     "netipc/engine/send.c",

@@ -69,10 +69,11 @@ enum netipc_result {
 	NETIPC_AGAIN = -1,     /* no room now: NETIPC_UP_ROOM follows */
 	NETIPC_DEAD = -2,      /* the port, or its node, is dead */
 	NETIPC_TOO_LARGE = -3,
-	NETIPC_UNSUPPORTED = -4, /* a receive right */
+	NETIPC_UNSUPPORTED = -4,
 	NETIPC_NO_RIGHT = -5,  /* no send-once right is left on that proxy */
 	NETIPC_RETRY = -6,     /* netipc_deliver_full: a slot was freed meanwhile, offer it again */
 	NETIPC_NO_MEMORY = -7, /* a pool is used up */
+	NETIPC_MOVING = -8,    /* the port is between two nodes: NETIPC_UP_PROXY_MOVED, _ARRIVED or _ROOM follows */
 };
 
 /* ---- sending ---- */
@@ -85,18 +86,32 @@ enum netipc_right_kind {
 	NETIPC_RIGHT_RECEIVE,
 };
 
+/* What of a receive right goes along, beside its queue and its senders. */
+struct netipc_port_state {
+	uint32_t qlimit;
+	uint32_t make_sends;
+	bool ordered; /* its queue goes by priority */
+};
+
+/*
+ * A receive right in a message has two send-once rights (or NULL, or dead ones) behind it: the port's no-senders and
+ * port-destroyed requests. It is here until NETIPC_UP_SENT says that it moved; the glue then calls netipc_move().
+ */
+
 /* A right that leaves: of a local port (proxy NULL; port and slot say which), or of a proxy. */
 struct netipc_right_out {
 	enum netipc_right_kind kind;
 	struct netipc_proxy *proxy;
 	void *port;                  /* the glue's cookie of a local port */
 	struct netipc_export **slot; /* that port's slot */
+	struct netipc_port_state state; /* of a receive right */
 };
 
 enum netipc_send_flags {
 	NETIPC_SEND_WAITING = 1, /* somebody waits for the verdict: have it sent at once */
 	NETIPC_SEND_PAGING = 2,  /* paging class */
 	NETIPC_SEND_ONCE = 4,    /* by a send-once right of the proxy */
+	NETIPC_SEND_MOVED = 8,   /* from the queue of the port, which moved from here (netipc_move) */
 };
 
 #define NETIPC_SENDER_WORDS 8
@@ -106,6 +121,7 @@ struct netipc_send {
 	uint32_t flags;
 	uint8_t priority;                     /* told to the receiver, at most 127 */
 	uint32_t sender[NETIPC_SENDER_WORDS]; /* told to the receiver: who sends it */
+	uint64_t origin;                      /* with SEND_MOVED: and where that is, as its port's home was told; 0: here */
 	void *cookie;                         /* comes back in NETIPC_UP_SENT */
 	const struct np_sge *body;            /* copied before netipc_send() returns if it fits */
 	uint32_t body_count;
@@ -140,7 +156,8 @@ void netipc_retract(struct netipc *e, struct netipc_message *m, uint64_t now_ns)
 struct netipc_right_in {
 	enum netipc_right_kind kind;
 	void *port;                 /* it came home: the local port's cookie; else NULL */
-	struct netipc_proxy *proxy; /* else its proxy */
+	struct netipc_proxy *proxy; /* else its proxy; of a receive right too: netipc_arrive() follows */
+	struct netipc_port_state state;
 };
 
 /* A message that arrived; its pointers are valid until the delivery is settled. */
@@ -152,8 +169,10 @@ struct netipc_deliver {
 	bool once;                 /* by a send-once right: ignores the queue limit */
 	bool granted;              /* a slot was kept for it: ignores the queue limit */
 	bool paging;
+	bool moved;                /* from the port's queue where it was before: ignores the limit */
 	uint8_t priority;
 	uint32_t sender[NETIPC_SENDER_WORDS]; /* as its node, from, says */
+	uint64_t origin;           /* moved: as from says; 0: from itself */
 	const uint8_t *body;       /* NULL: pulled */
 	uint32_t body_size;
 	uint32_t right_count;      /* their kinds are known now, the rights only on accept */
@@ -210,6 +229,31 @@ void netipc_proxy_detach(struct netipc *e, struct netipc_proxy *p, uint64_t now_
 void netipc_proxy_destroy_once(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns);
 np_addr_t netipc_proxy_home(const struct netipc_proxy *p);
 
+/* ---- receive rights that move (design N5) ---- */
+
+struct netipc_moving {
+	void *port;                  /* the cookie, and the slot, as in the message */
+	struct netipc_export **slot;
+	uint32_t local_onces;        /* in: send-once rights of the port, those abroad included */
+	uint32_t abroad;             /* out: of them, those that are really gone from here */
+};
+/*
+ * Purpose: port has moved with a message (NETIPC_UP_SENT, rights_moved) to its receiver's node: what was a local
+ *   port is a proxy from now on. Its slot is cleared; NETIPC_UP_EXPORT_GONE follows if it was not NULL.
+ *   Until netipc_move_end() only messages with NETIPC_SEND_MOVED can be sent to it.
+ * Returns: the proxy, offered (attach it); NULL: the node is dead, and so is the port: destroy it.
+ */
+struct netipc_proxy *netipc_move(struct netipc *e, struct netipc_moving *move, uint64_t now_ns);
+/* Its whole queue has been accepted there, and its export is gone. */
+void netipc_move_end(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns);
+/*
+ * A receive right came (netipc_deliver_accept): port has it, slot (NULL now) becomes its export. Until
+ * NETIPC_UP_ARRIVED with the cookie of its proxy, what is sent to it from here goes by netipc_send(), and waits.
+ */
+void netipc_arrive(struct netipc *e, struct netipc_proxy *p, void *port, struct netipc_export **slot);
+/* May messages to it be sent (again)? Not between a SENT_MOVED or a move, and the upcall that tells of its end. */
+bool netipc_proxy_ready(const struct netipc_proxy *p);
+
 /* Other nodes hold send rights to it (or are being given some). */
 bool netipc_export_has_senders(const struct netipc_export *x);
 /* NETIPC_UP_WANT_ROOM, and there is room; without, netipc_slot_freed() tells later. */
@@ -246,6 +290,7 @@ enum netipc_sent {
 	NETIPC_SENT_NO_MEMORY,
 	NETIPC_SENT_REFUSED,   /* bad right, malformed, unsupported */
 	NETIPC_SENT_RETRACTED, /* not executed */
+	NETIPC_SENT_MOVED,     /* not executed: the port moved; send it again, in order, when netipc_proxy_ready() */
 	NETIPC_SENT_TRANSPORT, /* the node died; executed or not is unknown if rights_moved */
 };
 
@@ -261,6 +306,9 @@ enum netipc_upcall_kind {
 	NETIPC_UP_PROXY_DEAD,  /* the proxy with this cookie is dead: the glue detaches it */
 	NETIPC_UP_WANT_ROOM,   /* port: another node asks whether its queue has room: netipc_room() */
 	NETIPC_UP_PROXY_ROOM,  /* the port of the proxy with this cookie may have room */
+	NETIPC_UP_PROXY_MOVED, /* cookie: its home is another node, messages may be sent again */
+	NETIPC_UP_ARRIVED,     /* cookie: the port is wholly here; the glue detaches the proxy */
+	NETIPC_UP_ONCES_CAME,  /* port: status more of its send-once rights are on other nodes */
 	NETIPC_UP_NODE_UP,     /* node, incarnation */
 	NETIPC_UP_NODE_DOWN,   /* node, incarnation: certified dead, or left */
 	NETIPC_UP_NAME_SERVER, /* the name server became known or changed */
@@ -295,7 +343,7 @@ struct netipc_stats {
 	/* Counters. */
 	uint64_t records_sent, records_received, acks_sent, duplicates, replayed, qp_errors, malformed,
 		bad_mac, bad_right, full, resends, retracts, pulls, pulled_bytes, deaths, fences,
-		datagrams_sent, datagrams_received;
+		datagrams_sent, datagrams_received, moved_out, moved_in, rebound;
 };
 void netipc_get_stats(const struct netipc *e, struct netipc_stats *out);
 
