@@ -164,7 +164,7 @@ static kern_return_t fork_locked(struct vm_map *parent, struct vm_map *child,
 		kr = entry_like(parent, e, inherited(e), &to, lower, wait);
 		if (kr != KERN_SUCCESS)
 			return kr;
-		vm_map_tree_insert(child, to);
+		vm_map_tree_append(child, to);
 	}
 	return KERN_SUCCESS;
 }

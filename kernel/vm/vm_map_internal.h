@@ -16,6 +16,8 @@ struct vm_map_entry *vm_map_lookup(struct vm_map *map, uint64_t address);
 /* The first entry that ends after address, or NULL. */
 struct vm_map_entry *vm_map_lookup_after(struct vm_map *map, uint64_t address);
 void vm_map_tree_insert(struct vm_map *map, struct vm_map_entry *e);
+/* As that, of an entry behind all others: no search. */
+void vm_map_tree_append(struct vm_map *map, struct vm_map_entry *e);
 void vm_map_tree_remove(struct vm_map *map, struct vm_map_entry *e);
 /* e (or NULL) begins elsewhere now, or its predecessor ends elsewhere. */
 void vm_map_tree_gap_changed(struct vm_map *map, struct vm_map_entry *e);

@@ -135,6 +135,38 @@ void vm_map_tree_insert(struct vm_map *map, struct vm_map_entry *e)
 	vm_map_tree_gap_changed(map, vm_map_next(map, e));
 }
 
+/* The last one's place in a treap is on the right edge: from the former last one up, past all of less priority. */
+void vm_map_tree_append(struct vm_map *map, struct vm_map_entry *e)
+{
+	struct vm_map_entry *last = entry_at(map, map->entries.prev), *above = last, *below = NULL;
+
+	KASSERT(last == NULL || last->end <= e->start);
+	e->priority = next_priority();
+	e->gap = e->start - (last == NULL ? map->min : last->end);
+	for (; above != NULL && above->priority < e->priority; above = above->parent)
+		below = above;
+	e->parent = above;
+	e->left = below;
+	e->right = NULL;
+	if (below != NULL)
+		below->parent = e;
+	if (above != NULL)
+		above->right = e;
+	else
+		map->root = e;
+	list_add_tail(&map->entries, &e->link);
+	map->entry_count++;
+	map->size += e->end - e->start;
+	update(e);
+	for (; above != NULL; above = above->parent) {
+		uint64_t before = above->max_gap;
+
+		update(above);
+		if (above->max_gap == before)
+			break; /* those above see no difference */
+	}
+}
+
 void vm_map_tree_remove(struct vm_map *map, struct vm_map_entry *e)
 {
 	struct vm_map_entry *next = vm_map_next(map, e), *parent;
