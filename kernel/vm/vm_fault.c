@@ -51,8 +51,11 @@ vm_prot_t vm_map_entry_pmap_prot(const struct vm_map_entry *e, const struct vm_r
 kern_return_t vm_map_enter_page_locked(struct vm_map *map, const struct vm_map_entry *e, uint64_t va,
 				       const struct vm_resolved *r, bool wired)
 {
-	kern_return_t kr = pmap_enter(map->pmap, va, r->page, vm_map_entry_pmap_prot(e, r), wired);
+	vm_prot_t prot = vm_map_entry_pmap_prot(e, r);
+	kern_return_t kr;
 
+	r->object->write_mappings += (prot & VM_PROT_WRITE) != 0;
+	kr = pmap_enter(map->pmap, va, r->page, prot, wired);
 	if (kr != KERN_SUCCESS && r->copied_up)
 		pmap_remove(map->pmap, va, va + PAGE_SIZE);
 	return kr;

@@ -17,6 +17,7 @@
 #include <vm/vm_purgable.h>
 
 #include "vm_map_internal.h"
+#include "vm_object_internal.h"
 
 #define WILLNEED_PAGES 256U /* asked for by one call */
 
@@ -117,25 +118,37 @@ static void will_need(const struct stretch *s, unsigned *budget)
 	}
 }
 
+/* Some pages of the walk; false: no more. */
+static bool deactivate_some_locked(struct vm_object *o, struct vm_object_walk *w)
+{
+	for (unsigned n = 0; n < VM_OBJECT_WALK_PAGES; n++) {
+		struct vm_page *p = vm_object_walk_next_locked(o, w);
+
+		if (p == NULL)
+			return !w->done;
+		if (p->busy || p->fictitious || p->wire_count != 0)
+			continue;
+		pmap_clear_reference(p);
+		vm_page_deactivate_locked(p);
+	}
+	return true;
+}
+
 /* Whoever looks for pages to page out finds these unused. */
 static void deactivate(const struct stretch *s)
 {
-	if (s->object == NULL || s->object->device)
-		return;
-	for (uint64_t done = 0; done < s->bytes && !thread_is_broken(); done += PAGE_SIZE) {
-		struct vm_page *p;
+	struct vm_object *o = s->object;
+	struct vm_object_walk w;
 
-		done = vm_object_next_filled(s->object, s->offset + done, s->offset + s->bytes) - s->offset;
-		if (done == s->bytes)
-			return;
-		spin_lock(&s->object->lock);
-		p = vm_object_page_lookup_locked(s->object, s->offset + done);
-		if (p != NULL && !p->busy && !p->fictitious && p->wire_count == 0) {
-			pmap_clear_reference(p);
-			vm_page_deactivate_locked(p);
-		}
-		spin_unlock(&s->object->lock);
+	if (o == NULL || o->device)
+		return;
+	spin_lock(&o->lock);
+	vm_object_walk_begin_locked(o, &w, s->offset, s->offset + s->bytes);
+	while (deactivate_some_locked(o, &w)) {
+		spin_unlock(&o->lock);
+		spin_lock(&o->lock);
 	}
+	spin_unlock(&o->lock);
 }
 
 /* May e's pages just go, because nobody else sees them and no pager of a user has them? */

@@ -139,6 +139,7 @@ bool vm_map_large_enter_locked(struct vm_map *map, const struct vm_map_lookup *l
 	if (!range_of(l, va, &base, &offset) || ((r->page->phys ^ va) & (PMAP_LARGE_BYTES - 1)) != 0 ||
 	    (prot & VM_PROT_ALL) == VM_PROT_NONE || r->copied_up || !pmap_large_room(map->pmap, base))
 		return false;
+	r->object->write_mappings += (prot & VM_PROT_WRITE) != 0;
 	first = whole_locked(r->object, r->page);
 	return first != NULL && pmap_enter_large(map->pmap, base, first, prot) == KERN_SUCCESS;
 }

@@ -199,6 +199,23 @@ static void undo(struct vm_map *map, uint64_t start, uint64_t end)
 	}
 }
 
+/* Where the next wired memory from at on begins; end: there is none. Huge ranges are mostly not. */
+static uint64_t next_wired(struct vm_map *map, uint64_t at, uint64_t end)
+{
+	struct vm_map_entry *e;
+
+	vm_map_lock_read(map);
+	e = vm_map_lookup_after(map, at);
+	while (e != NULL && e->start < end && e->wired_count == 0)
+		e = vm_map_next(map, e);
+	if (e == NULL || e->start >= end)
+		at = end;
+	else if (e->start > at)
+		at = e->start;
+	vm_map_unlock_read(map);
+	return at;
+}
+
 kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
 			  vm_prot_t protection)
 {
@@ -212,6 +229,8 @@ kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm
 		return kr;
 	kr = vm_map_check(map, start, end - start, protection);
 	for (uint64_t at = start; at < end && kr == KERN_SUCCESS; at += CHUNK_BYTES) {
+		if (protection == VM_PROT_NONE && (at = next_wired(map, at, end)) == end)
+			break;
 		kr = wire_chunk(map, at, end - at < CHUNK_BYTES ? end : at + CHUNK_BYTES, protection);
 		if (kr != KERN_SUCCESS && protection != VM_PROT_NONE)
 			undo(map, start, at);

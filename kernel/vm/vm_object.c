@@ -341,16 +341,38 @@ static void free_range_locked(struct vm_object *o, uint64_t start, uint64_t end)
 	}
 }
 
+/* Does nobody see pages of o but through the entries that name it, each its own (O3)? With one reference the whole object goes next. */
+static bool seen_once_locked(const struct vm_object *o)
+{
+	return o->references > 1 && !o->copied && !o->shared && o->internal;
+}
+
+/* Some pages of the walk; false: no more. A page in transit stays: the pager's answer finds it. */
+static bool forget_some_locked(struct vm_object *o, struct vm_object_walk *w)
+{
+	for (unsigned n = 0; n < VM_OBJECT_WALK_PAGES; n++) {
+		struct vm_page *p = vm_object_walk_next_locked(o, w);
+
+		if (p == NULL)
+			return !w->done;
+		vm_object_page_free_locked(o, p);
+	}
+	return true;
+}
+
 void vm_object_forget_range(struct vm_object *o, uint64_t start, uint64_t end)
 {
+	struct vm_object_walk w;
 	uint64_t stored = 0;
 
 	spin_lock(&o->lock);
-	/* With one reference the whole object goes next; page in transit: the pager's answer finds them. */
-	if (o->references > 1 && !o->copied && !o->shared && o->internal) {
-		free_range_locked(o, start, end);
-		stored = vm_swap_forget_locked(o, start, end);
+	vm_object_walk_begin_locked(o, &w, start, end);
+	while (seen_once_locked(o) && forget_some_locked(o, &w)) {
+		spin_unlock(&o->lock);
+		spin_lock(&o->lock);
 	}
+	if (seen_once_locked(o))
+		stored = vm_swap_forget_locked(o, start, end);
 	spin_unlock(&o->lock);
 	if (stored != 0)
 		vm_pager_send_discard(o, start, end - start);

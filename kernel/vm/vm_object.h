@@ -45,6 +45,7 @@ struct vm_object {
 	uint64_t shadow_offset;       /* [o] where in shadow this object begins */
 	struct list pages;            /* [o] resident, of object_link */
 	uint64_t resident;            /* [o] their number */
+	uint64_t write_mappings;      /* [o] how many mappings that may write were entered of its pages, ever */
 	struct vm_page **buckets;     /* [o] pages by offset, chained by hash_next */
 	uint64_t bucket_mask;         /* [o] their number - 1 */
 	struct vm_page *buckets_inline[VM_OBJECT_BUCKETS_INLINE];

@@ -11,6 +11,7 @@
  *            a cluster at a time; what is resident moves to o. When s's pager has nothing more that is seen, absorb.
  * So a chain is at most CHAIN_MAX long where each object has one above it, whatever was paged out. What is above or below a shared object (two
  *   children of one parent) is a chain of its own: it gets shorter when one of them goes.
+ * Of a shadow with many pages each call takes over some: at any time what is seen through o is the same.
  * A pull is for the level with the fewest stored pages, and at most PULLS_MAX for one access: where memory is so short that what is
  *   pulled is paged out again, or the pager cannot give it, the access goes on with a longer chain: it is not its page that is lost.
  * Locking: down the chain, hand over hand; the control port of a pager that moves only by trying.
@@ -19,22 +20,27 @@
 #include "vm_object_internal.h"
 
 #define CHAIN_MAX 8U
+#define ABSORB_MAX 256U /* pages under one hold of the locks */
 
 /*
- * Take over the pages of shadow s that are seen through o. taken: what o has stored was s's before, and is older than what s has
- * resident. Both locked; s is o's alone.
+ * Take over the pages of shadow s that are seen through o, up to so many. taken: what o has stored was s's before, and is older than what s
+ * has resident. Both locked; s is o's alone.
  */
-static void absorb_pages(struct vm_object *o, struct vm_object *s, bool taken)
+static void absorb_pages(struct vm_object *o, struct vm_object *s, bool taken, uint64_t max)
 {
 	LIST_FOR_EACH_SAFE(l, next, &s->pages) {
 		struct vm_page *p = container_of(l, struct vm_page, object_link);
 		uint64_t at = p->offset - o->shadow_offset;
 
 		if (p->offset < o->shadow_offset || at >= o->size ||
-		    (taken ? vm_object_page_lookup_locked(o, at) != NULL : vm_object_has_own(o, at)))
+		    (taken ? vm_object_page_lookup_locked(o, at) != NULL : vm_object_has_own(o, at))) {
 			vm_object_page_free_locked(s, p);
-		else
+		} else {
+			p->dirty |= s->pager != NULL; /* o's pager, if it has one, has not got it */
 			vm_object_page_move_locked(o, p, at);
+		}
+		if (--max == 0)
+			return;
 	}
 }
 
@@ -80,8 +86,13 @@ void vm_object_collapse_locked(struct vm_object *o)
 		bool taken = false;
 
 		spin_lock(&s->lock);
+		if (may_end(o, s) && s->resident > ABSORB_MAX) {
+			absorb_pages(o, s, false, ABSORB_MAX); /* what moved is seen as before; another fault goes on */
+			spin_unlock(&s->lock);
+			return;
+		}
 		if (may_end(o, s) && (s->stored == 0 || hides_shadow(o) || (taken = vm_object_take_pager_locked(o, s)))) {
-			absorb_pages(o, s, taken);
+			absorb_pages(o, s, taken, UINT64_MAX);
 			end_shadow_locked(o, s);
 		} else if (s->references > 1 + (uint32_t)s->tabled && hides_shadow(o)) {
 			if (s->shadow != NULL)

@@ -43,12 +43,46 @@ static bool any_wired_locked(struct vm_object *o)
 	return false;
 }
 
-static void sink_locked(struct vm_object *o, struct vm_object *below)
+#define PROTECT_PAGES 256U /* whose mappings are lowered under one hold of the lock, with one round of interrupts */
+
+/* Some of the walk; false: no more. */
+static bool protect_some_locked(struct vm_object *o, struct vm_object_walk *w)
+{
+	struct pmap_batch batch;
+	struct vm_page *p;
+	unsigned n = 0;
+
+	pmap_batch_begin(&batch);
+	while (n++ < PROTECT_PAGES && (p = vm_object_walk_next_locked(o, w)) != NULL)
+		pmap_page_protect_batched(&batch, p, VM_PROT_READ);
+	pmap_batch_end(&batch);
+	return !w->done;
+}
+
+/*
+ * Lower the rights of many pages' mappings before it must be so, with o unlocked between. Returns what o->write_mappings was before: as long as it
+ * is that, no mapping may write.
+ */
+static uint64_t protect_early_locked(struct vm_object *o)
+{
+	uint64_t before = o->write_mappings;
+	struct vm_object_walk w;
+
+	vm_object_walk_begin_locked(o, &w, 0, o->size);
+	while (protect_some_locked(o, &w)) {
+		spin_unlock(&o->lock);
+		spin_lock(&o->lock);
+	}
+	return before;
+}
+
+/* protected: no mapping may write. */
+static void sink_locked(struct vm_object *o, struct vm_object *below, bool protected)
 {
 	struct pmap_batch batch;
 
 	pmap_batch_begin(&batch);
-	LIST_FOR_EACH(l, &o->pages)
+	for (struct list *l = o->pages.next; l != &o->pages && !protected; l = l->next)
 		pmap_page_protect_batched(&batch, container_of(l, struct vm_page, object_link), VM_PROT_READ);
 	pmap_batch_end(&batch);
 	vm_object_take_pages_locked(below, o);
@@ -66,10 +100,13 @@ kern_return_t vm_object_sink(struct vm_object *o, struct vm_object **out, uint64
 {
 	struct vm_object *below = vm_object_create(0);
 	kern_return_t kr = KERN_SUCCESS;
+	uint64_t writes = UINT64_MAX;
 
 	if (below == NULL)
 		return KERN_RESOURCE_SHORTAGE;
 	spin_lock(&o->lock);
+	if (o->resident > PROTECT_PAGES && o->placeholders == 0 && !any_wired_locked(o))
+		writes = protect_early_locked(o);
 	vm_object_collapse_locked(o);
 	if (o->pager != NULL || o->device || o->is_copy || o->copy != NULL || o->placeholders != 0 || any_wired_locked(o)) {
 		kr = KERN_FAILURE;
@@ -80,7 +117,7 @@ kern_return_t vm_object_sink(struct vm_object *o, struct vm_object **out, uint64
 		*offset = o->shadow_offset;
 	} else {
 		spin_lock(&below->lock);
-		sink_locked(o, below);
+		sink_locked(o, below, o->write_mappings == writes);
 		spin_unlock(&below->lock);
 		*out = below;
 		*offset = 0;

@@ -29,6 +29,21 @@ static inline bool vm_page_is_hole(const struct vm_page *p)
 	return p->absent && !p->busy;
 }
 
+/* ---- vm_object_walk.c ---- */
+
+/* The pages of [start, end), one by one; the object may be unlocked between, and its pages come and go. */
+struct vm_object_walk {
+	uint64_t start, end, at;
+	uint64_t bucket, bucket_mask;
+	bool sparse; /* along the hash table: neighbours do not follow each other */
+	bool done;
+};
+void vm_object_walk_begin_locked(const struct vm_object *o, struct vm_object_walk *w, uint64_t start, uint64_t end);
+/* NULL: done, if w->done; else it is time to unlock the object for a moment. */
+struct vm_page *vm_object_walk_next_locked(struct vm_object *o, struct vm_object_walk *w);
+/* How many pages a walk's user looks at under one hold of the lock. */
+#define VM_OBJECT_WALK_PAGES 32U
+
 /* ---- vm_object_collapse.c ---- */
 
 #define PULLS_MAX 64U /* of one access */

@@ -424,6 +424,7 @@ unsigned vm_object_page_out(struct vm_object *o, struct vm_page *page, unsigned 
 /* What lock_request does to a page that is here. */
 struct lock_request {
 	uint64_t offset, end; /* in the object */
+	struct vm_object_walk walk;
 	memory_object_return_t should_return;
 	bool flush;
 	vm_prot_t lock;
@@ -451,26 +452,16 @@ static void set_lock_locked(struct vm_object *o, struct vm_page *p, vm_prot_t lo
 	}
 }
 
-/* The first page of the request from offset on; a short way where the object has few pages. */
-static struct vm_page *next_page_locked(struct vm_object *o, uint64_t offset, uint64_t end)
+/*
+ * How many pages may be returned with one from which a run begins: those of a sparse object are met in another order, so if they stay, and are
+ * returned though they are clean, they would be returned again.
+ */
+static unsigned run_limit(const struct lock_request *q, bool stays)
 {
-	struct vm_page *best = NULL;
-
-	if ((end - offset) >> PAGE_SHIFT <= o->resident) {
-		while (offset < end && (best = vm_object_page_lookup_locked(o, offset)) == NULL)
-			offset += PAGE_SIZE;
-		return best;
-	}
-	LIST_FOR_EACH(l, &o->pages) {
-		struct vm_page *p = container_of(l, struct vm_page, object_link);
-
-		if (p->offset >= offset && p->offset < end && (best == NULL || p->offset < best->offset))
-			best = p;
-	}
-	return best;
+	return q->walk.sparse && stays && q->should_return == MEMORY_OBJECT_RETURN_ALL ? 1 : RUN_MAX;
 }
 
-/* One page, or one run of pages that are returned. Moves q->offset on. o is locked and not sending, and not locked on return. */
+/* One page, or one run of pages that are returned. o is locked and not sending, and not locked on return. */
 static kern_return_t lock_step_locked(struct vm_object *o, struct vm_page *p, struct lock_request *q)
 {
 	/* A wired page is not dropped; its bytes may be returned. */
@@ -478,7 +469,6 @@ static kern_return_t lock_step_locked(struct vm_object *o, struct vm_page *p, st
 	struct vm_map_copy *copy;
 	struct run run;
 
-	q->offset = p->offset + PAGE_SIZE;
 	if (p->busy || (p->fictitious && !q->flush)) {
 		spin_unlock(&o->lock);
 		return KERN_SUCCESS;
@@ -499,12 +489,13 @@ static kern_return_t lock_step_locked(struct vm_object *o, struct vm_page *p, st
 			if (!more->busy)
 				set_lock_locked(o, more, q->lock);
 		}
-	copy = run_locked(o, p, q->end, RUN_MAX, q->should_return == MEMORY_OBJECT_RETURN_ALL, stays, &run);
+	copy = run_locked(o, p, q->end, run_limit(q, stays), q->should_return == MEMORY_OBJECT_RETURN_ALL, stays, &run);
 	o->sending = copy != NULL; /* R1 */
 	spin_unlock(&o->lock);
 	if (copy == NULL)
 		return KERN_RESOURCE_SHORTAGE;
-	q->offset = run.offset + run.count * PAGE_SIZE;
+	if (!q->walk.sparse)
+		q->walk.at = run.offset + run.count * PAGE_SIZE;
 	run_send(o, &run, copy, stays);
 	vm_object_sending_end(o);
 	return KERN_SUCCESS;
@@ -512,23 +503,26 @@ static kern_return_t lock_step_locked(struct vm_object *o, struct vm_page *p, st
 
 static kern_return_t lock_range(struct vm_object *o, struct lock_request *q)
 {
-	kern_return_t result = KERN_SUCCESS, kr;
+	kern_return_t result = KERN_SUCCESS, kr = KERN_SUCCESS;
 
-	for (;;) {
+	spin_lock(&o->lock);
+	vm_object_walk_begin_locked(o, &q->walk, q->offset, q->end);
+	spin_unlock(&o->lock);
+	while (!q->walk.done) {
 		struct vm_page *p;
 
 		spin_lock(&o->lock);
 		vm_object_sending_begin_locked(o);
 		o->sending = false; /* lock_step_locked says */
-		p = q->offset < q->end ? next_page_locked(o, q->offset, q->end) : NULL;
-		if (p == NULL) {
+		p = vm_object_walk_next_locked(o, &q->walk);
+		if (p != NULL)
+			kr = lock_step_locked(o, p, q);
+		else
 			spin_unlock(&o->lock);
-			return result;
-		}
-		kr = lock_step_locked(o, p, q);
 		if (kr != KERN_SUCCESS)
 			result = kr;
 	}
+	return result;
 }
 
 static bool accepts_calls(struct vm_object *o)

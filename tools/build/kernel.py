@@ -166,6 +166,7 @@ SOURCES: list[str] = [
     "kernel/vm/vm_object_copy.c",
     "kernel/vm/vm_object_internal_pager.c",
     "kernel/vm/vm_object_stored.c",
+    "kernel/vm/vm_object_walk.c",
     "kernel/vm/vm_page.c",
     "kernel/vm/vm_page_audit.c",
     "kernel/vm/vm_page_queue.c",

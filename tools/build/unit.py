@@ -66,6 +66,7 @@ VM: list[str] = [
     "kernel/vm/vm_purgable.c",
     "kernel/vm/vm_object_copy.c",
     "kernel/vm/vm_object_stored.c",
+    "kernel/vm/vm_object_walk.c",
     "kernel/vm/vm_pager.c",
     "kernel/vm/vm_pager_data.c",
     "tests/unit/vm/fake_pager.c",

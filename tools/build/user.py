@@ -89,6 +89,7 @@ PROGRAMS: dict[str, list[str]] = {
     "tests/sched_calls": ["tests/kernel/programs/sched_calls.c"],
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
     "tests/vm_every": ["tests/programs/vm_calls.c"],
+    "tests/vm_interrupts_off": ["tests/kernel/programs/vm_interrupts_off.c"],
     "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],
 }
 

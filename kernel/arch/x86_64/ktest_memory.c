@@ -212,8 +212,12 @@ static void test_large(struct pmap *p, struct vm_page *block)
 	pmap_remove(p, LARGE_VA + 7 * PAGE_SIZE, LARGE_VA + 8 * PAGE_SIZE);
 	ktest_ok(pmap_extract(p, LARGE_VA) == 0 && pmap_resident_count(p) == 0, "ARCH0054 so does removing a part");
 	(void)pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT);
+	pmap_protect(p, LARGE_VA, LARGE_VA + PMAP_LARGE_BYTES - PAGE_SIZE, VM_PROT_READ);
+	ktest_ok(pmap_extract(p, LARGE_VA) == 0, "ARCH0055 and lowering a part's rights");
+	(void)pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT);
 	pmap_protect(p, LARGE_VA, LARGE_VA + PMAP_LARGE_BYTES, VM_PROT_READ);
-	ktest_ok(pmap_extract(p, LARGE_VA) == 0, "ARCH0055 and lowering its rights");
+	ktest_ok(pmap_extract(p, LARGE_VA + 5) == block->phys + 5 && (atomic_load(pmap_large_pte(p, LARGE_VA)) & PTE_WRITE) == 0,
+		 "ARCH0071 lowering all of it keeps it, without the right");
 	(void)pmap_enter_large(p, LARGE_VA, block, VM_PROT_DEFAULT);
 	kr = pmap_enter(p, LARGE_VA + PAGE_SIZE, other, VM_PROT_DEFAULT, false);
 	ktest_ok(kr == KERN_SUCCESS && pmap_extract(p, LARGE_VA) == 0 && pmap_extract(p, LARGE_VA + PAGE_SIZE) == other->phys,

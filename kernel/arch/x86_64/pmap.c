@@ -4,7 +4,8 @@
  *
  * Every mapping of a page that VM manages has a pv entry (pmap_pv.c), by which the page's mappings are found. Page
  * tables grow as needed; they are given back when the pmap goes, or when nothing is mapped by them (pmap_collect).
- * Large pages: one entry of a level-1 table, with one pv entry on its first page (device memory: none). Whatever concerns a part of it drops it whole: the next
+ * Large pages: one entry of a level-1 table, with one pv entry on its first page (device memory: none). Rights that are lowered of all of it are lowered in
+ * its entry; whatever concerns a part of it drops it whole: the next
  * fault enters pages, or the large one again. So nothing ever has to be split, which could fail.
  *
  * Invariants:
@@ -126,7 +127,8 @@ static uint64_t next_boundary(uint64_t va, int level, uint64_t end)
 
 /* A walk over the present entries of [start, end): what to do with each, and what must be invalidated afterwards. */
 struct sweep {
-	uint64_t start, end;
+	uint64_t start, end; /* start moves on */
+	uint64_t first;      /* where it began; lower_one's */
 	void (*fn)(struct sweep *w, struct pmap *p, uint64_t va, pte_atomic *entry, bool large);
 	uint64_t low, high;  /* changed: equal if nothing */
 	unsigned budget;     /* entries that may yet be changed under this hold of the lock */
@@ -135,12 +137,15 @@ struct sweep {
 
 #define SWEEP_BUDGET 256U
 
-static void changed(struct sweep *w, uint64_t va, uint64_t bytes)
+/* [va, va + bytes) was. cost: in entries; the bits of a large page that goes are noted in each of its pages. */
+#define LARGE_COST 64U
+
+static void changed(struct sweep *w, uint64_t va, uint64_t bytes, unsigned cost)
 {
 	if (w->low == w->high)
 		w->low = va;
 	w->high = va + bytes;
-	w->budget = w->budget == 0 ? 0 : w->budget - 1;
+	w->budget = w->budget < cost ? 0 : w->budget - cost;
 }
 
 /* Do it for some; w->start is where to go on, w->end if that was all. Skips what has no tables. */
@@ -250,7 +255,7 @@ static void remove_one(struct sweep *w, struct pmap *p, uint64_t va, pte_atomic 
 		large_remove(p, va, entry);
 	else
 		entry_remove(p, va, entry);
-	changed(w, va, large ? PMAP_LARGE_BYTES : PAGE_SIZE);
+	changed(w, va, large ? PMAP_LARGE_BYTES : PAGE_SIZE, large ? LARGE_COST : 1);
 }
 
 void pmap_remove(struct pmap *p, uint64_t start, uint64_t end)
@@ -266,21 +271,22 @@ static void lower_one(struct sweep *w, struct pmap *p, uint64_t va, pte_atomic *
 
 	if ((old & w->clear) == 0 && (~old & w->set) == 0)
 		return;
-	if (large) { /* some of it may keep its rights: faults enter what is right */
-		remove_one(w, p, va, entry, true);
+	if (large && (va < w->first || va + PMAP_LARGE_BYTES > w->end)) {
+		remove_one(w, p, va, entry, true); /* the rest of it keeps its rights: faults enter what is right */
 		return;
 	}
 	/* The processor may set A and D meanwhile, pmap_page_protect() may clear: never store a stale value. */
 	while ((old & PTE_PRESENT) != 0 &&
 	       !atomic_compare_exchange_weak(entry, &old, (old & ~w->clear) | w->set))
 		;
-	changed(w, va, PAGE_SIZE);
+	changed(w, va, large ? PMAP_LARGE_BYTES : PAGE_SIZE, 1);
 }
 
 void pmap_protect(struct pmap *p, uint64_t start, uint64_t end, vm_prot_t prot)
 {
 	struct sweep w = {
 		.start = start,
+		.first = start,
 		.end = end,
 		.fn = lower_one,
 		.clear = (prot & VM_PROT_WRITE) ? 0 : PTE_WRITE,
