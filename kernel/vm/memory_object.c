@@ -145,12 +145,18 @@ static kern_return_t change(struct vm_object *o, memory_object_flavor_t flavor, 
 	}
 }
 
+/* Is this none, or a right that a completion can be sent with? A receive right is not. */
+static bool is_reply_right(mach_port_t reply_to, mach_msg_type_name_t kind)
+{
+	return !IP_VALID(reply_to) || kind == MACH_MSG_TYPE_PORT_SEND || kind == MACH_MSG_TYPE_PORT_SEND_ONCE;
+}
+
 static kern_return_t call_change_attributes(struct vm_object *o, memory_object_flavor_t flavor, memory_object_info_t info,
 					    mach_msg_type_number_t count, mach_port_t reply_to, mach_msg_type_name_t kind)
 {
 	kern_return_t kr;
 
-	if (o == NULL)
+	if (o == NULL || !is_reply_right(reply_to, kind))
 		return KERN_INVALID_ARGUMENT;
 	kr = change(o, flavor, info, count);
 	if (kr == KERN_SUCCESS && IP_VALID(reply_to))
@@ -224,7 +230,7 @@ static kern_return_t call_data_supply(struct vm_object *o, memory_object_offset_
 	kern_return_t kr = KERN_INVALID_ARGUMENT;
 	uint64_t error_offset = offset;
 
-	if (o == NULL)
+	if (o == NULL || !is_reply_right(reply_to, kind))
 		return KERN_INVALID_ARGUMENT;
 	if (data != NULL)
 		kr = vm_pager_supply(o, offset, data, lock, precious != FALSE, &error_offset);
@@ -255,7 +261,7 @@ static kern_return_t call_lock_request(struct vm_object *o, memory_object_offset
 {
 	kern_return_t kr;
 
-	if (o == NULL)
+	if (o == NULL || !is_reply_right(reply_to, kind))
 		return KERN_INVALID_ARGUMENT;
 	kr = vm_pager_lock(o, offset, size, should_return, should_flush != FALSE, lock);
 	if (kr != KERN_SUCCESS)

@@ -115,6 +115,8 @@ static inline uint64_t any_place(struct any_source *s)
 {
 	uint64_t bytes = (uint64_t)any_below(s, s->arena_pages + 1) * ANY_PAGE + (any_one_in(s, 4) ? any_below(s, ANY_PAGE) : 0);
 
+	if (s->calm && any_one_in(s, 3))
+		return 0;
 	if (any_one_in(s, 60))
 		return (uint64_t)any_word(s) << 32 | any_word(s);
 	if (any_one_in(s, 60))

@@ -28,6 +28,8 @@
 #define THREADS 2
 #define STACK_BYTES 65536UL
 #define ARENA_PAGES 64
+#define PAGED_PAGES 16 /* of them, at the end: of a pager that is theirs to play */
+#define ANSWER_MS 5000
 #define ABORTS 6 /* in a round */
 #define ABORT_US 25000
 #define NAMES 40
@@ -45,7 +47,7 @@
 /* ---- the interfaces, and what their calls are sent to ---- */
 
 /* What each task is given, at FIRST_NAME + n * NAME_STEP; then its own ports. */
-enum given { TASK, THREAD, HOST, CLOCK, CALENDAR, SEMAPHORE, LOCKS, MEMORY, SET_NAME, OTHER_TASK, OTHER_THREAD, PORT, DEVICE, TASK_NAME, SET };
+enum given { TASK, THREAD, HOST, CLOCK, CALENDAR, SEMAPHORE, LOCKS, MEMORY, SET_NAME, OTHER_TASK, OTHER_THREAD, PORT, DEVICE, TASK_NAME, SET, CONTROL };
 
 extern const struct mig_subsystem clock_subsystem, clock_priv_subsystem, device_subsystem, host_priv_subsystem, host_security_subsystem,
 	lock_set_subsystem, mach_host_subsystem, mach_port_subsystem, mach_vm_subsystem, memory_object_control_subsystem,
@@ -65,7 +67,7 @@ static const struct table {
 	{ &mach_host_subsystem, { HOST, HOST } },
 	{ &mach_port_subsystem, { TASK, OTHER_TASK } },
 	{ &mach_vm_subsystem, { TASK, OTHER_TASK } },
-	{ &memory_object_control_subsystem, { MEMORY, PORT } },
+	{ &memory_object_control_subsystem, { CONTROL, CONTROL } },
 	{ &mk_timer_task_subsystem, { TASK, OTHER_TASK } },
 	{ &processor_subsystem, { HOST, SET_NAME } },
 	{ &processor_set_subsystem, { SET_NAME, SET } },
@@ -279,7 +281,7 @@ static void attack(struct attacker *a)
 /* ---- who starts, watches and ends them ---- */
 
 struct child {
-	mach_port_t task, other, other_thread, semaphore, locks, memory;
+	mach_port_t task, other, other_thread, semaphore, locks, memory, pager;
 };
 
 static mach_port_t self, host, host_name, clocks[2], set, set_name, master, watched;
@@ -308,6 +310,24 @@ static void start_thread(const struct child *c, struct attacker *a, uint8_t *sta
 	/* The thread before may have ended its task by now. */
 	if (thread_create_running(c->task, x86_THREAD_STATE64, (thread_state_t)&regs, x86_THREAD_STATE64_COUNT, &thread) == KERN_SUCCESS)
 		drop(thread);
+}
+
+/* The end of its arena is memory of a pager that nobody serves, and it gets the right to answer in the pager's place. */
+static void give_pager(struct child *c)
+{
+	union any_message m;
+	const mach_msg_port_descriptor_t *d = (const void *)((const mach_msg_base_t *)&m + 1);
+	mach_vm_address_t at = arena + (ARENA_PAGES - PAGED_PAGES) * PAGE;
+
+	must(mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &c->pager), "a port");
+	must(mach_port_insert_right(self, c->pager, c->pager, MACH_MSG_TYPE_MAKE_SEND), "a port");
+	must(mach_vm_map(c->task, &at, PAGED_PAGES * PAGE, 0, VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE, c->pager, 0, FALSE, VM_PROT_DEFAULT,
+			 VM_PROT_ALL, VM_INHERIT_SHARE),
+	     "memory of a pager");
+	must(mach_msg(&m.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), c->pager, ANSWER_MS, MACH_PORT_NULL), "memory_object_init");
+	give(c, CONTROL, d->name);
+	give(c, PORT, c->pager);
+	mach_msg_destroy(&m.head);
 }
 
 static void start(struct child *c, uint64_t seed)
@@ -350,6 +370,7 @@ static void start(struct child *c, uint64_t seed)
 	must(device_open(master, D_READ, "mem", &name), "a device");
 	give(c, DEVICE, name);
 	drop(name);
+	give_pager(c);
 	for (int t = 0; t < THREADS; t++)
 		start_thread(c, &attackers[t], stacks[t]);
 }
@@ -376,6 +397,7 @@ static void end(struct child *c)
 	drop(c->semaphore);
 	drop(c->locks);
 	drop(c->memory);
+	(void)mach_port_destroy(self, c->pager);
 	drop(c->other);
 	drop(c->task);
 }

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "residue.h"
 #include "tap.h"
 
 #define PAGE 4096ull
@@ -506,6 +507,28 @@ static void attributes(void)
 		   KERN_INVALID_ARGUMENT, "PGR0034 a port that is no control port");
 	tap_result(memory_object_synchronize_completed(P.control, 0, PAGE), KERN_INVALID_ARGUMENT,
 		   "PGR0035 a synchronize that nobody waits for");
+	finish(at);
+}
+
+/* A receive right is nothing that a completion can be sent with: it ends with its message, in each of the three calls. */
+static void receive_rights_as_replies(void)
+{
+	uint64_t at = fresh(MEMORY_OBJECT_COPY_DELAY, PAGE, FALSE), ports;
+	memory_object_perf_info_data_t perf = { PAGE, FALSE };
+	static char page[PAGE];
+	mach_port_t right[3];
+
+	ports = residue_zone_count("ipc ports");
+	for (int i = 0; i < 3; i++)
+		(void)mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &right[i]);
+	tap_result(memory_object_change_attributes(P.control, MEMORY_OBJECT_PERFORMANCE_INFO, (memory_object_info_t)&perf,
+						   MEMORY_OBJECT_PERF_INFO_COUNT, right[0], MACH_MSG_TYPE_MOVE_RECEIVE),
+		   KERN_INVALID_ARGUMENT, "PGR0036 a completion goes to no receive right");
+	(void)memory_object_lock_request(P.control, 0, PAGE, MEMORY_OBJECT_RETURN_NONE, FALSE, VM_PROT_NO_CHANGE, right[1],
+					 MACH_MSG_TYPE_MOVE_RECEIVE);
+	(void)memory_object_data_supply(P.control, 0, (vm_offset_t)page, PAGE, FALSE, VM_PROT_NONE, FALSE, right[2], MACH_MSG_TYPE_MOVE_RECEIVE);
+	tap(residue_zone_count("ipc ports") <= ports, "PGR0037 which ends with its message");
+	tap(has_word(at, WORD(0)), "PGR0038 and what came with it was not taken");
 	finish(at);
 }
 
@@ -1082,9 +1105,11 @@ int main(void)
 	if (pthread_create(&t, NULL, serve, NULL) != 0)
 		abort();
 	scripts(); /* what libraries make on first use is made */
+	(void)mach_host_self(); /* the library keeps its name */
 	names = tap_names();
 	first_steps();
 	attributes();
+	receive_rights_as_replies();
 	scripts();
 	clusters();
 	regions();
