@@ -6,7 +6,7 @@ typedef unsigned vm_sync_t;
 
 #define VM_SYNC_ASYNCHRONOUS ((vm_sync_t)0x01) /* begin to write; do not wait for the pager */
 #define VM_SYNC_SYNCHRONOUS ((vm_sync_t)0x02)  /* wait until the pager has all of it where it lasts */
-#define VM_SYNC_INVALIDATE ((vm_sync_t)0x04)   /* drop the pages here */
+#define VM_SYNC_INVALIDATE ((vm_sync_t)0x04)   /* drop the pages here; alone: without writing, but what is precious */
 #define VM_SYNC_KILLPAGES ((vm_sync_t)0x08)    /* drop them without writing */
 #define VM_SYNC_DEACTIVATE ((vm_sync_t)0x10)   /* they may be paged out first */
 #define VM_SYNC_CONTIGUOUS ((vm_sync_t)0x20)   /* KERN_INVALID_ADDRESS if the range has a hole */

@@ -67,11 +67,12 @@ kern_return_t vm_map_enter_device(struct vm_map *map, uint64_t *address, uint64_
 				  vm_prot_t max_protection, unsigned inheritance);
 /*
  * Purpose: mach_vm_msync on one object: write dirty pages of [offset, offset+size) to the pager (VM_SYNC_* flags), drop them
- *   with VM_SYNC_INVALIDATE, and with VM_SYNC_SYNCHRONOUS wait for its memory_object_synchronize_completed.
+ *   with VM_SYNC_INVALIDATE, and with VM_SYNC_SYNCHRONOUS wait for its memory_object_synchronize_completed. VM_SYNC_INVALIDATE alone returns
+ *   only what is precious, if may_discard: the caller may write the memory.
  * Conditions: nothing locked; o referenced; abortable, bounded by the pager's time limit.
  * Returns: KERN_SUCCESS (also without a pager), KERN_ABORTED, KERN_MEMORY_ERROR.
  */
-kern_return_t vm_object_sync(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags);
+kern_return_t vm_object_sync(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags, bool may_discard);
 
 /* Objects without a user that are kept (can_persist). */
 uint32_t vm_object_cached_count(void);

@@ -27,6 +27,7 @@ struct stretch {
 	uint64_t offset;           /* of address in object */
 	uint64_t address, bytes;
 	uint8_t behavior;
+	bool writable;
 };
 
 static void stretch_end(struct stretch *s)
@@ -53,6 +54,7 @@ static bool next_stretch(struct vm_map *map, uint64_t *at, uint64_t end, struct 
 		s->object = e->object;
 		s->offset = e->offset + (s->address - e->start);
 		s->behavior = e->behavior;
+		s->writable = (e->protection & VM_PROT_WRITE) != 0 && !e->needs_copy;
 		if (e->object != NULL)
 			vm_object_reference(e->object);
 		*at = s->address + s->bytes;
@@ -77,7 +79,7 @@ static kern_return_t sync_stretch(struct vm_map *map, const struct stretch *s, u
 	if (flags & (VM_SYNC_KILLPAGES | VM_SYNC_REUSABLEPAGES))
 		kr = give_up(map, s->address, s->address + s->bytes, false);
 	if (kr == KERN_SUCCESS && (flags & (VM_SYNC_SYNCHRONOUS | VM_SYNC_ASYNCHRONOUS | VM_SYNC_INVALIDATE)))
-		kr = vm_object_sync(s->object, s->offset, s->bytes, flags);
+		kr = vm_object_sync(s->object, s->offset, s->bytes, flags, s->writable);
 	return kr;
 }
 

@@ -427,6 +427,7 @@ struct lock_request {
 	struct vm_object_walk walk;
 	memory_object_return_t should_return;
 	bool flush;
+	bool discard; /* what was changed is not returned, unless it is precious */
 	vm_prot_t lock;
 };
 
@@ -434,7 +435,7 @@ static bool must_return(struct vm_page *p, const struct lock_request *q)
 {
 	if (q->should_return == MEMORY_OBJECT_RETURN_NONE || p->fictitious)
 		return false;
-	return q->should_return == MEMORY_OBJECT_RETURN_ALL || p->precious || is_modified(p);
+	return q->should_return == MEMORY_OBJECT_RETURN_ALL || p->precious || (!q->discard && is_modified(p));
 }
 
 static void set_lock_locked(struct vm_object *o, struct vm_page *p, vm_prot_t lock)
@@ -454,11 +455,11 @@ static void set_lock_locked(struct vm_object *o, struct vm_page *p, vm_prot_t lo
 
 /*
  * How many pages may be returned with one from which a run begins: those of a sparse object are met in another order, so if they stay, and are
- * returned though they are clean, they would be returned again.
+ * returned though they are clean, they would be returned again. Changed neighbours of a precious page may be to be discarded.
  */
 static unsigned run_limit(const struct lock_request *q, bool stays)
 {
-	return q->walk.sparse && stays && q->should_return == MEMORY_OBJECT_RETURN_ALL ? 1 : RUN_MAX;
+	return q->discard || (q->walk.sparse && stays && q->should_return == MEMORY_OBJECT_RETURN_ALL) ? 1 : RUN_MAX;
 }
 
 /* One page, or one run of pages that are returned. o is locked and not sending, and not locked on return. */
@@ -592,12 +593,14 @@ static kern_return_t wait_for_sync(struct vm_object *o, struct sync *s, uint64_t
 	return kr;
 }
 
-kern_return_t vm_object_sync(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags)
+kern_return_t vm_object_sync(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags, bool may_discard)
 {
+	bool written = (flags & (VM_SYNC_SYNCHRONOUS | VM_SYNC_ASYNCHRONOUS)) != 0;
 	struct lock_request q = { .offset = offset, .end = offset + size, .lock = VM_PROT_NO_CHANGE,
 				  .flush = (flags & (VM_SYNC_INVALIDATE | VM_SYNC_KILLPAGES)) != 0,
-				  .should_return = flags & VM_SYNC_KILLPAGES ? MEMORY_OBJECT_RETURN_NONE
-									     : MEMORY_OBJECT_RETURN_DIRTY };
+				  .should_return = (flags & VM_SYNC_KILLPAGES) != 0 && may_discard ? MEMORY_OBJECT_RETURN_NONE :
+												     MEMORY_OBJECT_RETURN_DIRTY,
+				  .discard = may_discard && !written };
 	struct sync s = { .offset = offset + o->paging_offset, .size = size };
 	kern_return_t kr;
 	uint64_t deadline;
@@ -612,7 +615,7 @@ kern_return_t vm_object_sync(struct vm_object *o, uint64_t offset, uint64_t size
 	if (!ready)
 		return KERN_SUCCESS;
 	kr = lock_range(o, &q);
-	if (kr == KERN_SUCCESS && (flags & (VM_SYNC_SYNCHRONOUS | VM_SYNC_ASYNCHRONOUS)) != 0)
+	if (kr == KERN_SUCCESS && written)
 		vm_pager_send_synchronize(o, s.offset, size, flags);
 	if (kr != KERN_SUCCESS || (flags & VM_SYNC_SYNCHRONOUS) == 0) {
 		spin_lock(&o->lock);

@@ -810,6 +810,27 @@ static void syncs(void)
 	finish(at);
 }
 
+/* VM_SYNC_INVALIDATE and nothing else. */
+static void discards(void)
+{
+	uint64_t at = fresh(MEMORY_OBJECT_COPY_DELAY, PAGE, FALSE);
+	unsigned returns = P.returns, n = P.syncs;
+
+	*(volatile uint64_t *)at = 70;
+	tap_result(mach_vm_msync(self, at, PAGE, VM_SYNC_INVALIDATE), KERN_SUCCESS, "PGR0098 VM_SYNC_INVALIDATE alone");
+	tap(has_word(at, WORD(0)) && P.returns == returns && P.syncs == n, "PGR0099 drops what was changed, and does not return it");
+	P.script[1] = PRECIOUS;
+	tap(has_word(at + PAGE, WORD(1)) && mach_vm_msync(self, at, 2 * PAGE, VM_SYNC_INVALIDATE) == KERN_SUCCESS &&
+		    reaches(&P.returns, returns + 1) && P.offset == PAGE && P.word == WORD(1),
+	    "PGR0209 but for precious pages");
+	*(volatile uint64_t *)at = 72;
+	returns = P.returns;
+	(void)mach_vm_protect(self, at, PAGE, FALSE, VM_PROT_READ);
+	tap(mach_vm_msync(self, at, PAGE, VM_SYNC_INVALIDATE) == KERN_SUCCESS && reaches(&P.returns, returns + 1) && P.saved[0] == 72,
+	    "PGR0210 who may not write memory cannot undo what others wrote: it is returned");
+	finish(at);
+}
+
 static void cache(void)
 {
 	uint64_t at = fresh(MEMORY_OBJECT_COPY_DELAY, PAGE, TRUE);
@@ -1115,6 +1136,7 @@ int main(void)
 	regions();
 	locks();
 	syncs();
+	discards();
 	cache();
 	copies();
 	deaths();

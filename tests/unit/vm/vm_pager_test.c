@@ -371,14 +371,14 @@ static void VMPA0011_sync_writes_and_waits(void **state)
 	uint64_t a = map_of(map, pager, false);
 
 	put(map, a, 3);
-	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_SYNCHRONOUS), KERN_SUCCESS);
+	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_SYNCHRONOUS, true), KERN_SUCCESS);
 	assert_int_equal(fake_pager_count(pager, PAGER_RETURN), 1);
 	assert_int_equal(fake_pager_count(pager, PAGER_SYNCHRONIZE), 1);
 	assert_int_equal(vm_pager_synchronized(pager->control, 0, SIZE), KERN_INVALID_ARGUMENT);
 	pager->hear = NULL;
 	vm_pager_timeout_ns = 20 * MS;
-	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_SYNCHRONOUS), KERN_MEMORY_ERROR);
-	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_ASYNCHRONOUS), KERN_SUCCESS);
+	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_SYNCHRONOUS, true), KERN_MEMORY_ERROR);
+	assert_int_equal(vm_object_sync(pager->control, 0, SIZE, VM_SYNC_ASYNCHRONOUS, true), KERN_SUCCESS);
 	vm_map_deallocate(map);
 	fake_pager_free(pager);
 }
