@@ -71,7 +71,7 @@ class Fabric:
     def guest(self, port: int) -> list[str]:
         """QEMU's arguments for memory and a virtio NIC on the port."""
         if self.kind == "vhost":
-            return ["-m", str(MEMORY_MIB), "-object", f"memory-backend-memfd,id=mem,size={MEMORY_MIB}M,share=on",
+            return ["-m", str(MEMORY_MIB), "-object", f"memory-backend-memfd,id=mem,size={MEMORY_MIB}M,share=on,prealloc=on",
                     "-numa", "node,memdev=mem", "-chardev", f"socket,id=c0,path={self.folder}/v{port}",
                     "-netdev", "vhost-user,id=n0,chardev=c0",
                     "-device", f"virtio-net-pci,netdev=n0,vectors=0,mac={mac(port)},host_mtu={self.mtu},romfile="]

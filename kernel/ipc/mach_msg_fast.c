@@ -204,7 +204,9 @@ static __attribute__((noinline)) mach_msg_return_t name_right(struct ipc_thread 
 	d->name = kr == KERN_SUCCESS ? name : MACH_PORT_NULL;
 	if (likely(kr == KERN_SUCCESS))
 		return MACH_MSG_SUCCESS;
-	ipc_port_release_send(port);
+	cpu_irq_pop();
+	ipc_port_release_send(port); /* it may tell somebody */
+	cpu_irq_push();
 	return MACH_RCV_BODY_ERROR | (kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE);
 }
 
