@@ -138,6 +138,9 @@ kern_return_t mach_port_space_info(struct ipc_space *space, ipc_info_space_t *in
 	return kr;
 }
 
+/* What one call may take of the kernel's memory for names that are not there yet: some megabytes. */
+#define PORT_SPACE_RESERVE_MAX (1 << 17)
+
 kern_return_t task_set_port_space(struct ipc_space *space, int table_entries)
 {
 	kern_return_t kr;
@@ -146,6 +149,8 @@ kern_return_t task_set_port_space(struct ipc_space *space, int table_entries)
 		return KERN_INVALID_TASK;
 	if (table_entries < 0)
 		return KERN_INVALID_VALUE;
+	if (table_entries > PORT_SPACE_RESERVE_MAX)
+		return KERN_RESOURCE_SHORTAGE;
 	do {
 		is_lock(space);
 		kr = space->is_active ? ipc_entry_reserve_step(space, (uint32_t)table_entries) : KERN_INVALID_TASK;

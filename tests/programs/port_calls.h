@@ -670,6 +670,7 @@ static inline void pc_info(const struct port_place *p)
 
 	pc_is(p, task_set_port_space(p->task, 300), KERN_SUCCESS, "PORT0260 room for 300 names");
 	pc_is(p, task_set_port_space(p->task, -1), KERN_INVALID_VALUE, "PORT0261 not for fewer than none");
+	pc_is(p, task_set_port_space(p->task, 0x7fffffff), KERN_RESOURCE_SHORTAGE, "PORT0360 nor for so many that the node would be without memory");
 	pc_is(p, mach_port_space_basic_info(p->task, &basic), KERN_SUCCESS, "PORT0262 the space tells its size");
 	pc_true(p, basic.iisb_table_size > 300 && basic.iisb_table_inuse >= 2, "PORT0263 which is that");
 	pc_is(p, mach_port_space_info(p->task, &space, &table, &n, &tree, &m), KERN_SUCCESS, "PORT0264 and all its names");
