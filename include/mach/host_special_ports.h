@@ -15,3 +15,5 @@
 
 /* host_reboot() */
 #define HOST_REBOOT_HALT 0x8
+#define HOST_REBOOT_UPSDELAY 0x100  /* with HALT; nothing delays here */
+#define HOST_REBOOT_DEBUGGER 0x1000 /* do not end: enter the kernel's debugger */

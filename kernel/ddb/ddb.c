@@ -163,6 +163,16 @@ static void enter(void)
 	machine_resume_others();
 }
 
+bool ddb_enter(void)
+{
+	if (!boot_options.ddb)
+		return false;
+	cpu_irq_push();
+	enter();
+	cpu_irq_pop();
+	return true;
+}
+
 /* Bytes of the console, in its interrupt: look for Return ~ Ctrl-B. */
 static void on_byte(int byte)
 {

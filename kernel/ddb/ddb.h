@@ -16,6 +16,8 @@ struct trap_frame;
 void ddb_init(void);
 /* The other CPUs have been stopped for good by a panic: commands until `reboot`, or `continue`, which returns. */
 void ddb_panic(void);
+/* By a call: until `continue`. False: there is no debugger (ddb=0). Thread context, nothing locked. */
+bool ddb_enter(void);
 
 /* ---- between the files of ddb ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* host_calls.c - the calls of mach_host.defs and host_priv.defs. A NULL host: the port was not the host's. */
 #include <base/string.h>
+#include <ddb/ddb.h>
 #include <ipc/ipc_port.h>
 #include <ipc/ipc_tt.h>
 #include <kern/clock_service.h>
@@ -69,6 +70,9 @@ static kern_return_t call_reboot(struct host *host, int options)
 {
 	if (host == NULL)
 		return KERN_INVALID_HOST;
+	if (options == HOST_REBOOT_DEBUGGER)
+		return ddb_enter() ? KERN_SUCCESS : KERN_NOT_SUPPORTED;
+	options &= ~HOST_REBOOT_UPSDELAY;
 	if (options != 0 && options != HOST_REBOOT_HALT)
 		return KERN_INVALID_ARGUMENT;
 	kprintf("meshach: %s\n", options == 0 ? "restarting" : "halting");

@@ -52,6 +52,15 @@ def without_option(folder: str) -> None:
     check(result.status == GOOD and "ddb:" not in result.text, "DDB0011 without ddb=1 the keys do nothing", result.text[-3000:])
 
 
+def called(folder: str) -> None:
+    with open(f"{folder}/called.cpio", "wb") as f:
+        subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=b"test-host-debug", stdout=f, check=True, cwd="build/programs")
+    result = boot("ddb=1 init=test-host-debug exit=1", cpus=2, archive=f"{folder}/called.cpio", typed="cpus\rcontinue\r", after="stands still")
+    has("DDB0014 host_reboot(HOST_REBOOT_DEBUGGER) enters it, and comes back", result.text, r"^ddb: CPU \d+, the machine stands still", r"^cpu 1: thread",
+        r"^ok \d+ - HDBG0030 the kernel's debugger was entered")
+    check(result.status == GOOD and not result.bad_lines(), "DDB0015 to a machine that goes on", f"status {result.status}\n{result.text[-3000:]}")
+
+
 def panicked() -> None:
     # What is typed before the panic goes to nobody.
     result = boot("ddb=1 test=panic", typed=("\r" + "tasks\r" * 30 + "continue\r") * 500)
@@ -102,6 +111,7 @@ def helpers(folder: str) -> None:
 with tempfile.TemporaryDirectory(prefix="meshach-ddb-") as temporary:
     console(temporary)
     without_option(temporary)
+    called(temporary)
     panicked()
     helpers(temporary)
 done()

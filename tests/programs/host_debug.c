@@ -5,6 +5,7 @@
  *
  * Runs as the first task, which has the node's control port.
  */
+#include <mach/host_special_ports.h>
 #include "tap.h"
 
 #include <mach/host_info.h>
@@ -111,6 +112,16 @@ static void memory_calls(void)
 	tap_result(host_default_memory_space(host, 0), KERN_SUCCESS, "HDBG0027 none of its own either");
 }
 
+/* tests/kernel/ddb.t runs this with a debugger, and tells it to continue. */
+static void debugger(void)
+{
+	kern_return_t kr = host_reboot(host, HOST_REBOOT_DEBUGGER);
+
+	tap(kr == KERN_SUCCESS || kr == KERN_NOT_SUPPORTED, "HDBG0030 the kernel's debugger was %s", kr == KERN_SUCCESS ? "entered" : "not asked for");
+	tap_result(host_reboot(host, 0x4321), KERN_INVALID_ARGUMENT, "HDBG0031 there are no such options");
+	tap_result(host_reboot(self_task, HOST_REBOOT_DEBUGGER), KERN_INVALID_HOST, "HDBG0032 of no host");
+}
+
 int main(void)
 {
 	lockgroup_info_array_t locks = NULL;
@@ -125,5 +136,6 @@ int main(void)
 		give_back(locks, count * sizeof(*locks));
 	measured(kr == KERN_SUCCESS ? "the debug" : "the measured", kr == KERN_SUCCESS ? KERN_SUCCESS : KERN_NOT_SUPPORTED);
 	memory_calls();
+	debugger();
 	return tap_done();
 }
