@@ -223,6 +223,19 @@ static __attribute__((noinline)) bool other_message(struct ipc_kmsg *request)
 	return true;
 }
 
+/* Room for a reply that says that there is no memory. */
+static struct ipc_kmsg *alloc_refusal(void)
+{
+	struct thread *self = current_thread();
+	bool before = self->vm_privilege;
+	struct ipc_kmsg *reply;
+
+	self->vm_privilege = true;
+	reply = ipc_kmsg_alloc(sizeof(mig_reply_error_t));
+	self->vm_privilege = before;
+	return reply;
+}
+
 struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 {
 	mach_msg_header_t *in = request->ikm_header;
@@ -232,6 +245,7 @@ struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 				routine->reply.max_size : (uint32_t)sizeof(mig_reply_error_t);
 	struct ipc_kmsg *reply = ipc_kmsg_alloc(room);
 	kern_return_t result = MIG_BAD_ID;
+	bool refused = false;
 
 	if (routine == NULL && in->msgh_id == MACH_NOTIFY_DEAD_NAME) {
 		if (reply != NULL)
@@ -245,15 +259,20 @@ struct ipc_kmsg *ipc_kobject_server(struct ipc_kmsg *request)
 		return NULL;
 	}
 	if (reply == NULL) {
-		/* Nothing is done that could not be answered; the caller's send-once right tells it. */
-		ipc_kmsg_destroy(request);
+		/* Nothing is done that could not be answered: the caller hears why, out of the last frames. */
+		reply = alloc_refusal();
+		result = KERN_RESOURCE_SHORTAGE;
+		refused = true;
+	}
+	if (reply == NULL) {
+		ipc_kmsg_destroy(request); /* with its send-once right, which tells it */
 		return NULL;
 	}
 	address_reply(reply, request);
-	if (routine != NULL)
+	if (routine != NULL && !refused)
 		result = mig_check_reply_right(routine, MACH_MSGH_BITS_REMOTE(reply->ikm_header->msgh_bits)) ?
 				 mig_check(&routine->request, in, in->msgh_size) : MIG_BAD_ARGUMENTS;
-	if (routine != NULL && result == KERN_SUCCESS)
+	if (routine != NULL && !refused && result == KERN_SUCCESS)
 		result = call(s, request, reply);
 	TRACE3(KOBJECT, request->ikm_remote_port, in->msgh_id, (uint32_t)result);
 	if (result == KERN_SUCCESS || result == MIG_NO_REPLY)

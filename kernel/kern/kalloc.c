@@ -20,6 +20,7 @@
 #include <base/list.h>
 #include <base/string.h>
 #include <kern/assert.h>
+#include <kern/fault.h>
 #include <kern/lock.h>
 #include <vm/vm_page.h>
 
@@ -168,6 +169,8 @@ __attribute__((noinline)) void *zone_alloc(struct zone *z)
 	struct slab *s, *extra = NULL;
 	void *p;
 
+	if (fault_alloc())
+		return NULL;
 	spin_lock(&z->lock);
 	s = list_first(&z->partial, struct slab, link);
 	if (s == NULL && z->empty == NULL) {
@@ -319,7 +322,7 @@ __attribute__((noinline)) void *kalloc(size_t size)
 		kalloc_setup();
 	if (size <= KALLOC_ZONE_MAX)
 		return zone_alloc(kalloc_zones[kalloc_index[(size + 15) / 16]]);
-	if (size > KALLOC_MAX)
+	if (size > KALLOC_MAX || fault_alloc())
 		return NULL;
 	order = order_of(size);
 	p = vm_page_grab_contiguous(order);

@@ -5,6 +5,7 @@
  * kernel_main() runs on the boot CPU's first stack with interrupts off and sets up what needs no thread; it
  * becomes that CPU's idle thread. What may sleep runs in the startup thread.
  */
+#include <base/string.h>
 #include <ddb/ddb.h>
 #include <ddb/trace.h>
 #include <device/device.h>
@@ -16,6 +17,7 @@
 #include <kern/bootstrap.h>
 #include <kern/clock.h>
 #include <kern/clock_service.h>
+#include <kern/fault.h>
 #include <kern/host.h>
 #include <kern/ipc_kobject.h>
 #include <kern/kworker.h>
@@ -86,6 +88,16 @@ static void adopt_idle_thread(void)
 	cpu->current = t;
 }
 
+/* Do allocations of the current thread fail (fault.task)? */
+static bool fault_applies(void)
+{
+	const struct task *task = current_thread()->task;
+
+	if (task == NULL || task == kernel_task)
+		return false;
+	return boot_options.fault_task[0] == '\0' || strcmp(task->name, boot_options.fault_task) == 0;
+}
+
 /* The first thread: everything that may sleep. */
 static void startup(void *unused)
 {
@@ -101,6 +113,8 @@ static void startup(void *unused)
 		vm_page_free_count() * PAGE_SIZE >> 20);
 	if (boot_options.test[0] != '\0' && ktest_run != NULL)
 		ktest_run(boot_options.test);
+	if (boot_options.fault_rate != 0 && !fault_start(boot_options.fault_seed, boot_options.fault_rate, fault_applies))
+		boot_stop("fault.alloc: this kernel cannot; the debug kernel can");
 	latency_reset(); /* of the boot nothing is to be said */
 	ipc_net_start();
 	bootstrap_start();

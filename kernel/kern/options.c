@@ -6,6 +6,7 @@
  * misspelt one stops the boot instead of being ignored.
  */
 #include <base/string.h>
+#include <kern/fault.h>
 #include <kern/options.h>
 #include <kern/printf.h>
 #include <stddef.h>
@@ -33,6 +34,17 @@ static bool parse_u32(const char *s, uint32_t max, uint32_t *out)
 	}
 	*out = (uint32_t)v;
 	return true;
+}
+
+/* SEED[,RATE] */
+static bool parse_fault(char *s, struct boot_options *o)
+{
+	char *rate = strchr(s, ',');
+
+	if (rate != NULL)
+		*rate++ = '\0';
+	o->fault_rate = FAULT_RATE_DEFAULT;
+	return parse_u32(s, UINT32_MAX, &o->fault_seed) && (rate == NULL || (parse_u32(rate, 1000000, &o->fault_rate) && o->fault_rate != 0));
 }
 
 static bool parse_ipv4(const char *s, uint32_t *out)
@@ -119,6 +131,10 @@ static bool parse_word(char *word)
 		o->ipc_slow = !fast;
 		return true;
 	}
+	if (strcmp(word, "fault.alloc") == 0)
+		return parse_fault(value, o);
+	if (strcmp(word, "fault.task") == 0)
+		return parse_string(value, o->fault_task, sizeof(o->fault_task));
 	if (strcmp(word, "exit") == 0)
 		return parse_flag(value, &o->exit_when_done);
 	if (strcmp(word, "ddb") == 0)

@@ -16,6 +16,8 @@ struct boot_options {
 	uint32_t poll_us;        /* how long a blocking thread polls the NIC */
 	uint32_t pager_timeout_ms; /* how long an access waits for a pager that does not say */
 	uint32_t log_level;
+	uint32_t fault_seed, fault_rate; /* kern/fault.h; rate 0: none */
+	char fault_task[32];
 	bool ipc_slow;           /* ipc.fast=0: no message goes the short way (mach_msg_fast.c), to compare */
 	bool ddb;                /* the debugger may be entered from the console and by a panic */
 	bool trace;              /* note events (ddb/trace.h); always so in the debug kernel */

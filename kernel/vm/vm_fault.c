@@ -125,9 +125,8 @@ kern_return_t vm_fault(struct vm_map *map, uint64_t va, vm_prot_t prot)
 			kr = fault_looked_up(map, va, prot, &l, &r);
 			vm_map_unlock_read(map);
 		}
-		if (kr == KERN_RESOURCE_SHORTAGE && shortages++ < SHORTAGES_MAX &&
-		    vm_page_free_count() <= RESERVED_PAGES)
-			kr = vm_page_wait(); /* for a page table or the like */
+		if (kr == KERN_RESOURCE_SHORTAGE && shortages++ < SHORTAGES_MAX)
+			kr = vm_page_wait(); /* for a page table or the like; where frames are free again, at once */
 		else if (kr == VM_OBJECT_WAIT)
 			kr = vm_object_wait(&r);
 		else

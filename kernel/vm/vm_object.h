@@ -131,6 +131,7 @@ struct vm_resolved {
 	uint8_t behavior;         /* VM_BEHAVIOR_*, how the region is used: what is asked for along with a page */
 	bool pulling;             /* what is waited for is a page of a chain that is shortened, not the access's */
 	uint64_t answers;         /* how much the default pager had done when the time limit was set, */
+	uint8_t shortages;        /* how often there was no memory to ask */
 	uint8_t renewed;          /* and how often it was set anew because that had gone on */
 	bool in_top;              /* page is the top's own */
 	bool read_only;           /* before a write something must be done: a mapping may not allow it */

@@ -15,6 +15,7 @@
 #include <vm/vm_page.h>
 
 #include <base/string.h>
+#include <kern/fault.h>
 #include <kern/limits.h>
 #include <kern/thread.h>
 #include <machine/boot.h>
@@ -222,7 +223,7 @@ struct vm_page *vm_page_grab_contiguous(unsigned order)
 
 struct vm_page *vm_page_grab(void)
 {
-	return vm_page_grab_contiguous(0);
+	return fault_alloc() ? NULL : vm_page_grab_contiguous(0);
 }
 
 struct vm_page *vm_page_grab_user(void)
@@ -231,6 +232,8 @@ struct vm_page *vm_page_grab_user(void)
 
 	if (t->vm_privilege)
 		return grab(0, 0, false);
+	if (fault_alloc())
+		return NULL;
 	return t->vm_page_in ? grab(0, PAGE_IN_PAGES, false) : grab(0, RESERVED_PAGES, true);
 }
 
@@ -241,7 +244,7 @@ int64_t vm_page_growth_count(void)
 
 struct vm_page *vm_page_grab_zeroed(void)
 {
-	struct vm_page *p = vm_page_grab_contiguous(0);
+	struct vm_page *p = vm_page_grab();
 
 	if (p != NULL)
 		memset(vm_page_virt(p), 0, PAGE_SIZE);

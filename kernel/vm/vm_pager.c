@@ -37,6 +37,7 @@
 #include "vm_pager_port.h"
 
 #define CLUSTER_MAX (256UL * 1024)
+#define SHORTAGES_MAX 20U
 #define RENEWED_MAX 120U /* limits of one access that the default pager did not keep, though it answered others */
 
 uint64_t vm_pager_timeout_ns = 30ULL * 1000 * 1000 * 1000;
@@ -263,6 +264,10 @@ static kern_return_t ask_for_pages(struct vm_object *o, struct vm_resolved *r)
 	struct vm_page *p;
 	kern_return_t kr = send_request(o, r, &next);
 
+	if (kr != KERN_SUCCESS && r->shortages < SHORTAGES_MAX) {
+		r->shortages++;
+		return vm_page_wait_page_in(); /* for a placeholder */
+	}
 	if (kr != KERN_SUCCESS)
 		return kr;
 	spin_lock(&o->lock);

@@ -76,7 +76,8 @@ static mach_msg_return_t serve(boolean_t (*demux)(mach_msg_header_t *, mach_msg_
 			mach_msg_destroy(request);
 			continue;
 		}
-		if (result == MACH_RCV_TOO_LARGE || result == MACH_RCV_INTERRUPTED)
+		/* HEADER_ERROR: no memory for its rights; it is gone. */
+		if (result == MACH_RCV_TOO_LARGE || result == MACH_RCV_INTERRUPTED || (result & ~MACH_MSG_MASK) == MACH_RCV_HEADER_ERROR)
 			continue;
 		if (result != MACH_MSG_SUCCESS)
 			break;

@@ -55,6 +55,21 @@ struct supply_message {
 };
 _Static_assert(sizeof(struct supply_message) == 88 && sizeof(struct supply_message) <= MESSAGE_MAX, "memory_object_control.defs");
 
+/*
+ * What the kernel must hear: an answer that is lost for want of memory is a wait that ends at its time limit only. Short of memory is what passes.
+ */
+#define TRIES 200u
+#define AGAIN(call)                                                                                         \
+	do {                                                                                                \
+		for (unsigned tries_ = 0; tries_ < TRIES; tries_++) {                                       \
+			kern_return_t again_ = (call);                                                      \
+			if (again_ != MACH_SEND_NO_BUFFER && again_ != KERN_RESOURCE_SHORTAGE)              \
+				break;                                                                      \
+			if (tries_ > TRIES / 10)                                                            \
+				(void)thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 1);                 \
+		}                                                                                           \
+	} while (0)
+
 static _Thread_local struct supply_message later; /* the answer to what this thread serves; msgh_size 0: none */
 
 static struct pager_object **bucket_of(struct pager *p, mach_port_t port)
@@ -180,7 +195,7 @@ kern_return_t pager_fail(struct pager_object *o, uint64_t offset, uint32_t lengt
 
 	if (control == MACH_PORT_NULL)
 		return KERN_INVALID_ARGUMENT;
-	kr = memory_object_data_error(control, offset, length, KERN_FAILURE);
+	AGAIN(kr = memory_object_data_error(control, offset, length, KERN_FAILURE));
 	drop(control);
 	return kr;
 }
@@ -230,12 +245,12 @@ static kern_return_t serve_init(memory_object_t port, mach_port_t control, mach_
 	/* Used once more below, when another message may have taken its place. */
 	(void)mach_port_mod_refs(mach_task_self(), control, MACH_PORT_RIGHT_SEND, 1);
 	(void)control_set(o, MACH_PORT_NULL, control);
-	kr = memory_object_change_attributes(control, MEMORY_OBJECT_TIMEOUT_INFO, (memory_object_info_t)&limit,
-					     MEMORY_OBJECT_TIMEOUT_INFO_COUNT, MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+	AGAIN(kr = memory_object_change_attributes(control, MEMORY_OBJECT_TIMEOUT_INFO, (memory_object_info_t)&limit,
+						   MEMORY_OBJECT_TIMEOUT_INFO_COUNT, MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE));
 	if (kr == KERN_SUCCESS)
-		kr = memory_object_change_attributes(control, MEMORY_OBJECT_ATTRIBUTE_INFO, (memory_object_info_t)&info,
-						     MEMORY_OBJECT_ATTR_INFO_COUNT, MACH_PORT_NULL,
-						     MACH_MSG_TYPE_MAKE_SEND_ONCE);
+		AGAIN(kr = memory_object_change_attributes(control, MEMORY_OBJECT_ATTRIBUTE_INFO, (memory_object_info_t)&info,
+							   MEMORY_OBJECT_ATTR_INFO_COUNT, MACH_PORT_NULL,
+							   MACH_MSG_TYPE_MAKE_SEND_ONCE));
 	drop(control);
 	object_put(o);
 	return KERN_SUCCESS; /* the rights are ours whatever the kernel said */
@@ -244,7 +259,7 @@ static kern_return_t serve_init(memory_object_t port, mach_port_t control, mach_
 static void drop_receive(mach_port_t port)
 {
 	if (port != MACH_PORT_NULL)
-		(void)mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
+		AGAIN(mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1));
 }
 
 static kern_return_t serve_terminate(memory_object_t port, mach_port_t control, mach_port_t name)
@@ -293,9 +308,9 @@ static void answer(struct pager_object *o, mach_port_t control, uint64_t offset,
 		kr = KERN_RESOURCE_SHORTAGE; /* who waits asks again */
 	}
 	if (kr == PAGER_ZERO)
-		(void)memory_object_data_unavailable(control, offset, length);
+		AGAIN(memory_object_data_unavailable(control, offset, length));
 	else if (kr != PAGER_LATER)
-		(void)memory_object_data_error(control, offset, length, kr);
+		AGAIN(memory_object_data_error(control, offset, length, kr));
 	if (all)
 		drop(control);
 }
@@ -311,7 +326,7 @@ static kern_return_t serve_request(memory_object_t port, mach_port_t control, me
 		answer(o, control, offset + at, whole - at < INLINE_MAX ? whole - at : INLINE_MAX,
 		       whole == length && length <= INLINE_MAX);
 	if (whole < length)
-		(void)memory_object_data_error(control, offset + whole, length - whole, KERN_INVALID_ADDRESS);
+		AGAIN(memory_object_data_error(control, offset + whole, length - whole, KERN_INVALID_ADDRESS));
 	if (whole < length || length > INLINE_MAX)
 		drop(control);
 	object_put(o);
@@ -450,8 +465,12 @@ kern_return_t pager_object_create(struct pager *p, const struct pager_ops *ops, 
 	o->next = *bucket;
 	*bucket = o;
 	pthread_mutex_unlock(&p->lock);
-	*out = o;
-	return mach_port_move_member(mach_task_self(), o->port, p->set);
+	kr = mach_port_move_member(mach_task_self(), o->port, p->set);
+	if (kr != KERN_SUCCESS)
+		pager_object_destroy(o);
+	else
+		*out = o;
+	return kr;
 }
 
 void pager_object_destroy(struct pager_object *o)

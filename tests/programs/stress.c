@@ -5,13 +5,18 @@
  * aborted, memory of pagers that serve and of pagers that die, ports in several sets, notifications, pages exchanged, exceptions of
  * tasks that are killed before they are answered, priorities changed, semaphores and locks destroyed under who waits. Prints TAP; then the task has the names and the kernel the objects and pages that it had before.
  *
- *   test-stress [SECONDS [SEED]]
+ *   test-stress [SECONDS [SEED [faults]]]
+ *
+ * faults: the same in a task whose allocations fail at random (tests/kernel/faults.t), twice.
  */
 #define _GNU_SOURCE
 #include <mach/mach.h>
 #include <mach/mach_traps.h>
 #include <mach/pager.h>
+#include <mach/spawn.h>
 #include <mach/thread_status.h>
+#include <servers/bootstrap.h>
+#include <servers/task_exit_server.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -33,6 +38,8 @@
 #define PAGE 4096UL
 #define VICTIM_STACK 16384UL
 #define VICTIM_MS 12
+#define LOST_MS 1000
+#define FAULTY_PATIENCE_S 40
 #define ZONE_SLACK 8 /* objects that caches of threads and CPUs keep */
 
 struct request {
@@ -63,8 +70,49 @@ static uint64_t draw(uint64_t *state)
 	return x ^ x >> 31;
 }
 
+/*
+ * As the task "faulty" (fault.alloc= and fault.task=faulty on the kernel's command line) one allocation in so many fails for us: then a call may say
+ * that there is no memory, and what it was part of ends there; whatever must be undone is tried until it is.
+ */
+static bool faulty;
+static _Atomic uint64_t short_of; /* calls that failed so */
+
+static bool is_short(kern_return_t kr)
+{
+	if (!faulty)
+		return false;
+	switch (kr) {
+	case KERN_RESOURCE_SHORTAGE:
+	case MACH_SEND_NO_BUFFER:
+	case MACH_SEND_INVALID_MEMORY | MACH_MSG_VM_KERNEL:
+	case MACH_SEND_INVALID_RIGHT | MACH_MSG_IPC_KERNEL:
+	case MACH_RCV_TIMED_OUT: /* the answer was not sent */
+	case KERN_MEMORY_ERROR: /* nor that of a pager */
+	case MACH_RCV_INVALID_NAME: /* no port for it could be made */
+		break;
+	default:
+		if ((kr & ~(MACH_MSG_VM_KERNEL | MACH_MSG_IPC_KERNEL | MACH_MSG_VM_SPACE | MACH_MSG_IPC_SPACE)) != MACH_RCV_BODY_ERROR &&
+		    (kr & ~(MACH_MSG_VM_KERNEL | MACH_MSG_IPC_KERNEL | MACH_MSG_VM_SPACE | MACH_MSG_IPC_SPACE)) != MACH_RCV_HEADER_ERROR)
+			return false;
+	}
+	atomic_fetch_add(&short_of, 1);
+	return true;
+}
+
+/* What must be done. */
+#define MUST(call)                                                                          \
+	({                                                                                  \
+		kern_return_t must_;                                                        \
+		unsigned tries_ = 0;                                                        \
+		while (is_short(must_ = (call)) && ++tries_ < 1000)                         \
+			;                                                                   \
+		must_;                                                                      \
+	})
+
 static void fault(const char *what, kern_return_t kr)
 {
+	if (is_short(kr))
+		return;
 	if (atomic_fetch_add(&wrong, 1) < 5)
 		printf("# %s: %s (0x%x)\n", what, mach_error_string(kr), (unsigned)kr);
 }
@@ -94,7 +142,7 @@ static void answer(struct request *in)
 	}
 	if (MACH_PORT_VALID(in->right.name))
 		(void)mach_port_deallocate(mach_task_self(), in->right.name);
-	(void)mach_msg(&out.head, MACH_SEND_MSG, sizeof(out), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+	(void)MUST(mach_msg(&out.head, MACH_SEND_MSG, sizeof(out), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL));
 }
 
 static void answer_victim(const mach_msg_header_t *in)
@@ -117,6 +165,8 @@ static void *server(void *unused)
 		mach_msg_return_t mr = mach_msg(&m.request.base.header, MACH_RCV_MSG, 0, sizeof(m), service, 0,
 						MACH_PORT_NULL);
 
+		if (is_short(mr))
+			continue;
 		if (mr != MACH_MSG_SUCCESS)
 			return NULL; /* the port has gone: the end */
 		if (m.request.base.header.msgh_id == 1)
@@ -157,10 +207,13 @@ static void call(uint64_t *state, uint8_t *memory)
 	r->memory = (mach_msg_ool_descriptor_t){ .address = memory, .size = size, .copy = MACH_MSG_VIRTUAL_COPY,
 						 .type = MACH_MSG_OOL_DESCRIPTOR };
 	r->number = number;
-	mr = mach_msg(&r->base.header, MACH_SEND_MSG | MACH_RCV_MSG, sizeof(*r), sizeof(m), reply_port, 0,
-		      MACH_PORT_NULL);
-	if (mr != MACH_MSG_SUCCESS)
+	mr = mach_msg(&r->base.header, MACH_SEND_MSG | MACH_RCV_MSG | (faulty ? MACH_RCV_TIMEOUT : 0), sizeof(*r), sizeof(m), reply_port,
+		      LOST_MS, MACH_PORT_NULL);
+	if (mr != MACH_MSG_SUCCESS) {
 		fault("a call", mr);
+		if (faulty)
+			mig_dealloc_reply_port(reply_port); /* an answer may come yet */
+	}
 	else if (m.reply.number != number || m.reply.sum != sum)
 		fault("an answer is another's, or its memory was wrong", KERN_FAILURE);
 	atomic_fetch_add(&calls, 1);
@@ -188,8 +241,8 @@ static void ports_and_sets(uint64_t *state)
 			(void)mach_port_deallocate(mach_task_self(), m.msgh_local_port);
 		}
 	}
-	if ((kr = mach_port_destroy(mach_task_self(), port)) != KERN_SUCCESS ||
-	    (kr = mach_port_destroy(mach_task_self(), set)) != KERN_SUCCESS)
+	if ((kr = MUST(mach_port_destroy(mach_task_self(), port))) != KERN_SUCCESS ||
+	    (kr = MUST(mach_port_destroy(mach_task_self(), set))) != KERN_SUCCESS)
 		fault("destroying a port", kr);
 	atomic_fetch_add(&ports, 1);
 }
@@ -206,7 +259,7 @@ static void child_task(uint64_t *state)
 	}
 	(void)mach_vm_allocate(child, &at, 65536, VM_FLAGS_ANYWHERE);
 	(void)mach_vm_write(child, at, (vm_offset_t)state, sizeof(*state));
-	if ((kr = task_terminate(child)) != KERN_SUCCESS)
+	if ((kr = MUST(task_terminate(child))) != KERN_SUCCESS)
 		fault("task_terminate", kr);
 	(void)mach_port_deallocate(mach_task_self(), child);
 	atomic_fetch_add(&tasks, 1);
@@ -214,7 +267,11 @@ static void child_task(uint64_t *state)
 
 static void *sleeper(void *thread)
 {
-	atomic_store((_Atomic mach_port_t *)thread, mach_thread_self());
+	mach_port_t self;
+
+	while ((self = mach_thread_self()) == MACH_PORT_NULL)
+		;
+	atomic_store((_Atomic mach_port_t *)thread, self);
 	usleep(200000);
 	return NULL;
 }
@@ -228,9 +285,10 @@ static void child_thread(void)
 		return;
 	while (atomic_load(&thread) == MACH_PORT_NULL)
 		sched_yield();
-	(void)thread_suspend(thread);
+	if (MUST(thread_suspend(thread)) != KERN_SUCCESS)
+		fault("thread_suspend", KERN_FAILURE);
 	(void)thread_abort(thread);
-	(void)thread_resume(thread);
+	(void)MUST(thread_resume(thread));
 	pthread_join(t, NULL);
 	(void)mach_port_deallocate(mach_task_self(), thread);
 	atomic_fetch_add(&threads, 1);
@@ -269,7 +327,7 @@ static void maps_and_copies(uint64_t *state)
 	    (kr = mach_vm_deallocate(self, shared + hole * PAGE, PAGE)) != KERN_SUCCESS ||
 	    (kr = mach_vm_copy(self, at, 4 * PAGE, at + 8 * PAGE)) != KERN_SUCCESS)
 		fault("cutting a region", kr);
-	if (memcmp((void *)at, (void *)(at + 8 * PAGE), 4 * PAGE) != 0)
+	if (kr == KERN_SUCCESS && memcmp((void *)at, (void *)(at + 8 * PAGE), 4 * PAGE) != 0)
 		fault("mach_vm_copy", KERN_MEMORY_FAILURE);
 	(void)mach_vm_deallocate(self, at, bytes);
 	(void)mach_vm_deallocate(self, shared, hole * PAGE); /* the hole may be somebody else's by now */
@@ -340,7 +398,7 @@ static void fork_and_kill(uint64_t *state)
 		usleep(1000 * (1 + draw(state) % VICTIM_MS));
 		if (draw(state) % 4 == 0)
 			(void)task_suspend(child);
-		if ((kr = task_terminate(child)) != KERN_SUCCESS)
+		if ((kr = MUST(task_terminate(child))) != KERN_SUCCESS)
 			fault("task_terminate", kr);
 		(void)mach_port_deallocate(mach_task_self(), child);
 		atomic_fetch_add(&forks, 1);
@@ -389,7 +447,7 @@ static void notifications(uint64_t *state)
 			(void)mach_port_deallocate(self, got.n.not_port);
 		heard++;
 	}
-	if (heard != 2) /* the death, and the send-once right of the request that died with the receive right */
+	if (heard != 2 && !faulty) /* the death, and the send-once right of the request that died with the receive right */
 		fault("a dying port's notifications", KERN_FAILURE);
 	(void)mach_port_deallocate(self, port); /* a dead name now */
 	(void)mach_port_destroy(self, told_port);
@@ -451,6 +509,7 @@ static void exceptions(uint64_t *state)
 		char room[512];
 	} m;
 	mig_reply_error_t reply = { 0 };
+	bool got = false;
 	mach_port_t self = mach_task_self(), port, child, thread = MACH_PORT_NULL;
 	x86_thread_state64_t regs = { .rip = (uintptr_t)bad_instruction };
 	kern_return_t kr = mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &port);
@@ -474,20 +533,23 @@ static void exceptions(uint64_t *state)
 	else
 		fault("thread_set_state", kr);
 	for (uint64_t i = 1 + draw(state) % 3; i > 0 && kr == KERN_SUCCESS; i--) {
-		kr = mach_msg(&m.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), port, 20000, MACH_PORT_NULL);
+		kr = mach_msg(&m.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), port, faulty ? LOST_MS : 20000, MACH_PORT_NULL);
+		got = kr == KERN_SUCCESS;
 		if (kr == KERN_SUCCESS && i > 1) { /* it tries again, and raises again */
 			reply.Head = (mach_msg_header_t){ .msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(m.head.msgh_bits), 0),
 							  .msgh_remote_port = m.head.msgh_remote_port, .msgh_id = m.head.msgh_id + 100 };
 			m.head.msgh_remote_port = MACH_PORT_NULL;
 			(void)mach_msg(&reply.Head, MACH_SEND_MSG, sizeof(reply), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
 			mach_msg_destroy(&m.head);
+			got = false;
 		}
 	}
 	if (kr != KERN_SUCCESS)
 		fault("an exception", kr);
-	if ((kr = task_terminate(child)) != KERN_SUCCESS)
+	kr = MUST(task_terminate(child));
+	if (kr != KERN_SUCCESS && !(faulty && kr == MACH_SEND_INVALID_DEST)) /* the message was lost, and the exception its end */
 		fault("task_terminate", kr);
-	if (kr == KERN_SUCCESS)
+	if (kr == KERN_SUCCESS && got)
 		mach_msg_destroy(&m.head); /* with the send-once right that nobody waits for any more */
 	(void)mach_port_deallocate(self, thread);
 	(void)mach_port_deallocate(self, child);
@@ -505,10 +567,11 @@ static void *hold(void *arg)
 {
 	struct held *h = arg;
 
-	h->thread = mach_thread_self();
+	while ((h->thread = mach_thread_self()) == MACH_PORT_NULL)
+		;
 	atomic_store(&h->there, true);
-	h->first = semaphore_wait(h->semaphore);
-	h->second = lock_acquire(h->locks, 0);
+	h->first = MUST(semaphore_wait(h->semaphore));
+	h->second = MUST(lock_acquire(h->locks, 0));
 	return NULL;
 }
 
@@ -527,7 +590,7 @@ static void priorities_and_locks(uint64_t *state)
 	if (kr == KERN_SUCCESS)
 		kr = lock_acquire(h.locks, 0);
 	if (kr != KERN_SUCCESS || pthread_create(&t, NULL, hold, &h) != 0) {
-		fault("a semaphore and a lock", kr);
+		fault("a semaphore and a lock", kr != KERN_SUCCESS ? kr : KERN_RESOURCE_SHORTAGE);
 		return;
 	}
 	while (!atomic_load(&h.there))
@@ -536,10 +599,10 @@ static void priorities_and_locks(uint64_t *state)
 		(void)thread_policy_set(h.thread, THREAD_TIME_CONSTRAINT_POLICY, (thread_policy_t)&rt, THREAD_TIME_CONSTRAINT_POLICY_COUNT);
 	(void)thread_policy_set(h.thread, THREAD_PRECEDENCE_POLICY, (thread_policy_t)&importance, THREAD_PRECEDENCE_POLICY_COUNT);
 	usleep((useconds_t)(draw(state) % 2000));
-	(void)semaphore_destroy(self, h.semaphore);
+	(void)MUST(semaphore_destroy(self, h.semaphore));
 	(void)thread_policy_set(h.thread, THREAD_STANDARD_POLICY, NULL, 0);
 	usleep((useconds_t)(draw(state) % 2000));
-	(void)lock_set_destroy(self, h.locks);
+	(void)MUST(lock_set_destroy(self, h.locks));
 	pthread_join(t, NULL);
 	/* Who comes too late finds that the name is dead, or that the port is no object's any more. */
 	if (h.first != KERN_TERMINATED && h.first != MACH_SEND_INVALID_DEST && h.first != KERN_INVALID_ARGUMENT)
@@ -568,6 +631,23 @@ static kern_return_t page_in(struct pager_object *object, uint64_t offset, uint3
 	return KERN_SUCCESS;
 }
 
+/* Where allocations fail a message to or from the pager may be lost, and the page is not had in time. */
+static void check_paged(mach_vm_address_t at, uint64_t word, const char *what)
+{
+	mach_vm_size_t n = 0;
+	uint64_t got = 0;
+	kern_return_t kr = KERN_SUCCESS;
+
+	if (faulty)
+		kr = mach_vm_read_overwrite(mach_task_self(), at, sizeof(got), (mach_vm_address_t)(uintptr_t)&got, &n);
+	else
+		got = *(volatile uint64_t *)at;
+	if (kr == KERN_MEMORY_ERROR)
+		kr = KERN_RESOURCE_SHORTAGE;
+	if (kr != KERN_SUCCESS || got != word)
+		fault(what, kr != KERN_SUCCESS ? kr : KERN_MEMORY_FAILURE);
+}
+
 /* Memory of a pager that serves: each page has its own word; a copy of it keeps it. */
 static void paged_memory(uint64_t *state)
 {
@@ -589,8 +669,7 @@ static void paged_memory(uint64_t *state)
 		for (unsigned i = 0; i < 6; i++) {
 			uint64_t page = draw(state) % REGION_PAGES * PAGE;
 
-			if (*(volatile uint64_t *)(at + page) != paged_word(tag, page))
-				fault("a pager's page is wrong", KERN_MEMORY_FAILURE);
+			check_paged(at + page, paged_word(tag, page), "a pager's page is wrong");
 		}
 		kr = mach_vm_remap(self, &copy, bytes, 0, VM_FLAGS_ANYWHERE, self, at, TRUE, &cur, &max, VM_INHERIT_COPY);
 		(void)mach_vm_deallocate(self, at, bytes);
@@ -598,8 +677,7 @@ static void paged_memory(uint64_t *state)
 	if (kr == KERN_SUCCESS) {
 		uint64_t page = draw(state) % REGION_PAGES * PAGE;
 
-		if (*(volatile uint64_t *)(copy + page) != paged_word(tag, page))
-			fault("a copy of a pager's page is wrong", KERN_MEMORY_FAILURE);
+		check_paged(copy + page, paged_word(tag, page), "a copy of a pager's page is wrong");
 		(void)mach_vm_deallocate(self, copy, bytes);
 	} else {
 		fault("mapping a pager's memory", kr);
@@ -628,11 +706,11 @@ static void dying_pager(uint64_t *state)
 		kr = mach_vm_map(self, &at, REGION_PAGES * PAGE, 0, VM_FLAGS_ANYWHERE, object, 0, FALSE, VM_PROT_READ, VM_PROT_READ,
 				 VM_INHERIT_NONE);
 	if (kr != KERN_SUCCESS || pthread_create(&reader, NULL, read_of_the_dead, (void *)(at + PAGE)) != 0) {
-		fault("a pager that will die", kr);
+		fault("a pager that will die", kr != KERN_SUCCESS ? kr : KERN_RESOURCE_SHORTAGE);
 		return;
 	}
 	usleep((useconds_t)(draw(state) % 8000));
-	(void)mach_port_destroy(self, object);
+	(void)MUST(mach_port_destroy(self, object));
 	pthread_join(reader, &refused);
 	if (refused == NULL)
 		fault("memory without a pager was read", KERN_FAILURE);
@@ -643,8 +721,10 @@ static void dying_pager(uint64_t *state)
 static void *worker(void *seed)
 {
 	uint64_t state = (uint64_t)(uintptr_t)seed;
-	uint8_t *memory = malloc(OOL_BYTES);
+	uint8_t *memory;
 
+	while ((memory = malloc(OOL_BYTES)) == NULL)
+		;
 	while (!atomic_load(&over)) {
 		switch (draw(&state) % 20) {
 		case 16:
@@ -690,23 +770,30 @@ static void *worker(void *seed)
 	return NULL;
 }
 
+static void start(pthread_t *t, void *(*body)(void *), void *arg)
+{
+	while (pthread_create(t, NULL, body, arg) != 0)
+		if (!faulty)
+			abort();
+}
+
 static void run(unsigned seconds, uint64_t seed)
 {
 	pthread_t workers[WORKERS], servers[SERVERS];
 
 	atomic_store(&over, false);
-	if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &service) != KERN_SUCCESS ||
-	    mach_port_insert_right(mach_task_self(), service, service, MACH_MSG_TYPE_MAKE_SEND) != KERN_SUCCESS)
+	if (MUST(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &service)) != KERN_SUCCESS ||
+	    MUST(mach_port_insert_right(mach_task_self(), service, service, MACH_MSG_TYPE_MAKE_SEND)) != KERN_SUCCESS)
 		abort();
 	for (int i = 0; i < SERVERS; i++)
-		pthread_create(&servers[i], NULL, server, NULL);
+		start(&servers[i], server, NULL);
 	for (int i = 0; i < WORKERS; i++)
-		pthread_create(&workers[i], NULL, worker, (void *)(uintptr_t)(seed * 1000 + (unsigned)i));
+		start(&workers[i], worker, (void *)(uintptr_t)(seed * 1000 + (unsigned)i));
 	sleep(seconds);
 	atomic_store(&over, true);
 	for (int i = 0; i < WORKERS; i++)
 		pthread_join(workers[i], NULL);
-	(void)mach_port_destroy(mach_task_self(), service);
+	(void)MUST(mach_port_destroy(mach_task_self(), service));
 	for (int i = 0; i < SERVERS; i++)
 		pthread_join(servers[i], NULL);
 }
@@ -726,6 +813,97 @@ static bool settled(struct residue *before, struct residue *after, unsigned name
 	return false;
 }
 
+/* ---- with allocations that fail ---- */
+
+static _Atomic int exit_status; /* of the task; -1: it runs */
+
+/* The task whose allocations fail: everything at once for a while. */
+static int faulty_main(unsigned seconds, uint64_t seed)
+{
+	task_name_info_data_t info = { .name = "faulty" };
+
+	if (task_set_info(mach_task_self(), TASK_NAME_INFO, (task_info_t)&info, TASK_NAME_INFO_COUNT) != KERN_SUCCESS)
+		return 3;
+	faulty = true;
+	while (pager_create(&pager) != KERN_SUCCESS || pager_start(pager) != KERN_SUCCESS)
+		;
+	run(seconds, seed);
+	printf("# faulty: %lu calls were short of memory of %lu\n", (unsigned long)short_of,
+	       (unsigned long)(calls + tasks + threads + ports + maps + forks + paged + dead_pagers + told + exchanged + raised + broken));
+	return wrong != 0 ? 1 : short_of < 10 ? 2 : 0;
+}
+
+static kern_return_t take_exit(mach_port_t at, uint64_t id, int with)
+{
+	exit_status = with;
+	return KERN_SUCCESS;
+}
+
+static boolean_t exit_demux(mach_msg_header_t *in, mach_msg_header_t *out)
+{
+	static const struct task_exit_ops exits = { .task_exited = take_exit };
+
+	return task_exit_demux(&exits, in, out);
+}
+
+static void *exit_main(void *port)
+{
+	(void)mach_msg_server(exit_demux, 1024, (mach_port_t)(uintptr_t)port, MACH_MSG_OPTION_NONE);
+	return NULL;
+}
+
+static int faulty_run(mach_port_t port, const char *seconds, uint64_t seed)
+{
+	char number[24];
+	const char *argv[] = { "bin/test", seconds, number, "faulty", NULL };
+	struct mach_spawn what = { .argv = argv, .exit = port };
+	time_t end = time(NULL) + atoi(seconds) + FAULTY_PATIENCE_S;
+	mach_msg_type_number_t bytes = 0;
+	uint8_t *image = NULL;
+	mach_port_t task;
+
+	snprintf(number, sizeof(number), "%lu", (unsigned long)seed);
+	if (bootstrap_file(bootstrap_port, "bin/test", &image, &bytes) != KERN_SUCCESS)
+		return 4;
+	what.image = image;
+	what.bytes = bytes;
+	exit_status = -1;
+	if (mach_spawn(&what, &task, NULL) != KERN_SUCCESS)
+		return 5;
+	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)image, bytes);
+	while (exit_status == -1 && time(NULL) < end)
+		usleep(20000);
+	if (exit_status == -1) {
+		printf("# it does not end\n");
+		(void)task_terminate(task);
+	}
+	(void)mach_port_deallocate(mach_task_self(), task);
+	return exit_status;
+}
+
+static int with_faults(const char *seconds, uint64_t seed)
+{
+	static struct residue before, after;
+	mach_port_t port;
+	pthread_t waits;
+	unsigned names;
+	int status = 0;
+
+	if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port) != KERN_SUCCESS ||
+	    mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND) != KERN_SUCCESS ||
+	    pthread_create(&waits, NULL, exit_main, (void *)(uintptr_t)port) != 0)
+		return 1;
+	(void)faulty_run(port, "1", seed); /* fills the caches */
+	usleep(500000);
+	residue_take(&before);
+	names = tap_names();
+	for (unsigned i = 1; i <= 2 && status == 0; i++)
+		status = faulty_run(port, seconds, seed + i);
+	tap(status == 0, "STRS0010 a task whose allocations fail gets errors that say so, every byte is right, and it comes to its end (status %#x)", (unsigned)status);
+	tap(settled(&before, &after, names), "STRS0011 nothing was left behind");
+	return tap_done();
+}
+
 int main(int argc, char **argv)
 {
 	unsigned seconds = argc > 1 ? (unsigned)atoi(argv[1]) : SECONDS_DEFAULT;
@@ -734,6 +912,10 @@ int main(int argc, char **argv)
 	unsigned names;
 
 	scratch = memfd_create("stress", MFD_CLOEXEC);
+	if (argc > 3 && strcmp(argv[3], "faults") == 0)
+		return with_faults(argv[1], seed);
+	if (argc > 3 && strcmp(argv[3], "faulty") == 0)
+		return faulty_main(seconds, seed);
 	if (scratch < 0 || pager_create(&pager) != KERN_SUCCESS || pager_start(pager) != KERN_SUCCESS || pager_start(pager) != KERN_SUCCESS)
 		return 1;
 	run(2, seed); /* fills the caches */

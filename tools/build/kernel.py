@@ -78,6 +78,7 @@ SOURCES: list[str] = [
     "kernel/kern/exception.c",
     "kernel/kern/exception_ask.c",
     "kernel/kern/exception_port.c",
+    "kernel/kern/fault.c",
     "kernel/kern/host.c",
     "kernel/kern/host_calls.c",
     "kernel/kern/host_debug.c",

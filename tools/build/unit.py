@@ -29,6 +29,7 @@ IPC: list[str] = [
 
 # The doubles for VM's tests: the real page allocator and zones run on an arena.
 VM_HOST: list[str] = [
+    "kernel/kern/fault.c",
     "kernel/kern/kalloc.c",
     "kernel/sched/rwlock.c",
     "kernel/vm/vm_page.c",

@@ -30,6 +30,7 @@
 #include <sched/latency.h>
 #include <sched/sched.h>
 #include <vm/vm_fault.h>
+#include <vm/vm_page.h>
 #include <vm/vm_map.h>
 
 #define FAULT_PRESENT 1U
@@ -254,7 +255,9 @@ static void user_exception(struct trap_frame *frame, uint64_t debug_status)
 		return;
 	if (frame->vector == VECTOR_NO_FPU) {
 		cpu_irq_enable();
-		exception(EXC_ARITHMETIC, EXC_I386_EXTERR, 0); /* no memory for its registers */
+		/* No memory for its registers: when there is some the instruction runs again. */
+		if (vm_page_wait() == KERN_RESOURCE_SHORTAGE)
+			exception(EXC_ARITHMETIC, EXC_I386_EXTERR, 0);
 		return;
 	}
 	if (frame->vector == VECTOR_DEBUG)
