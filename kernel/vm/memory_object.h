@@ -74,6 +74,8 @@ kern_return_t vm_map_enter_device(struct vm_map *map, uint64_t *address, uint64_
  */
 kern_return_t vm_object_sync(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags, bool may_discard);
 
+/* Memory is short: up to max of the objects that are kept, and have no page any more, end. Their number. Nothing locked. */
+unsigned vm_object_cache_trim(unsigned max);
 /* Objects without a user that are kept (can_persist). */
 uint32_t vm_object_cached_count(void);
 /* A send right to the port that only says which object it is (mach_vm_region), or IP_NULL. */

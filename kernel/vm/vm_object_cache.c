@@ -8,6 +8,7 @@
  *   T1 a tabled object has one reference of the table's; it is cached exactly when that is its only one and it is not terminating.
  *   T2 from terminating on nobody gets it from the table: who wants its port waits until its changes were returned and its pager was
  *      told, then makes a new one.
+ * Cached objects whose pages have all gone for want of memory go themselves (vm_object_cache_trim), so that their ports and tables do not stay.
  * Ending sends messages, so a kernel worker does it: the last reference may go under a map's lock.
  * Locking: table_lock [c] -> object lock.
  */
@@ -118,6 +119,37 @@ static struct vm_object *evict_locked(void)
 	o->terminating = true;
 	spin_unlock(&o->lock);
 	return o;
+}
+
+unsigned vm_object_cache_trim(unsigned max)
+{
+	unsigned ended_count = 0;
+
+	while (ended_count < max) {
+		struct vm_object *victim = NULL;
+
+		spin_lock(&table_lock);
+		LIST_FOR_EACH(l, &cache) {
+			struct vm_object *o = container_of(l, struct vm_object, cache_link);
+
+			spin_lock(&o->lock);
+			if (o->resident == 0 && o->references == 1) {
+				o->terminating = true;
+				victim = o;
+			}
+			spin_unlock(&o->lock);
+			if (victim != NULL)
+				break;
+		}
+		if (victim != NULL)
+			uncache_locked(victim);
+		spin_unlock(&table_lock);
+		if (victim == NULL)
+			break;
+		end_later(victim);
+		ended_count++;
+	}
+	return ended_count;
 }
 
 void vm_object_unused(struct vm_object *o)

@@ -138,8 +138,8 @@ void vm_page_unwire_locked(struct vm_page *p);
 void vm_page_laundry_locked(struct vm_page *p);
 void vm_page_laundry_external_locked(struct vm_page *p);
 void vm_page_laundry_done_locked(struct vm_page *p);
-/* Laundry of external pagers that has been out for ns becomes inactive. Nothing locked. */
-void vm_page_laundry_reclaim(uint64_t ns);
+/* Laundry of external pagers that has been out for ns becomes inactive; if there was any, no more is made for distrust_ns. Nothing locked. */
+void vm_page_laundry_reclaim(uint64_t ns, uint64_t distrust_ns);
 /* The pages of one object all become another's: page->object under the queue lock (Q1). Both objects are locked. */
 void vm_page_set_object_locked(struct list *pages, struct vm_object *o);
 /* The page at the head of a queue whose object could be locked (it is, on return), or NULL. Looks at up to tries pages. */

@@ -23,6 +23,7 @@ static struct list queues[] = { /* [q] by enum vm_page_queue; the first is not u
 };
 static uint64_t counts[PAGE_QUEUES]; /* [q] changed, read by anyone */
 static _Atomic uint64_t laundry_count, laundry_done, wired_count;
+static uint64_t distrust_until_ns;   /* atomic; 0: pagers are trusted to take what they are given */
 static uint64_t reclaimed_ns;        /* the daemon's: when the laundry queue was last empty or looked at */
 _Atomic uint64_t vm_stats[VM_STAT_COUNT];
 
@@ -136,6 +137,10 @@ void vm_page_laundry_external_locked(struct vm_page *p)
 {
 	spin_assert_held(&p->object->lock);
 	KASSERT(!p->laundry && p->wire_count == 0);
+	if (__atomic_load_n(&distrust_until_ns, __ATOMIC_RELAXED) != 0) {
+		requeue(p, PAGE_QUEUE_INACTIVE);
+		return;
+	}
 	requeue(p, PAGE_QUEUE_LAUNDRY);
 	launder(p);
 }
@@ -150,14 +155,18 @@ void vm_page_laundry_done_locked(struct vm_page *p)
 		vm_pageout_low(); /* the daemon may send more */
 }
 
-void vm_page_laundry_reclaim(uint64_t ns)
+void vm_page_laundry_reclaim(uint64_t ns, uint64_t distrust_ns)
 {
 	uint64_t now = clock_now_ns(), n = vm_page_queue_count(PAGE_QUEUE_LAUNDRY);
+
+	if (now >= __atomic_load_n(&distrust_until_ns, __ATOMIC_RELAXED))
+		__atomic_store_n(&distrust_until_ns, 0, __ATOMIC_RELAXED);
 
 	if (n == 0)
 		reclaimed_ns = now;
 	if (n == 0 || now - reclaimed_ns < ns)
 		return;
+	__atomic_store_n(&distrust_until_ns, now + distrust_ns, __ATOMIC_RELAXED);
 	/* Whatever is here now has been here for a while, or will be looked at after as long a time. */
 	reclaimed_ns = now;
 	for (; n != 0; n--) {

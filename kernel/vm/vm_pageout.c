@@ -10,7 +10,8 @@
  * The daemon never waits for a pager. What is on its way to pagers (laundry) is bounded by LAUNDRY_MAX; while frames are
  *   short and laundry is out it sleeps until some comes back. The default pager frees its laundry without needing
  *   user memory: its threads are privileged and its own memory is wired. Laundry of other pagers is not trusted to come
- *   back: after EXTERNAL_PATIENCE_NS it is ordinary anonymous memory of theirs, and may go to the default pager.
+ *   back: after EXTERNAL_PATIENCE_NS it is ordinary anonymous memory of theirs, and may go to the default pager; for EXTERNAL_DISTRUST_NS from
+ *   then on what is given to such pagers is that at once, or it would take two seconds for each LAUNDRY_MAX pages.
  * What it finds, and then (verdict): FREED, SENT: progress; KEPT: used, again; STUCK: nobody takes it; SKIPPED.
  *   After STARVED_TURNS whole turns over both queues in which memory did not grow, with threads waiting and no laundry out, there is
  *   none to be had: vm_pageout_exhausted(). Clean pages that are dropped and come back at once from their pagers, or a task that takes a page
@@ -40,12 +41,14 @@
 #define TRIES 16U         /* objects that are in use, passed over for one that is not */
 #define BALANCE 32U       /* pages deactivated at once */
 #define PAGE_IN_SLACK 64U /* free beyond PAGE_IN_PAGES, when there is no more to be had */
+#define CACHE_TRIM 16U    /* objects that nobody uses, in one turn */
 #define YIELD 64U         /* pages looked at before others may run */
 #define GROWTH_MIN 16     /* pages of new memory, more than was given back, in one turn */
 #define STARVED_TURNS 5U  /* a task that ends gives its memory back in that time */
 #define LAUNDRY_POLL_NS (20 * NSEC_PER_MSEC)
 #define STUCK_POLL_NS (100 * NSEC_PER_MSEC)
 #define EXTERNAL_PATIENCE_NS (2 * NSEC_PER_SEC)
+#define EXTERNAL_DISTRUST_NS (10 * NSEC_PER_SEC) /* so long are other pagers not waited for when one did not take its own */
 
 enum verdict { VERDICT_FREED, VERDICT_SENT, VERDICT_KEPT, VERDICT_STUCK, VERDICT_SKIPPED };
 
@@ -236,14 +239,8 @@ bool vm_pageout_scan(void)
 
 /* ---- the thread ---- */
 
-struct patience {
-	uint64_t since_ns;   /* when laundry last came back, or went out from none */
-	uint64_t done_before;
-	unsigned starved; /* turns in a row that brought no new memory to who waits for it */
-};
-
 /* Has no laundry come back for as long as a pager may take? */
-static bool pagers_hang(struct patience *p)
+static bool pagers_hang(struct vm_pageout_patience *p)
 {
 	uint64_t done = vm_page_laundry_done_count(), now = clock_now_ns();
 
@@ -267,20 +264,28 @@ static bool purge(void)
 	return progress;
 }
 
-/*
- * One turn; returns until when to sleep. *deaf: who may call the daemon before that. Where little can be freed a turn costs much (every page
- * is looked at) and ages what is in use, so the next one is not at once.
- */
-static uint64_t turn(struct patience *p, enum vm_pageout_deaf *deaf)
+/* Did who waits get new memory since this was last asked? Also between turns, of what pagers gave back. */
+static bool has_grown(struct vm_pageout_patience *p)
 {
-	int64_t grown = vm_page_growth_count();
+	int64_t before = p->grown;
+
+	p->grown = vm_page_growth_count();
+	return p->grown - before >= GROWTH_MIN;
+}
+
+/* Where little can be freed a turn costs much (every page is looked at) and ages what is in use, so the next one is not at once. */
+uint64_t vm_pageout_turn(struct vm_pageout_patience *p, enum vm_pageout_deaf *deaf)
+{
 	bool progress;
 
 	(void)vm_default_pager_alive();
+	(void)pagers_hang(p); /* if nothing is out, what goes out now has all its time */
 	zone_trim();
 	progress = purge();
 	progress |= vm_pageout_scan();
-	vm_page_laundry_reclaim(EXTERNAL_PATIENCE_NS);
+	if (vm_page_free_count() < vm_pageout_levels.target)
+		(void)vm_object_cache_trim(CACHE_TRIM);
+	vm_page_laundry_reclaim(EXTERNAL_PATIENCE_NS, EXTERNAL_DISTRUST_NS);
 	*deaf = VM_PAGEOUT_HEARS;
 	if (vm_page_free_count() > RESERVED_PAGES + GROWTH_MIN)
 		p->starved = 0;
@@ -292,7 +297,7 @@ static uint64_t turn(struct patience *p, enum vm_pageout_deaf *deaf)
 		*deaf = VM_PAGEOUT_HEARS_WAITERS;
 	if (vm_page_free_count() > RESERVED_PAGES + GROWTH_MIN || vm_pageout_waiting() == 0)
 		return clock_now_ns() + (progress ? LAUNDRY_POLL_NS : STUCK_POLL_NS);
-	if (vm_page_growth_count() - grown >= GROWTH_MIN) {
+	if (has_grown(p)) {
 		p->starved = 0;
 		return clock_now_ns();
 	}
@@ -307,7 +312,7 @@ static uint64_t turn(struct patience *p, enum vm_pageout_deaf *deaf)
 
 static void pageout_loop(void *unused)
 {
-	struct patience p = { .since_ns = clock_now_ns() };
+	struct vm_pageout_patience p = { .since_ns = clock_now_ns() };
 	enum vm_pageout_deaf deaf = VM_PAGEOUT_HEARS;
 	uint64_t until = WAIT_FOREVER;
 
@@ -315,7 +320,7 @@ static void pageout_loop(void *unused)
 	current_thread()->vm_privilege = true;
 	for (;;) {
 		vm_pageout_sleep(until, deaf);
-		until = turn(&p, &deaf);
+		until = vm_pageout_turn(&p, &deaf);
 	}
 }
 

@@ -83,6 +83,15 @@ uint64_t vm_swap_forget_locked(struct vm_object *o, uint64_t start, uint64_t end
 
 /* Free frames until there are enough, or laundry is out for that many. False: nothing was freed or sent. The daemon's, and tests'. */
 bool vm_pageout_scan(void);
+/* What the daemon remembers between its turns; since_ns is now at first. */
+struct vm_pageout_patience {
+	int64_t grown;       /* memory's growth when `starved` was last looked at */
+	uint64_t since_ns;   /* when laundry last came back, or went out from none */
+	uint64_t done_before;
+	unsigned starved;    /* turns in a row that brought no new memory to who waits for it */
+};
+/* One turn: all of it. Returns until when to sleep; *deaf: who may call the daemon before that. The daemon's, and tests'. */
+uint64_t vm_pageout_turn(struct vm_pageout_patience *p, enum vm_pageout_deaf *deaf);
 /* Start the daemon thread; before, who finds no memory gets an error at once. */
 void vm_pageout_start(void);
 

@@ -55,8 +55,10 @@ def vanishes(folder: str) -> None:
 
 with tempfile.TemporaryDirectory(prefix="meshach-f-") as temporary:
     failure(temporary, "dies", "a default pager that dies", cpus=2)
-    failure(temporary, "hangs", "a default pager that hangs", options="pager.timeout_ms=4000")
+    failure(temporary, "hangs", "a default pager that hangs", options="pager.timeout_ms=8000")
     failure(temporary, "lies", "default pagers that lie", cpus=2, options="pager.timeout_ms=4000")
     failure(temporary, "reads", "blocks that cannot be read or written", faults=BAD_BLOCKS)
+    failure(temporary, "external", "a pager that takes nothing back")
+    failure(temporary, "caches", "what is kept for nobody")
     vanishes(temporary)
 done()

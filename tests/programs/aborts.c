@@ -4,7 +4,7 @@
  * with 'interrupted', and what it waited for can be asked for again. Prints TAP.
  *
  * The waits of the kernel that no program can hold still (a busy page) are in kernel/vm/ktest_vm.c; those of mach_msg
- * against each other in tests/unit/ipc/wait_test.c; a send to another node in tests/system.
+ * against each other in tests/unit/ipc/wait_test.c; the wait for memory in paging_failures.c; a send to another node in tests/system.
  */
 #include <errno.h>
 #include <mach/mach.h>

@@ -3,14 +3,16 @@
  * paging_failures.c - default pagers that die, hang and lie while memory is short, and disks that fail under them (tests/kernel/paging_failures.t).
  * Started with the host control port and no default pager: it starts servers/default-pager itself. Halts the machine at its end.
  *
- *   paging_failures dies | hangs | lies | reads | vanishes
+ *   paging_failures dies | hangs | lies | reads | vanishes | external | caches
  *
  * Everything that is there when it begins is wired, so that only the memory of its children is paged out: tasks that inherit its memory and
  * have an area of their own each.
  */
 #include "tap.h"
 
+#include <device/device_types.h>
 #include <mach/default_pager_object.h>
+#include <mach/device.h>
 #include <mach/host_priv.h>
 #include <mach/memory_object_control.h>
 #include <mach/memory_object_default_server.h>
@@ -21,6 +23,7 @@
 #include <mach/vm_statistics.h>
 #include <pthread.h>
 #include <servers/bootstrap.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -345,7 +348,69 @@ static void dies(void)
 	(void)task_terminate(pager);
 }
 
-/* ---- it hangs: the node's pager.timeout_ms is 4000 ---- */
+/* ---- it hangs: the node's pager.timeout_ms is 8000 ---- */
+
+static bool someone_waits(void)
+{
+	for (uint64_t end = now_ms() + PATIENCE_MS; now_ms() < end; usleep(1000))
+		if (statistics().waiting != 0)
+			return true;
+	return false;
+}
+
+/* Writes to new memory of another task, by a call. */
+static struct caller {
+	mach_port_t thread;
+	struct job *job;
+	kern_return_t result;
+} caller;
+
+static void *call_main(void *unused)
+{
+	static char page[PAGE] = "written";
+
+	caller.thread = mach_thread_self();
+	do {
+		caller.result = KERN_SUCCESS;
+		for (uint32_t p = 0; p < caller.job->pages && caller.result == KERN_SUCCESS; p++)
+			caller.result = mach_vm_write(caller.job->task, (uintptr_t)caller.job->at + p * PAGE, (vm_offset_t)(uintptr_t)page, PAGE);
+	} while (caller.result == KERN_SUCCESS);
+	return NULL;
+}
+
+/* Threads that wait for memory (vm_page_wait) are aborted and terminated (D6; tests/programs/aborts.c has the other waits). */
+static void aborts(struct job *hog)
+{
+	thread_act_t *threads = NULL;
+	mach_msg_type_number_t n = 0;
+	pthread_t t;
+	bool waited, still;
+
+	give(hog, ORDER_WRITE);
+	waited = someone_waits() && task_threads(hog->task, &threads, &n) == KERN_SUCCESS && n == 1;
+	for (unsigned i = 0; i < 10 && waited; i++) {
+		waited = thread_abort(threads[0]) == KERN_SUCCESS;
+		usleep(1000);
+	}
+	still = statistics().waiting != 0 && hog->order == ORDER_WRITE && take_exception(hog) == 0;
+	tap(waited && still, "PFAIL0030 a thread that is aborted in its wait for memory touches the page again, and waits");
+	(void)task_terminate(hog->task);
+	for (uint64_t end = now_ms() + 4000; (!is_dead(hog) || statistics().waiting != 0) && now_ms() < end;)
+		usleep(1000);
+	tap(is_dead(hog) && statistics().waiting == 0, "PFAIL0031 one that is terminated in it is gone at once");
+	caller.job = child_start(4, too_many());
+	wire_task(mach_task_self());
+	(void)pthread_create(&t, NULL, call_main, NULL);
+	wire_task(mach_task_self());
+	waited = someone_waits();
+	if (waited)
+		(void)thread_abort(caller.thread);
+	(void)pthread_join(t, NULL);
+	if (caller.result != KERN_ABORTED)
+		printf("# the call: %#x\n", (unsigned)caller.result);
+	tap(waited && (caller.result == KERN_ABORTED || caller.result == MACH_SEND_INTERRUPTED), "PFAIL0032 a call that is aborted in it says so");
+	child_end(caller.job);
+}
 
 static void hangs(void)
 {
@@ -368,6 +433,9 @@ static void hangs(void)
 	hog = child_start(3, too_many());
 	code = child_do(hog, ORDER_WRITE);
 	tap(code == KERN_RESOURCE_SHORTAGE, "PFAIL0025 who wants new memory, and there is none, gets KERN_RESOURCE_SHORTAGE (%#x)", (unsigned)code);
+	child_end(hog);
+	hog = child_start(5, too_many());
+	aborts(hog);
 	child_end(hog);
 	(void)task_resume(pager);
 	tap(right(other), "PFAIL0026 it goes on: what it has can be had again");
@@ -503,6 +571,206 @@ static void lies(void)
 	nothing_left("PFAIL0046");
 }
 
+/* ---- a pager of a program, which does not take what comes back; objects that are kept; blocks of disks ---- */
+
+#define EXTERNAL_PAGES (64u * MIB_PAGES)
+#define KEPT 100u
+
+static mach_port_t own_set;
+static atomic_bool own_stands; /* it does not receive */
+static atomic_uint own_returned, own_wrong, own_ended, own_inits;
+static uint64_t (*own_words)[2]; /* of each page that came back: its first and last word */
+static boolean_t own_cache;
+
+static kern_return_t own_init(mach_port_t port, mach_port_t object_control, mach_port_t name, memory_object_cluster_size_t page_size)
+{
+	own_inits++;
+	return memory_object_ready(object_control, own_cache, MEMORY_OBJECT_COPY_NONE);
+}
+
+static kern_return_t own_terminate(mach_port_t port, mach_port_t object_control, mach_port_t name)
+{
+	own_ended++;
+	return liar_terminate(port, object_control, name);
+}
+
+static kern_return_t own_request(mach_port_t port, mach_port_t object_control, memory_object_offset_t offset, memory_object_cluster_size_t length,
+				 vm_prot_t access)
+{
+	static uint64_t page[PAGE / 8] __attribute__((aligned(4096)));
+
+	for (; length != 0; offset += PAGE, length -= PAGE) {
+		page[0] = own_words[offset / PAGE][0];
+		page[PAGE / 8 - 1] = own_words[offset / PAGE][1];
+		while (memory_object_data_supply(object_control, offset, (vm_offset_t)(uintptr_t)page, PAGE, FALSE, VM_PROT_NONE, FALSE,
+						 MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE) == MACH_SEND_NO_BUFFER)
+			usleep(1000);
+	}
+	(void)mach_port_deallocate(mach_task_self(), object_control);
+	return KERN_SUCCESS;
+}
+
+static kern_return_t own_return(mach_port_t port, mach_port_t object_control, memory_object_offset_t offset, vm_offset_t data,
+				mach_msg_type_number_t count, boolean_t dirty, boolean_t kernel_copy)
+{
+	const struct job *j = &jobs[0];
+
+	for (uint64_t at = 0; at < count; at += PAGE) {
+		const uint64_t *words = (uint64_t *)(data + at);
+		uint32_t p = (uint32_t)((offset + at) / PAGE);
+
+		own_wrong += words[0] != word(j, p) || words[PAGE / 8 - 1] != word(j, p);
+		own_words[p][0] = words[0];
+		own_words[p][1] = words[PAGE / 8 - 1];
+		own_returned++;
+	}
+	(void)mach_port_deallocate(mach_task_self(), object_control);
+	(void)mach_vm_deallocate(mach_task_self(), data, count);
+	return KERN_SUCCESS;
+}
+
+static boolean_t own_demux(mach_msg_header_t *in, mach_msg_header_t *out)
+{
+	static const struct memory_object_ops calls = { .memory_object_init = own_init, .memory_object_terminate = own_terminate,
+							.memory_object_data_request = own_request, .memory_object_data_return = own_return };
+
+	while (own_stands)
+		usleep(1000);
+	return memory_object_demux(&calls, in, out);
+}
+
+static void *own_main(void *unused)
+{
+	for (;;)
+		(void)mach_msg_server(own_demux, 4096, own_set, MACH_MSG_OPTION_NONE);
+	return NULL;
+}
+
+static void own_start(void)
+{
+	pthread_t thread;
+
+	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &own_set);
+	own_words = mmap(NULL, EXTERNAL_PAGES * sizeof(*own_words), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)pthread_create(&thread, NULL, own_main, NULL);
+	wire_task(mach_task_self());
+}
+
+static mach_port_t own_object(void)
+{
+	mach_port_t port = MACH_PORT_NULL;
+
+	(void)mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
+	(void)mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND);
+	(void)mach_port_move_member(mach_task_self(), port, own_set);
+	return port;
+}
+
+/* What a pager does not take within two seconds is memory of its own, and goes to the default pager. */
+static void external(void)
+{
+	mach_port_t pager = pager_start(), object;
+	mach_vm_address_t at = 0;
+	struct job *writer;
+	unsigned taken;
+	bool written;
+
+	own_start();
+	object = own_object();
+	writer = child_start(0, 1);
+	tap_result(mach_vm_map(writer->task, &at, EXTERNAL_PAGES * PAGE, 0, VM_FLAGS_ANYWHERE, object, 0, FALSE, VM_PROT_READ | VM_PROT_WRITE,
+			       VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_SHARE), KERN_SUCCESS, "PFAIL0100 a task maps an object of another's");
+	writer->at = (uint64_t *)(uintptr_t)at;
+	writer->pages = 1;
+	(void)child_do(writer, ORDER_READ); /* the pager knows it */
+	writer->pages = EXTERNAL_PAGES;
+	give(writer, ORDER_WRITE);
+	while (own_returned == 0 && writer->reached < EXTERNAL_PAGES / 2)
+		usleep(1000);
+	own_stands = true;
+	taken = own_returned;
+	tell("it stands");
+	/* Each page must be brought in by it: what was asked for before is written, the rest waits. */
+	for (uint64_t end = now_ms() + 15000; now_ms() < end && writer->orders_done != writer->orders_given;)
+		usleep(10000);
+	tell("later");
+	tap(writer->orders_done != writer->orders_given && !is_dead(writer), "PFAIL0101 its pager stands still: the writer waits for a page");
+	{
+		struct job *other = child_start(1, too_many());
+
+		tap(child_do(other, ORDER_WRITE) == 0 && right(other), "PFAIL0102 another task writes and reads more than there is all the same");
+		tell("written");
+		tap(own_returned == taken && statistics().swap_used > MIB_PAGES, "PFAIL0103 the pager has taken nothing, the default pager has (%lu pages)",
+		    (unsigned long)statistics().swap_used);
+		child_end(other);
+	}
+	own_stands = false;
+	written = await(writer) == 0;
+	tap(written, "PFAIL0104 the pager goes on, and so does the writer");
+	tap(right(writer), "PFAIL0105 which finds every byte right");
+	tap(own_returned > taken && own_wrong == 0, "PFAIL0106 and so does the pager (%u pages came back, %u wrong)", own_returned, own_wrong);
+	child_end(writer);
+	(void)mach_port_mod_refs(mach_task_self(), object, MACH_PORT_RIGHT_SEND, -1);
+	for (uint64_t end = now_ms() + 20000; own_ended == 0 && now_ms() < end;)
+		usleep(10000);
+	tap(own_ended == 1, "PFAIL0107 the object ends");
+	nothing_left("PFAIL0108");
+	(void)task_terminate(pager);
+}
+
+/* What is kept for nobody goes when memory is short. There is no default pager. */
+static void caches(void)
+{
+	vm_statistics64_data_t s;
+	mach_port_t master = MACH_PORT_NULL, disk = MACH_PORT_NULL;
+	dev_status_data_t status = { 0 }, blocks = { 0 };
+	mach_msg_type_number_t count = DEV_GET_RECORDS_COUNT;
+	int cached, evicted;
+	unsigned kept = 0;
+	struct job *hog;
+
+	own_start();
+	own_cache = TRUE;
+	for (unsigned i = 0; i < KEPT; i++) {
+		mach_port_t object = own_object();
+		mach_vm_address_t at = 0;
+
+		if (mach_vm_map(mach_task_self(), &at, PAGE, 0, VM_FLAGS_ANYWHERE, object, 0, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_NONE) == KERN_SUCCESS)
+			kept += *(volatile uint64_t *)(uintptr_t)at == 0;
+		(void)mach_vm_deallocate(mach_task_self(), at, PAGE);
+	}
+	usleep(200000);
+	tap(kept == KEPT && own_inits == KEPT && own_ended == 0, "PFAIL0120 objects that may be cached are kept when nobody uses them (%u, %u ended)", own_inits,
+	    own_ended);
+	(void)host_get_special_port(control, HOST_LOCAL_NODE, HOST_IO_MASTER_PORT, &master);
+	tap(device_open(master, D_READ, "bvd0", &disk) == D_SUCCESS && device_get_status(disk, DEV_GET_RECORDS, status, &count) == D_SUCCESS,
+	    "PFAIL0121 a disk");
+	for (uint32_t i = 0; i < 24 * MIB_PAGES; i += 16) {
+		mach_msg_type_number_t n = 0;
+		char *data = NULL;
+
+		if (device_read(disk, 0, i * (PAGE / (uint32_t)status[1]), 16 * PAGE, &data, &n) != D_SUCCESS)
+			break;
+		(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)data, n);
+	}
+	count = DEV_GET_CACHE_COUNT;
+	(void)device_get_status(disk, DEV_GET_CACHE, blocks, &count);
+	cached = blocks[DEV_GET_CACHE_BLOCKS];
+	evicted = blocks[DEV_GET_CACHE_EVICTIONS];
+	s = statistics();
+	tap(cached > 2 * (int)MIB_PAGES, "PFAIL0122 blocks that were read stay in memory (%d pages)", cached);
+	hog = child_start(0, s.free_count - 600 + (uint32_t)cached / 2); /* 512 frames are kept from new memory */
+	tap(child_do(hog, ORDER_WRITE) == 0 && right(hog), "PFAIL0123 a task gets their memory when it needs it");
+	for (uint64_t end = now_ms() + 20000; own_ended < KEPT && now_ms() < end;)
+		usleep(10000);
+	(void)device_get_status(disk, DEV_GET_CACHE, blocks, &count);
+	tap(blocks[DEV_GET_CACHE_BLOCKS] < cached / 2 + (int)MIB_PAGES && blocks[DEV_GET_CACHE_EVICTIONS] > evicted,
+	    "PFAIL0126 the blocks have gone (%d left)", blocks[DEV_GET_CACHE_BLOCKS]);
+	tap(own_ended == KEPT, "PFAIL0124 and the objects that were kept have ended (%u)", own_ended);
+	child_end(hog);
+	nothing_left("PFAIL0125");
+}
+
 /* ---- disks ---- */
 
 /* What there is of a child's pages, read from outside, so that it goes on: pages that cannot be had, of them with another error than is due. */
@@ -603,6 +871,10 @@ int main(int argc, char **argv)
 		hangs();
 	else if (strcmp(what, "lies") == 0)
 		lies();
+	else if (strcmp(what, "external") == 0)
+		external();
+	else if (strcmp(what, "caches") == 0)
+		caches();
 	else if (strcmp(what, "reads") == 0)
 		reads();
 	else if (strcmp(what, "vanishes") == 0)

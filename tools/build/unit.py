@@ -159,6 +159,7 @@ UNIT: dict[str, list[str]] = {
     "vm_user": ["kernel/vm/vm_device_pager.c", "kernel/vm/vm_named_entry.c", "kernel/vm/vm_user.c", "kernel/vm/vm_user_info.c", "tests/unit/vm/fake_port.c", "tests/unit/vm/vm_user_test.c", *VM, *VM_HOST],
     "vm_pager": ["tests/unit/vm/vm_pager_test.c", *VM, *VM_HOST],
     "vm_page": ["tests/unit/vm/vm_page_test.c", *VM_HOST],
+    "vm_pageout": ["kernel/vm/vm_object_internal_pager.c", "kernel/vm/vm_pageout.c", "tests/unit/vm/vm_pageout_test.c", *VM, *VM_HOST],
 }
 
 # Fuzzers of the same kind, in build/tests/fuzz: a short run is a test.
@@ -172,6 +173,7 @@ LINK: dict[str, str] = {
     "vm_exchange": VM_WRAP,
     "vm_map": VM_WRAP,
     "vm_model": VM_WRAP,
+    "vm_pageout": VM_WRAP,
     "vm_pager": VM_WRAP,
     "vm_smp": VM_WRAP,
     "vm_user": VM_WRAP,

@@ -246,8 +246,19 @@ void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_co
 	VERIFY(vm_map_copy_to_kernel(data, 0, &m.word, sizeof(m.word)) == KERN_SUCCESS);
 	for (uint64_t at = 0; o->pager->store != NULL && at < size; at += PAGE_SIZE)
 		VERIFY(vm_map_copy_to_kernel(data, at, &o->pager->store[(offset + at) >> PAGE_SHIFT], sizeof(uint64_t)) == KERN_SUCCESS);
-	vm_map_copy_discard(data);
+	if (o->pager->hold) {
+		VERIFY(o->pager->held_count < 256);
+		o->pager->held[o->pager->held_count++] = data;
+	} else {
+		vm_map_copy_discard(data);
+	}
 	tell(o->pager, m);
+}
+
+void fake_pager_let_go(struct ipc_port *pager)
+{
+	while (pager->held_count != 0)
+		vm_map_copy_discard(pager->held[--pager->held_count]);
 }
 
 void vm_pager_send_synchronize(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags)

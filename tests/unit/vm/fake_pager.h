@@ -34,6 +34,9 @@ struct ipc_port {
 	/* Called for each message, in the sender's thread, nothing locked; NULL: nobody answers. */
 	void (*hear)(struct ipc_port *pager, const struct fake_message *m);
 	uint64_t words;              /* what the handlers below supply: words + the page's number; unless it stores */
+	bool hold;                   /* what comes back is kept, as by a pager that does not get to it, until fake_pager_let_go */
+	struct vm_map_copy *held[256];
+	unsigned held_count;
 	uint64_t *store;             /* NULL, or the first word of each page that came back, which it supplies */
 };
 
@@ -41,6 +44,7 @@ struct ipc_port *fake_pager_new(void (*hear)(struct ipc_port *, const struct fak
 void fake_pager_free(struct ipc_port *pager);
 /* Its port dies. */
 void fake_pager_die(struct ipc_port *pager);
+void fake_pager_let_go(struct ipc_port *pager);
 /* How many messages of a kind it got; the last of them. */
 unsigned fake_pager_count(const struct ipc_port *pager, enum fake_kind kind);
 const struct fake_message *fake_pager_last(const struct ipc_port *pager, enum fake_kind kind);
