@@ -22,6 +22,7 @@
 #define FLICKER 16U         /* frames that come and go when there are no more */
 #define GRACE_VERDICTS 20U /* of the daemon, half a second apart or more */
 #define GRACE_PAGE_INS 120U
+#define SPARED_MAX 4U
 
 struct waiting_thread {
 	struct list link;
@@ -43,6 +44,8 @@ static bool daemon_called;       /* [w] work came while it did not sleep */
 static enum vm_pageout_deaf daemon_deaf; /* [w] whom it hears while it sleeps */
 static bool exhausted;           /* [w] read by anyone */
 static uint64_t exhausted_size;  /* [w] what the task has that gets the error; 0: none */
+static uint64_t failed_size;     /* [w] what the task had that got it last; 0: memory has come since */
+static unsigned spared;          /* [w] verdicts that were put off since */
 static uint64_t largest_size;    /* [w] of those that waited for new memory since the last verdict */
 static struct list waiting_threads = LIST_INIT(waiting_threads); /* [w] */
 
@@ -89,6 +92,8 @@ void vm_pageout_frames_freed(void)
 	if (!enough(PAGE_IN_PAGES))
 		return;
 	spin_lock(&wait_lock);
+	if (enough(vm_pageout_levels.low))
+		failed_size = 0;
 	if (enough(RESERVED_PAGES + FLICKER)) {
 		__atomic_store_n(&exhausted, false, __ATOMIC_RELAXED);
 		exhausted_size = 0;
@@ -97,12 +102,23 @@ void vm_pageout_frames_freed(void)
 	spin_unlock(&wait_lock);
 }
 
+/*
+ * Somebody with much more got the error and has not ended yet, which takes a while where an exception's handler or the machine is slow: those that are
+ * left have little to give.
+ */
+static bool is_spared_locked(void)
+{
+	return largest_size < failed_size / 2 && spared < SPARED_MAX;
+}
+
 void vm_pageout_exhausted(void)
 {
 	struct waiting_thread *largest = NULL;
 
 	spin_lock(&wait_lock);
-	if (waiting != 0) {
+	if (waiting != 0 && is_spared_locked()) {
+		spared++;
+	} else if (waiting != 0) {
 		LIST_FOR_EACH(l, &waiting_threads) {
 			struct waiting_thread *w = container_of(l, struct waiting_thread, link);
 
@@ -113,6 +129,8 @@ void vm_pageout_exhausted(void)
 		__atomic_store_n(&exhausted, true, __ATOMIC_RELAXED);
 		/* If the largest of late does not wait at this moment it gets it when it comes. */
 		exhausted_size = largest_size;
+		failed_size = largest_size;
+		spared = 0;
 		if (largest != NULL && largest->size >= largest_size)
 			largest->failed = true;
 		largest_size = 0;

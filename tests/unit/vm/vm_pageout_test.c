@@ -90,6 +90,7 @@ void ipc_port_release_send(struct ipc_port *port)
 
 static void hoard(uint64_t leave)
 {
+	zone_trim(); /* or a turn does, and somebody has a frame */
 	while (vm_page_free_count() > leave) {
 		struct vm_page *p = vm_page_grab();
 
