@@ -37,13 +37,23 @@ static struct semaphore_caller caller_of(mach_port_t reply, int32_t routine)
 	return caller;
 }
 
+/* A wait that comes as a message from another node, and that nobody could be told the end of, is none. Nor is this result told. */
+static bool is_unanswerable(mach_port_t reply)
+{
+	return current_task() == kernel_task && !IP_VALID(reply);
+}
+
 static kern_return_t call_wait(struct semaphore *s, mach_port_t reply)
 {
+	if (is_unanswerable(reply))
+		return KERN_INVALID_CAPABILITY;
 	return semaphore_wait(s, NULL, NULL, caller_of(reply, ROUTINE_WAIT));
 }
 
 static kern_return_t call_timedwait(struct semaphore *s, mach_port_t reply, mach_timespec_t time)
 {
+	if (is_unanswerable(reply))
+		return KERN_INVALID_CAPABILITY;
 	return semaphore_wait(s, NULL, &time, caller_of(reply, ROUTINE_TIMEDWAIT));
 }
 
@@ -51,6 +61,8 @@ static kern_return_t call_wait_signal(struct semaphore *wait, mach_port_t reply,
 {
 	if (signal == NULL)
 		return KERN_INVALID_ARGUMENT;
+	if (is_unanswerable(reply))
+		return KERN_INVALID_CAPABILITY;
 	return semaphore_wait(wait, signal, NULL, caller_of(reply, ROUTINE_WAIT_SIGNAL));
 }
 
@@ -59,6 +71,8 @@ static kern_return_t call_timedwait_signal(struct semaphore *wait, mach_port_t r
 {
 	if (signal == NULL)
 		return KERN_INVALID_ARGUMENT;
+	if (is_unanswerable(reply))
+		return KERN_INVALID_CAPABILITY;
 	return semaphore_wait(wait, signal, &time, caller_of(reply, ROUTINE_TIMEDWAIT_SIGNAL));
 }
 
@@ -82,7 +96,7 @@ static kern_return_t call_lock_set(struct lock_set *set, mach_port_t reply, int 
 
 	if (set == NULL || holder == IP_NULL)
 		return KERN_INVALID_ARGUMENT;
-	if (!IP_VALID(holder) || !ip_active(holder))
+	if (!IP_VALID(holder) || !ip_active(holder) || is_unanswerable(reply))
 		return KERN_INVALID_CAPABILITY;
 	if (!holder->ip_remote)
 		return KERN_INVALID_ARGUMENT;

@@ -15,6 +15,6 @@ SECONDS = int(os.environ.get("HOSTILE_SECONDS", "10"))
 SEED = int(os.environ.get("HOSTILE_SEED", "1"))
 
 for cpus in (1, 4):
-    program("test-hostile", cpus=cpus, memory=256, options="pager.timeout_ms=500", files={"hostile.txt": f"{SECONDS} {SEED}\n"},
+    program("tests/hostile", cpus=cpus, memory=256, options="pager.timeout_ms=500", files={"hostile.txt": f"{SECONDS} {SEED}\n"},
             seconds=SECONDS * 3 + 120)
 done()

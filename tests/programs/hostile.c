@@ -4,13 +4,16 @@
  * object, most of them with something wrong; traps and system calls with any arguments; their own memory changed under them.
  * They have no privileged port. Prints TAP: the node goes on, and when they are gone so is all that they made.
  *
- * The first task of a boot, whose archive's file hostile.txt holds SECONDS SEED.
+ * The first task of a boot, whose archive's file hostile.txt holds SECONDS SEED. With arguments, SECONDS SEED: what it is hostile to is
+ * on node 2, whose peer (peer.c) must hold its host control port.
  */
 #include <device/device_types.h>
 #include <mach/device.h>
 #include <mach/mach.h>
 #include <mach/mach_traps.h>
 #include <mach/thread_status.h>
+#include <servers/bootstrap_names.h>
+#include <tests/peer.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,6 +33,7 @@
 #define ARENA_PAGES 64
 #define PAGED_PAGES 16 /* of them, at the end: of a pager that is theirs to play */
 #define ANSWER_MS 5000
+#define LOOK_TRIES 300
 #define ABORTS 6 /* in a round */
 #define ABORT_US 25000
 #define NAMES 40
@@ -284,7 +288,20 @@ struct child {
 	mach_port_t task, other, other_thread, semaphore, locks, memory, pager;
 };
 
-static mach_port_t self, host, host_name, clocks[2], set, set_name, master, watched;
+static mach_port_t self, master, watched;
+
+/* A node, with the rights to tidy it up, and those that hostile tasks get. */
+struct node {
+	mach_port_t host, set;
+	mach_port_t host_name, set_name, clocks[2];
+	mach_port_t parent; /* a task of it */
+	mach_port_t known[TASKS_MAX];
+	uint32_t known_count;
+	struct residue before, after;
+};
+
+static struct node here, there;
+static struct node *victim = &here; /* whose objects they are hostile to */
 
 static void must(kern_return_t kr, const char *what)
 {
@@ -334,6 +351,7 @@ static void start(struct child *c, uint64_t seed)
 {
 	static uint8_t stacks[THREADS][STACK_BYTES] __attribute__((aligned(16)));
 	memory_object_size_t bytes = 8 * PAGE;
+	mach_vm_address_t at = 0;
 	mach_port_t name;
 
 	for (int t = 0; t < THREADS; t++) {
@@ -345,24 +363,25 @@ static void start(struct child *c, uint64_t seed)
 			a->names[i] = FIRST_NAME + i * NAME_STEP;
 	}
 	must(task_create(self, NULL, 0, TRUE, &c->task), "task_create");
-	must(task_set_special_port(c->task, TASK_HOST_PORT, host_name), "an unprivileged host port");
+	must(task_set_special_port(c->task, TASK_HOST_PORT, here.host_name), "an unprivileged host port");
 	must(task_set_special_port(c->task, TASK_BOOTSTRAP_PORT, MACH_PORT_NULL), "no bootstrap port");
 	must(task_set_exception_ports(c->task, EXC_MASK_ALL | EXC_MASK_GUARD | EXC_MASK_RESOURCE, watched, EXCEPTION_DEFAULT | (int)MACH_EXCEPTION_CODES, THREAD_STATE_NONE),
 	     "exception ports");
-	must(task_create(c->task, NULL, 0, FALSE, &c->other), "another task");
+	must(task_create(victim == &here ? c->task : victim->parent, NULL, 0, FALSE, &c->other), "another task");
 	must(thread_create(c->other, &c->other_thread), "its thread");
-	must(semaphore_create(c->task, &c->semaphore, SYNC_POLICY_FIFO, 1), "a semaphore");
-	must(lock_set_create(c->task, &c->locks, 3, SYNC_POLICY_FIFO), "a lock set");
-	must(mach_make_memory_entry_64(self, &bytes, arena, VM_PROT_READ | VM_PROT_WRITE, &c->memory, MACH_PORT_NULL), "a named entry");
+	must(semaphore_create(c->other, &c->semaphore, SYNC_POLICY_FIFO, 1), "a semaphore");
+	must(lock_set_create(c->other, &c->locks, 3, SYNC_POLICY_FIFO), "a lock set");
+	must(mach_vm_allocate(c->other, &at, bytes, VM_FLAGS_ANYWHERE), "its memory");
+	must(mach_make_memory_entry_64(c->other, &bytes, at, VM_PROT_READ | VM_PROT_WRITE, &c->memory, MACH_PORT_NULL), "a named entry");
 	must(task_get_special_port(c->task, TASK_NAME_PORT, &name), "a task's name");
 	give(c, TASK, c->task);
-	give(c, HOST, host_name);
-	give(c, CLOCK, clocks[0]);
-	give(c, CALENDAR, clocks[1]);
+	give(c, HOST, victim->host_name);
+	give(c, CLOCK, victim->clocks[0]);
+	give(c, CALENDAR, victim->clocks[1]);
 	give(c, SEMAPHORE, c->semaphore);
 	give(c, LOCKS, c->locks);
 	give(c, MEMORY, c->memory);
-	give(c, SET_NAME, set_name);
+	give(c, SET_NAME, victim->set_name);
 	give(c, OTHER_TASK, c->other);
 	give(c, OTHER_THREAD, c->other_thread);
 	give(c, TASK_NAME, name);
@@ -417,42 +436,51 @@ static void *watch(void *unused)
 	return NULL;
 }
 
-/* The tasks of the node; those that are not among known[n] are ended: the hostile ones made them. Returns their number. */
-static uint32_t tasks_of_node(mach_port_t *list, uint32_t n, bool end_others)
+/* Remember the tasks of a node, with their references. */
+static void know_tasks(struct node *n)
 {
 	task_array_t tasks = NULL;
 	mach_msg_type_number_t count = 0;
-	uint32_t found = 0;
 
-	must(processor_set_tasks(set, &tasks, &count), "processor_set_tasks");
+	must(processor_set_tasks(n->set, &tasks, &count), "processor_set_tasks");
+	n->known_count = count < TASKS_MAX ? count : TASKS_MAX;
+	memcpy(n->known, tasks, n->known_count * sizeof(*tasks));
+	(void)mach_vm_deallocate(self, (mach_vm_address_t)(uintptr_t)tasks, count * sizeof(*tasks));
+}
+
+static bool is_known(const struct node *n, mach_port_t task)
+{
+	for (uint32_t i = 0; i < n->known_count; i++)
+		if (n->known[i] == task)
+			return true;
+	return false;
+}
+
+/* The hostile ones made the tasks that are new. */
+static void end_tasks(const struct node *n)
+{
+	task_array_t tasks = NULL;
+	mach_msg_type_number_t count = 0;
+
+	must(processor_set_tasks(n->set, &tasks, &count), "processor_set_tasks");
 	for (mach_msg_type_number_t i = 0; i < count; i++) {
-		bool known = false;
-
-		for (uint32_t k = 0; k < n && end_others; k++)
-			known |= list[k] == tasks[i];
-		if (!end_others && i < TASKS_MAX) {
-			list[found++] = tasks[i]; /* with its reference */
-			continue;
-		}
-		if (!known)
+		if (!is_known(n, tasks[i]))
 			(void)task_terminate(tasks[i]);
-		found += !known;
 		drop(tasks[i]);
 	}
 	(void)mach_vm_deallocate(self, (mach_vm_address_t)(uintptr_t)tasks, count * sizeof(*tasks));
-	return found;
 }
 
 /* Sets of processors live until they are destroyed, whoever made them. */
-static void end_sets(void)
+static void end_sets(const struct node *n)
 {
 	processor_set_name_array_t sets = NULL;
 	mach_msg_type_number_t count = 0;
 	mach_port_t control;
 
-	must(host_processor_sets(host, &sets, &count), "host_processor_sets");
+	must(host_processor_sets(n->host, &sets, &count), "host_processor_sets");
 	for (mach_msg_type_number_t i = 0; i < count; i++) {
-		if (sets[i] != set_name && host_processor_set_priv(host, sets[i], &control) == KERN_SUCCESS) {
+		if (sets[i] != n->set_name && host_processor_set_priv(n->host, sets[i], &control) == KERN_SUCCESS) {
 			(void)processor_set_destroy(control);
 			drop(control);
 		}
@@ -461,11 +489,15 @@ static void end_sets(void)
 	(void)mach_vm_deallocate(self, (mach_vm_address_t)(uintptr_t)sets, count * sizeof(*sets));
 }
 
+static void tidy(const struct node *n)
+{
+	end_sets(n); /* their tasks are the default set's then */
+	end_tasks(n);
+}
+
 static uint64_t rounds(unsigned seconds, uint64_t seed)
 {
-	static mach_port_t known[TASKS_MAX];
 	const time_t over = time(NULL) + (time_t)seconds;
-	uint32_t n = tasks_of_node(known, 0, false);
 	uint64_t done = 0;
 
 	for (; time(NULL) < over; done++) {
@@ -480,12 +512,40 @@ static uint64_t rounds(unsigned seconds, uint64_t seed)
 		}
 		for (unsigned i = 0; i < CHILDREN; i++)
 			end(&children[i]);
-		end_sets(); /* their tasks are the default set's then */
-		(void)tasks_of_node(known, n, true);
+		tidy(&here);
+		if (victim != &here)
+			tidy(victim);
 	}
-	for (uint32_t i = 0; i < n; i++)
-		drop(known[i]);
 	return done;
+}
+
+/* The rights to a node, from its host control port. */
+static void prepare_node(struct node *n, mach_port_t host, mach_port_t parent)
+{
+	n->host = host;
+	n->parent = parent;
+	must(host_get_special_port(host, HOST_LOCAL_NODE, HOST_PORT, &n->host_name), "the host's name port");
+	must(host_get_clock_service(host, SYSTEM_CLOCK, &n->clocks[0]), "a clock");
+	must(host_get_clock_service(host, CALENDAR_CLOCK, &n->clocks[1]), "a clock");
+	must(processor_set_default(host, &n->set_name), "the processor set");
+	must(host_processor_set_priv(host, n->set_name, &n->set), "its control port");
+	know_tasks(n);
+}
+
+/* Node 2's, by its peer. */
+static void prepare_victim(void)
+{
+	mach_port_t peer, task, thread, host;
+
+	for (int i = 0; bootstrap_look_up(bootstrap_port, "peer/2", &peer) != KERN_SUCCESS; i++) {
+		if (i == LOOK_TRIES)
+			must(KERN_FAILURE, "peer/2");
+		usleep(100000);
+	}
+	must(peer_objects(peer, &task, &thread, &host), "peer_objects");
+	drop(thread);
+	prepare_node(&there, host, task);
+	victim = &there;
 }
 
 static void prepare(void)
@@ -495,18 +555,13 @@ static void prepare(void)
 	pthread_t t;
 
 	self = mach_task_self();
-	host = mach_host_self();
+	prepare_node(&here, mach_host_self(), self);
 	must(mach_vm_allocate(self, &shared, sizeof(*tally), VM_FLAGS_ANYWHERE), "memory");
 	must(mach_vm_inherit(self, shared, sizeof(*tally), VM_INHERIT_SHARE), "that is shared");
 	tally = (struct tally *)shared;
 	must(mach_vm_allocate(self, &arena, ARENA_PAGES * PAGE, VM_FLAGS_ANYWHERE), "an arena");
 	memset((void *)arena, 0x5a, ARENA_PAGES / 2 * PAGE);
-	must(host_get_special_port(host, HOST_LOCAL_NODE, HOST_PORT, &host_name), "the host's name port");
-	must(host_get_clock_service(host, SYSTEM_CLOCK, &clocks[0]), "a clock");
-	must(host_get_clock_service(host, CALENDAR_CLOCK, &clocks[1]), "a clock");
-	must(processor_set_default(host, &set_name), "the processor set");
-	must(host_processor_set_priv(host, set_name, &set), "its control port");
-	must(host_get_io_master(host, &master), "the devices' master port");
+	must(host_get_io_master(here.host, &master), "the devices' master port");
 	must(mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &watched), "a port");
 	must(mach_port_insert_right(self, watched, watched, MACH_MSG_TYPE_MAKE_SEND), "a port");
 	must(thread_policy_set(mach_thread_self(), THREAD_TIME_CONSTRAINT_POLICY, (thread_policy_t)&first, THREAD_TIME_CONSTRAINT_POLICY_COUNT),
@@ -514,15 +569,16 @@ static void prepare(void)
 	pthread_create(&t, NULL, watch, NULL);
 }
 
-static bool settled(struct residue *before, struct residue *after, unsigned names)
+/* Nothing more on the node than before, but for what is between the parent and its last children, and in caches. */
+static bool settled(struct node *n, unsigned names)
 {
-	for (uint32_t i = 0; i < before->zones; i++)
-		before->infos[i].zi_count += ZONE_SLACK;
-	before->node.free_bytes -= PAGES_SLACK * PAGE;
+	for (uint32_t i = 0; i < n->before.zones; i++)
+		n->before.infos[i].zi_count += ZONE_SLACK;
+	n->before.node.free_bytes -= PAGES_SLACK * PAGE;
 	for (int i = 0; i < SETTLE_TRIES; i++) {
 		usleep(100000);
-		residue_take(after);
-		if (residue_none(before, after, i == SETTLE_TRIES - 1) && tap_names() <= names)
+		residue_take_of(n->host, &n->after);
+		if (residue_none(&n->before, &n->after, i == SETTLE_TRIES - 1) && tap_names() <= names)
 			return true;
 	}
 	printf("# names %u %u\n", names, tap_names());
@@ -545,20 +601,26 @@ static void coverage(unsigned *all, unsigned *sent, unsigned *good)
 		}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	FILE *settings = fopen("/hostile.txt", "r");
 	unsigned seconds = SECONDS_DEFAULT, names, all, sent, good;
 	uint64_t seed = 1, done;
-	static struct residue before, after;
+	FILE *settings;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (settings == NULL || fscanf(settings, "%u %lu", &seconds, &seed) != 2)
+	if (argc == 3) {
+		seconds = (unsigned)atoi(argv[1]);
+		seed = strtoull(argv[2], NULL, 10);
+	} else if ((settings = fopen("/hostile.txt", "r")) == NULL || fscanf(settings, "%u %lu", &seconds, &seed) != 2) {
 		printf("# no hostile.txt: %u seconds, seed %lu\n", seconds, (unsigned long)seed);
+	}
 	prepare();
-	(void)rounds(1, seed); /* fills the caches */
+	if (argc == 3)
+		prepare_victim();
+	(void)rounds(2, seed); /* fills the caches */
 	usleep(500000);
-	residue_take(&before);
+	residue_take_of(here.host, &here.before);
+	residue_take_of(victim->host, &victim->before);
 	names = tap_names();
 	done = rounds(seconds, seed + 1);
 	coverage(&all, &sent, &good);
@@ -567,6 +629,8 @@ int main(void)
 	       (unsigned long)tally->calls, (unsigned long)tally->learned, all, sent, good, (unsigned long)seed);
 	tap(done > 0 && tally->answers > 0 && tally->traps > 0 && tally->calls > 0 && tally->learned > 0 && sent > all / 2 && good > all / 4,
 	    "HOST0001 tasks do whatever they can, and the node goes on");
-	tap(settled(&before, &after, names), "HOST0002 when they have ended nothing of theirs is left");
+	tap(settled(&here, names), "HOST0002 when they have ended nothing of theirs is left");
+	if (victim != &here)
+		tap(settled(victim, names), "HOST0003 nor on the other node");
 	return tap_done();
 }

@@ -28,19 +28,25 @@ static inline void residue_must(kern_return_t kr, const char *what)
 	exit(1);
 }
 
-static inline void residue_take(struct residue *s)
+/* What the node of host holds. */
+static inline void residue_take_of(mach_port_t host, struct residue *s)
 {
 	mach_msg_type_number_t names = 0, infos = 0, count = HOST_NODE_INFO_COUNT;
 	zone_name_t *name;
 	zone_info_t *info;
 
-	residue_must(host_zone_info(mach_host_self(), (void *)&name, &names, (void *)&info, &infos), "host_zone_info");
+	residue_must(host_zone_info(host, (void *)&name, &names, (void *)&info, &infos), "host_zone_info");
 	s->zones = names < RESIDUE_ZONES_MAX ? names : RESIDUE_ZONES_MAX;
 	memcpy(s->names, name, s->zones * sizeof(*name));
 	memcpy(s->infos, info, s->zones * sizeof(*info));
 	residue_must(mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)name, names * sizeof(*name)), "deallocate");
 	residue_must(mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)info, infos * sizeof(*info)), "deallocate");
-	residue_must(host_info(mach_host_self(), HOST_NODE_INFO, (host_info_t)&s->node, &count), "host_info");
+	residue_must(host_info(host, HOST_NODE_INFO, (host_info_t)&s->node, &count), "host_info");
+}
+
+static inline void residue_take(struct residue *s)
+{
+	residue_take_of(mach_host_self(), s);
 }
 
 /* The objects of a zone; UINT64_MAX: there is no such zone. */

@@ -10,6 +10,7 @@ from .ninja import Writer
 PROGRAMS: list[str] = [
     "death",
     "exactly_once",
+    "hostile",
     "moves",
     "peer",
     "remote_calls",

@@ -57,7 +57,6 @@ PROGRAMS: dict[str, list[str]] = {
     "mdb": ["examples/debugger/mdb.c"],
     "test-aborts": ["tests/programs/aborts.c"],
     "test-host-debug": ["tests/programs/host_debug.c"],
-    "test-hostile": ["tests/programs/hostile.c"],
     "test-hostile-handlers": ["tests/programs/hostile_handlers.c"],
     "test-linux": ["tests/programs/linux_calls.c"],
     "test-clocks": ["tests/programs/clocks.c"],
