@@ -340,18 +340,13 @@ static void state_flavour(const char *id, const char *name, mach_port_t thread, 
 	    words, (unsigned)kr, (unsigned)set);
 }
 
-static void states(void)
+static void state_flavours(mach_port_t thread)
 {
-	mach_port_t task, thread;
 	x86_thread_state64_t regs = state_at(child_waits, 0), got;
 	x86_thread_state_t wrapped = { .tsh = { x86_THREAD_STATE64, x86_THREAD_STATE64_COUNT } };
-	x86_debug_state64_t debug = { .dr0 = 1ull << 63, .dr7 = 1 };
 	x86_avx_state64_t avx;
-	meshach_base_state64_t bases = { .fs_base = 1ull << 63 };
 	mach_msg_type_number_t count = x86_THREAD_STATE64_COUNT;
 
-	(void)task_create(self_task, NULL, 0, TRUE, &task);
-	(void)thread_create(task, &thread);
 	regs.rbx = 0x1234;
 	tap_result(thread_set_state(thread, x86_THREAD_STATE64, (thread_state_t)&regs, count), KERN_SUCCESS, "TASK0140 registers");
 	tap(thread_get_state(thread, x86_THREAD_STATE64, (thread_state_t)&got, &count) == KERN_SUCCESS && got.rbx == 0x1234 &&
@@ -380,6 +375,17 @@ static void states(void)
 	wrapped.tsh.flavor = x86_FLOAT_STATE64;
 	tap_result(thread_set_state(thread, x86_THREAD_STATE, (thread_state_t)&wrapped, x86_THREAD_STATE_COUNT), KERN_INVALID_ARGUMENT,
 		   "TASK0154 and must");
+}
+
+static void bad_states(mach_port_t thread)
+{
+	x86_thread_state64_t regs = state_at(child_waits, 0), got;
+	x86_debug_state64_t debug = { .dr0 = 1ull << 63, .dr7 = 1 };
+	x86_avx_state64_t avx;
+	meshach_base_state64_t bases = { .fs_base = 1ull << 63 };
+	mach_msg_type_number_t count = x86_THREAD_STATE64_COUNT;
+
+	(void)thread_get_state(thread, x86_THREAD_STATE64, (thread_state_t)&got, &count);
 	regs.rip = 1ull << 63;
 	tap_result(thread_set_state(thread, x86_THREAD_STATE64, (thread_state_t)&regs, x86_THREAD_STATE64_COUNT), KERN_INVALID_ARGUMENT,
 		   "TASK0155 no thread goes on in the kernel");
@@ -399,6 +405,16 @@ static void states(void)
 	    act_set_state(thread, x86_THREAD_STATE64, (thread_state_t)&got, count) == KERN_SUCCESS, "TASK0161 the same by their older names");
 	count = x86_THREAD_STATE64_COUNT;
 	tap_result(act_get_state(host, x86_THREAD_STATE64, (thread_state_t)&got, &count), KERN_INVALID_ARGUMENT, "TASK0162 of no thread");
+}
+
+static void states(void)
+{
+	mach_port_t task, thread;
+
+	(void)task_create(self_task, NULL, 0, TRUE, &task);
+	(void)thread_create(task, &thread);
+	state_flavours(thread);
+	bad_states(thread);
 	(void)task_terminate(task);
 	drop(thread);
 	drop(task);
@@ -478,18 +494,12 @@ static void statistics_flavour(const char *id, const char *name, host_flavor_t f
 	    host_statistics(host, flavor, info, &less) == KERN_FAILURE, "%s host_statistics %s: %u words", id, name, count);
 }
 
-static void hosts(void)
+static void host_flavours(void)
 {
 	kernel_resource_sizes_data_t sizes;
 	host_cpu_load_info_data_t cpus;
 	host_info_data_t info;
-	mach_msg_type_number_t count = HOST_RESOURCE_SIZES_COUNT, names_count = 0, infos_count = 0;
-	kernel_version_t version;
-	zone_name_array_t names = NULL;
-	zone_info_array_t infos = NULL;
-	char boot[1024] = "";
-	vm_size_t page = 0;
-	mach_port_t port = MACH_PORT_NULL, special = new_port();
+	mach_msg_type_number_t count = HOST_RESOURCE_SIZES_COUNT;
 
 	host_flavour("TASK0200", "BASIC", HOST_BASIC_INFO, HOST_BASIC_INFO_COUNT);
 	host_flavour("TASK0201", "SCHED", HOST_SCHED_INFO, HOST_SCHED_INFO_COUNT);
@@ -516,6 +526,18 @@ static void hosts(void)
 	    "TASK0213 ticks: %u user, %u system, %u idle", cpus.cpu_ticks[0], cpus.cpu_ticks[1], cpus.cpu_ticks[2]);
 	tap_result(host_statistics(host, 99, info, &count), KERN_INVALID_ARGUMENT, "TASK0214 no other statistics");
 	tap_result(host_statistics(self_task, HOST_LOAD_INFO, info, &count), KERN_INVALID_ARGUMENT, "TASK0215 of no host");
+}
+
+static void hosts(void)
+{
+	mach_msg_type_number_t names_count = 0, infos_count = 0;
+	kernel_version_t version;
+	zone_name_array_t names = NULL;
+	zone_info_array_t infos = NULL;
+	char boot[1024] = "";
+	vm_size_t page = 0;
+	mach_port_t port = MACH_PORT_NULL;
+
 	tap(host_kernel_version(host, version) == KERN_SUCCESS && strstr(version, "Meshach") != NULL, "TASK0216 its version: %s", version);
 	tap_result(host_kernel_version(self_task, version), KERN_INVALID_ARGUMENT, "TASK0217 of no host");
 	tap(host_page_size(host, &page) == KERN_SUCCESS && page == 4096, "TASK0218 a page");
@@ -530,6 +552,14 @@ static void hosts(void)
 	tap(host_get_io_master(host, &port) == KERN_SUCCESS && port != MACH_PORT_NULL, "TASK0224 its devices");
 	drop(port);
 	tap_result(host_get_io_master(self_task, &port), KERN_INVALID_ARGUMENT, "TASK0225 of no host");
+	tap_result(host_reboot(self_task, 0), KERN_INVALID_HOST, "TASK0233 no host is restarted");
+	tap_result(host_reboot(host, 0x4000), KERN_INVALID_ARGUMENT, "TASK0234 nor in this way");
+}
+
+static void host_ports(void)
+{
+	mach_port_t port = MACH_PORT_NULL, special = new_port();
+
 	tap(host_set_special_port(host, HOST_RUNNER_PORT, special) == KERN_SUCCESS &&
 	    host_get_special_port(host, HOST_LOCAL_NODE, HOST_RUNNER_PORT, &port) == KERN_SUCCESS && port == special,
 	    "TASK0226 a special port is set");
@@ -541,8 +571,6 @@ static void hosts(void)
 	tap_result(host_get_special_port(host, 7, HOST_PORT, &port), KERN_INVALID_ARGUMENT, "TASK0230 another node's is asked there");
 	tap_result(host_get_special_port(host, HOST_LOCAL_NODE, 99, &port), KERN_INVALID_ARGUMENT, "TASK0231 none that is none");
 	tap_result(host_get_special_port(self_task, HOST_LOCAL_NODE, HOST_PORT, &port), KERN_INVALID_HOST, "TASK0232 nor of no host");
-	tap_result(host_reboot(self_task, 0), KERN_INVALID_HOST, "TASK0233 no host is restarted");
-	tap_result(host_reboot(host, 0x4000), KERN_INVALID_ARGUMENT, "TASK0234 nor in this way");
 	end_port(special);
 }
 
@@ -766,7 +794,9 @@ int main(void)
 	states();
 	thread_ports();
 	redirect();
+	host_flavours();
 	hosts();
+	host_ports();
 	from_outside();
 	wakeups();
 	affinity();

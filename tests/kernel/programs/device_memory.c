@@ -61,15 +61,17 @@ static kern_return_t map(mach_port_t task, mach_port_t pager, uint64_t offset, u
 	return mach_vm_map(task, at, size, 0, VM_FLAGS_ANYWHERE, pager, offset, copy, prot, max, VM_INHERIT_COPY);
 }
 
-static void registers(void)
+/* What registers() has: the display's registers, a pager of them, and where they are mapped. */
+static mach_port_t device, pager;
+static mach_vm_address_t at;
+static volatile uint16_t *reg;
+
+static void registers_mapped(void)
 {
-	mach_port_t device, pager = MACH_PORT_NULL, reader, read_pager = MACH_PORT_NULL;
 	dev_status_data_t status;
 	mach_msg_type_number_t count = DEV_GET_PCI_COUNT;
-	mach_vm_address_t at, second;
-	volatile uint16_t *reg, *again;
-	mach_vm_size_t size;
-	kern_return_t kr;
+	volatile uint16_t *again;
+	mach_vm_address_t second;
 
 	tap_result(find(DISPLAY_ID, 2, D_READ | D_WRITE, &device), D_SUCCESS, "DEVM0001 the display's registers are a device");
 	tap(device_get_status(device, DEV_GET_PCI, status, &count) == D_SUCCESS && status[DEV_GET_PCI_CLASS] >> 16 == 3 &&
@@ -87,7 +89,14 @@ static void registers(void)
 	reg[1] = 640;
 	tap(again[1] == 640, "DEVM0009 both show the same registers");
 	(void)mach_vm_deallocate(self, second, PAGE);
-	/* rights */
+}
+
+/* Who opened it to read. */
+static void registers_rights(void)
+{
+	mach_port_t reader, writer = MACH_PORT_NULL, read_pager = MACH_PORT_NULL;
+	mach_vm_address_t second;
+
 	tap_result(find(DISPLAY_ID, 2, D_READ, &reader), D_SUCCESS, "DEVM0010 open it to read");
 	tap_result(device_map(reader, VM_PROT_DEFAULT, 0, PAGE, &read_pager, 0), D_INVALID_OPERATION,
 		   "DEVM0011 who opened it to read gets nothing to write to");
@@ -100,69 +109,83 @@ static void registers(void)
 	tap_result(mach_vm_protect(self, second, PAGE, FALSE, VM_PROT_DEFAULT), KERN_PROTECTION_FAILURE, "DEVM0016 and stays so");
 	tap_result(mach_vm_protect(self, second, PAGE, FALSE, VM_PROT_DEFAULT | VM_PROT_COPY), KERN_PROTECTION_FAILURE,
 		   "DEVM0017 with VM_PROT_COPY too");
-	{
-		mach_port_t writer = MACH_PORT_NULL;
+	(void)find(DISPLAY_ID, 2, D_WRITE, &writer);
+	tap_result(device_map(writer, VM_PROT_WRITE, 0, PAGE, &read_pager, 0), D_INVALID_OPERATION,
+		   "DEVM0067 who opened it to write only gets nothing: it could be read");
+	(void)device_close(writer);
+	(void)device_close(reader);
+}
 
-		(void)find(DISPLAY_ID, 2, D_WRITE, &writer);
-		tap_result(device_map(writer, VM_PROT_WRITE, 0, PAGE, &read_pager, 0), D_INVALID_OPERATION,
-			   "DEVM0067 who opened it to write only gets nothing: it could be read");
-		(void)device_close(writer);
-	}
-	/* sizes and errors */
+static void registers_errors(void)
+{
+	mach_port_t none = MACH_PORT_NULL;
+	mach_msg_type_number_t count = 0;
+	mach_vm_address_t second;
+	static char bytes[PAGE];
+	char *data = NULL;
+	int written;
+
 	tap_result(map(self, pager, PAGE, PAGE, FALSE, VM_PROT_READ, VM_PROT_READ, &second), KERN_INVALID_ARGUMENT, "DEVM0018 nothing beyond the end");
 	tap_result(map(self, pager, 0, 2 * PAGE, FALSE, VM_PROT_READ, VM_PROT_READ, &second), KERN_INVALID_ARGUMENT, "DEVM0019 nor over it");
 	tap_result(map(self, pager, 8, PAGE - 8, FALSE, VM_PROT_READ, VM_PROT_READ, &second), KERN_INVALID_ARGUMENT, "DEVM0020 whole pages");
 	tap_result(map(self, pager, 0, PAGE, TRUE, VM_PROT_READ, VM_PROT_READ, &second), KERN_PROTECTION_FAILURE, "DEVM0021 there is no copy of it");
-	tap_result(device_map(device, VM_PROT_READ, 0, 2 * PAGE, &read_pager, 0), D_INVALID_SIZE, "DEVM0022 device_map of more than there is");
-	tap_result(device_map(device, VM_PROT_READ, 0, 0, &read_pager, 0), D_INVALID_SIZE, "DEVM0023 of nothing");
-	tap_result(device_map(device, VM_PROT_READ, PAGE, PAGE, &read_pager, 0), D_INVALID_RECNUM, "DEVM0024 beyond the end");
-	tap_result(device_map(device, VM_PROT_READ, 4, 4, &read_pager, 0), KERN_INVALID_ARGUMENT, "DEVM0025 from the middle of a page");
-	tap_result(device_map(device, 0x40, 0, PAGE, &read_pager, 0), KERN_INVALID_ARGUMENT, "DEVM0026 with no such protection");
-	tap_result(device_map(device, VM_PROT_NONE, 0, PAGE, &read_pager, 0), KERN_INVALID_ARGUMENT, "DEVM0027 with none");
-	tap_result(device_map(self, VM_PROT_READ, 0, PAGE, &read_pager, 0), D_NO_SUCH_DEVICE, "DEVM0028 of a task");
-	{
-		char *data = NULL;
-		int written;
+	tap_result(device_map(device, VM_PROT_READ, 0, 2 * PAGE, &none, 0), D_INVALID_SIZE, "DEVM0022 device_map of more than there is");
+	tap_result(device_map(device, VM_PROT_READ, 0, 0, &none, 0), D_INVALID_SIZE, "DEVM0023 of nothing");
+	tap_result(device_map(device, VM_PROT_READ, PAGE, PAGE, &none, 0), D_INVALID_RECNUM, "DEVM0024 beyond the end");
+	tap_result(device_map(device, VM_PROT_READ, 4, 4, &none, 0), KERN_INVALID_ARGUMENT, "DEVM0025 from the middle of a page");
+	tap_result(device_map(device, 0x40, 0, PAGE, &none, 0), KERN_INVALID_ARGUMENT, "DEVM0026 with no such protection");
+	tap_result(device_map(device, VM_PROT_NONE, 0, PAGE, &none, 0), KERN_INVALID_ARGUMENT, "DEVM0027 with none");
+	tap_result(device_map(self, VM_PROT_READ, 0, PAGE, &none, 0), D_NO_SUCH_DEVICE, "DEVM0028 of a task");
+	tap_result(device_read(device, 0, 0, (int)PAGE, &data, &count), D_INVALID_OPERATION, "DEVM0029 it is not read by messages");
+	tap_result(device_write(device, 0, 0, bytes, (mach_msg_type_number_t)PAGE, &written), D_INVALID_OPERATION,
+		   "DEVM0030 nor written");
+}
 
-		count = 0;
-		tap_result(device_read(device, 0, 0, (int)PAGE, &data, &count), D_INVALID_OPERATION, "DEVM0029 it is not read by messages");
-		tap_result(device_write(device, 0, 0, (char *)status, (mach_msg_type_number_t)PAGE, &written), D_INVALID_OPERATION,
-			   "DEVM0030 nor written");
-	}
-	/* the kernel does not read it for anybody */
-	{
-		vm_offset_t data = 0;
+/* The kernel does not read it for anybody. */
+static void registers_by_the_kernel(void)
+{
+	mach_msg_type_number_t count = 0;
+	mach_vm_address_t second;
+	vm_offset_t data = 0;
+	char bytes[64] = { 0 };
 
-		count = 0;
-		kr = mach_vm_read(self, at, PAGE, &data, &count);
-		tap_result(kr, KERN_PROTECTION_FAILURE, "DEVM0031 nor sent in a message");
-	}
-	tap(mach_vm_write(self, at, (vm_offset_t)status, 64) != KERN_SUCCESS, "DEVM0032 nor written by mach_vm_write");
+	tap_result(mach_vm_read(self, at, PAGE, &data, &count), KERN_PROTECTION_FAILURE, "DEVM0031 nor sent in a message");
+	tap(mach_vm_write(self, at, (vm_offset_t)bytes, 64) != KERN_SUCCESS, "DEVM0032 nor written by mach_vm_write");
 	tap_result(mach_vm_remap(self, &second, PAGE, 0, VM_FLAGS_ANYWHERE, self, at, TRUE, &(vm_prot_t){ 0 }, &(vm_prot_t){ 0 }, VM_INHERIT_NONE),
 		   KERN_PROTECTION_FAILURE, "DEVM0033 mach_vm_remap makes no copy");
 	tap_result(mach_vm_wire(control, self, at, PAGE, VM_PROT_READ), KERN_SUCCESS, "DEVM0034 to wire it is nothing");
 	tap_result(mach_vm_wire(control, self, at, PAGE, VM_PROT_NONE), KERN_SUCCESS, "DEVM0035 nor to unwire it");
-	/* an entry for it */
-	{
-		mach_port_t entry = MACH_PORT_NULL;
+}
 
-		size = PAGE;
-		tap_result(mach_make_memory_entry_64(self, &size, at, VM_PROT_READ | MAP_MEM_VM_COPY, &entry, MACH_PORT_NULL),
-			   KERN_PROTECTION_FAILURE, "DEVM0036 no memory entry of a copy");
-		tap_result(mach_make_memory_entry_64(self, &size, at, VM_PROT_READ, &entry, MACH_PORT_NULL), KERN_SUCCESS,
-			   "DEVM0037 a memory entry of it");
-		tap(map(self, entry, 0, PAGE, FALSE, VM_PROT_READ, VM_PROT_READ, &second) == KERN_SUCCESS &&
-			    ((volatile uint16_t *)(second + REGISTERS))[1] == 640, "DEVM0038 shows the same registers");
-		(void)mach_vm_deallocate(self, second, PAGE);
-		(void)mach_port_deallocate(self, entry);
-	}
+static void registers_entry(void)
+{
+	mach_port_t entry = MACH_PORT_NULL;
+	mach_vm_address_t second;
+	mach_vm_size_t size = PAGE;
+
+	tap_result(mach_make_memory_entry_64(self, &size, at, VM_PROT_READ | MAP_MEM_VM_COPY, &entry, MACH_PORT_NULL),
+		   KERN_PROTECTION_FAILURE, "DEVM0036 no memory entry of a copy");
+	tap_result(mach_make_memory_entry_64(self, &size, at, VM_PROT_READ, &entry, MACH_PORT_NULL), KERN_SUCCESS,
+		   "DEVM0037 a memory entry of it");
+	tap(map(self, entry, 0, PAGE, FALSE, VM_PROT_READ, VM_PROT_READ, &second) == KERN_SUCCESS &&
+		    ((volatile uint16_t *)(second + REGISTERS))[1] == 640, "DEVM0038 shows the same registers");
+	(void)mach_vm_deallocate(self, second, PAGE);
+	(void)mach_port_deallocate(self, entry);
+}
+
+static void registers(void)
+{
+	registers_mapped();
+	registers_rights();
+	registers_errors();
+	registers_by_the_kernel();
+	registers_entry();
 	/* the mappings outlive the ports */
 	(void)mach_port_deallocate(self, pager);
 	tap_result(device_close(device), D_SUCCESS, "DEVM0039 close it");
 	reg[1] = 320;
 	tap(reg[1] == 320, "DEVM0040 what is mapped stays mapped");
 	(void)mach_vm_deallocate(self, at, PAGE);
-	(void)device_close(reader);
 }
 
 static uint64_t faults(void)

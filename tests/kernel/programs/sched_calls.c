@@ -219,18 +219,11 @@ static void processor_calls(void)
 
 /* --- processor sets ------------------------------------------------------------------------ */
 
-static void set_info_calls(mach_port_t set, mach_port_t name)
+static void set_infos(mach_port_t name)
 {
 	integer_t info[PROCESSOR_SET_INFO_MAX];
-	mach_msg_type_number_t count = PROCESSOR_SET_INFO_MAX, n;
-	policy_timeshare_limit_data_t limit = { 50 };
-	policy_timeshare_base_data_t base = { 33 }, wrong = { 99 };
+	mach_msg_type_number_t count = PROCESSOR_SET_INFO_MAX;
 	mach_port_t h;
-	unsigned total;
-	vm_size_t space, resident, max_usage;
-	vm_offset_t max_stack;
-	task_array_t tasks;
-	thread_act_array_t threads;
 
 	tap(processor_set_info(name, PROCESSOR_SET_BASIC_INFO, &h, info, &count) == KERN_SUCCESS &&
 		    ((processor_set_basic_info_t)info)->processor_count == 0, "SCHD0301 a new set has no processors");
@@ -250,6 +243,15 @@ static void set_info_calls(mach_port_t set, mach_port_t name)
 	tap_result(processor_set_statistics(name, PROCESSOR_SET_LOAD_INFO, info, &count), KERN_FAILURE, "SCHD0307 with too little room");
 	tap_result(processor_set_statistics(mach_task_self(), PROCESSOR_SET_LOAD_INFO, info, &count), KERN_INVALID_PROCESSOR_SET,
 		   "SCHD0308 of what is no set");
+}
+
+static void set_policies(mach_port_t set, mach_port_t name)
+{
+	integer_t info[PROCESSOR_SET_INFO_MAX];
+	mach_msg_type_number_t count;
+	policy_timeshare_limit_data_t limit = { 50 };
+	policy_timeshare_base_data_t base = { 33 }, wrong = { 99 };
+	mach_port_t h;
 
 	tap_result(processor_set_policy_control(set, PROCESSOR_SET_TIMESHARE_LIMITS, (processor_set_info_t)&limit, 1, TRUE), KERN_SUCCESS,
 		   "SCHD0310 a limit by processor_set_policy_control");
@@ -278,7 +280,19 @@ static void set_info_calls(mach_port_t set, mach_port_t name)
 	tap_result(processor_set_policy_enable(set, 3), KERN_INVALID_POLICY, "SCHD0328 3 is no policy");
 	tap_result(processor_set_policy_enable(name, POLICY_FIFO), KERN_INVALID_PROCESSOR_SET, "SCHD0329 not by the name");
 	processor_set_max_priority(set, 63, FALSE);
+}
 
+static void set_info_calls(mach_port_t set, mach_port_t name)
+{
+	mach_msg_type_number_t n;
+	unsigned total;
+	vm_size_t space, resident, max_usage;
+	vm_offset_t max_stack;
+	task_array_t tasks;
+	thread_act_array_t threads;
+
+	set_infos(name);
+	set_policies(set, name);
 	tap(processor_set_stack_usage(default_set, &total, &space, &resident, &max_usage, &max_stack) == KERN_SUCCESS && total >= 5 &&
 		    space >= total * 4096UL, "SCHD0330 processor_set_stack_usage");
 	tap_result(processor_set_stack_usage(name, &total, &space, &resident, &max_usage, &max_stack), KERN_INVALID_PROCESSOR_SET,
