@@ -728,12 +728,16 @@ static void wakeups(void)
 	thread = run_in(task, child_counts, 0);
 	(void)counts(task);
 	(void)task_suspend(task);
-	child = power_of(task);
+	do /* it is on its way out of its processor */
+		child = power_of(task);
+	while (child.total_user == 0);
 	(void)task_terminate(task);
 	(void)dies(task);
-	for (int i = 0; i < THREADS_TRIES && power_of(MACH_PORT_NULL).total_user == expired.total_user; i++)
-		usleep(500);
 	total = power_of(MACH_PORT_NULL);
+	for (int i = 0; i < THREADS_TRIES && total.total_user - expired.total_user < child.total_user; i++) { /* the last of its threads sees to it */
+		usleep(500);
+		total = power_of(MACH_PORT_NULL);
+	}
 	tap(child.total_user > 0 && total.total_user - expired.total_user >= child.total_user, "TASK0321 what an ended task had is the node's to tell");
 	drop(thread);
 	drop(task);
