@@ -82,7 +82,7 @@ struct record {
 
 struct control { /* a record that is no message */
 	struct record r; /* first */
-	_Alignas(8) uint8_t bytes[96];
+	_Alignas(8) uint8_t bytes[104];
 };
 
 enum message_state {
@@ -182,7 +182,8 @@ struct once { /* home side: a send-once right of x that is at peer */
 	struct peer *peer;
 	uint64_t id, check;
 	uint16_t hop;
-	bool accepted;       /* the message that it was given with was */
+	bool accepted;       /* the message that it was given with was, or it is counted in this node's port's send-once rights */
+	bool coming;         /* peer may not have it yet: a node that was the home gave it */
 	bool self;           /* of one that is told to the port's new home: this node has it */
 	np_addr_t told_addr; /* the home before, which may still pass on its end */
 	uint64_t told_incarnation;
@@ -572,6 +573,7 @@ void move_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struct
 void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r);
 void move_once_in(struct netipc *e, struct peer *from, const struct nw_once *r);
 void move_rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, uint32_t moves);
+void move_once_came(struct netipc *e, struct netipc_export *x);
 void move_once_claim(struct netipc *e, struct netipc_proxy *p, struct once_ref *o);
 void move_arrival_lost(struct netipc *e, struct netipc_proxy *p);
 void move_export_died(struct netipc *e, struct netipc_export *x);

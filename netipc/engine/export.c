@@ -581,6 +581,7 @@ static void once_register_in(struct netipc *e, struct peer *p, const struct nw_r
 		e->stats.bad_right++;
 	} else if (ref->hop > o->hop) { /* else it has gone on from there already */
 		o->hop = (uint16_t)ref->hop;
+		o->coming = false;
 		o->peer = p;
 		list_remove(&o->peer_link);
 		list_add_tail(&p->onces, &o->peer_link);

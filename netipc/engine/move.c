@@ -85,6 +85,7 @@ static bool moved_send(struct netipc *e, struct netipc_proxy *p, struct transit 
 	m = (struct nw_moved *)r->data;
 	m->uid = p->uid;
 	m->transit = t->id;
+	m->check = p->check;
 	m->home_node = p->home ? p->home->addr : e->c.self;
 	m->home_incarnation = p->home ? p->home->incarnation : e->incarnation;
 	t->told = true;
@@ -121,6 +122,9 @@ static bool once_tell(struct netipc *e, struct netipc_proxy *p, struct once *o)
 	w->once_id = o->id;
 	w->check = o->check;
 	w->hop = o->hop;
+	w->coming = (!o->accepted || o->coming) && !o->self;
+	w->giver = o->coming ? o->told_addr : e->c.self;
+	w->giver_incarnation = o->coming ? o->told_incarnation : e->incarnation;
 	if (o->self) {
 		w->node = e->c.self;
 		w->incarnation = e->incarnation;
@@ -302,7 +306,7 @@ struct netipc_proxy *netipc_move(struct netipc *e, struct netipc_moving *move, u
 	p->check = x->check;
 	p->received = 1; /* as the one that moved it there */
 	p->live = p->sends = true;
-	p->pins++;
+	p->pins += p->mover == MOVER_NONE; /* else of the last time that it went from here */
 	p->mover = MOVER_QUEUE;
 	proxy_offer(p);
 	holders_leave(e, x, p);
@@ -352,7 +356,8 @@ void move_once_destroyed(struct netipc *e, struct netipc_proxy *stub, const stru
 
 /* ---- the new home ---- */
 
-static void came(struct netipc *e, struct netipc_export *x)
+/* One more of its send-once rights is counted here. */
+void move_once_came(struct netipc *e, struct netipc_export *x)
 {
 	x->came++;
 	upcall_add(e, &x->onces_came, NETIPC_UP_ONCES_CAME);
@@ -373,11 +378,14 @@ void netipc_arrive(struct netipc *e, struct netipc_proxy *p, void *port, struct 
 	p->arriving = x;
 	e->stats.moved_in++;
 	(void)holder_grant(e, x, p->home); /* netipc_move() counted it */
-	LIST_FOR_EACH_SAFE(l, next, &p->onces) {
-		struct once_ref *o = container_of(l, struct once_ref, link);
+	/* It is registered where it is home. */
+	LIST_FOR_EACH_SAFE(l, next, &p->pendings) {
+		struct pending *w = container_of(l, struct pending, link);
 
-		if (o->state == ONCE_HELD)
-			once_ref_free(e, o);
+		if (w->move)
+			continue;
+		transit_done_send(e, w->giver, w->transit);
+		pending_free(e, w);
 	}
 	p->live = p->unregistering = p->sends = false;
 	p->received = p->registers = p->registered = p->stale_at = 0;
@@ -416,22 +424,38 @@ static void once_in_own(struct netipc *e, struct netipc_export *x, struct peer *
 {
 	struct once_ref *ref = ref_find(x->arriving, r->once_id);
 	struct transit *t = ref != NULL && ref->state == ONCE_MOVING ? transit_of(e, ref) : NULL;
+	struct peer *peer;
 	struct once *o;
 
-	if (ref == NULL || ref->state == ONCE_USED || ref->state == ONCE_HELD ||
-	    (ref->state == ONCE_MOVING && t == NULL))
+	if (ref != NULL && ref->state == ONCE_HELD) {
+		once_ref_free(e, ref);
 		return;
-	o = once_add(e, x, t ? t->peer : from, r->once_id);
+	}
+	if ((ref == NULL && !r->coming) || (ref != NULL && ref->state == ONCE_USED) ||
+	    (ref != NULL && ref->state == ONCE_MOVING && t == NULL))
+		return;
+	peer = ref == NULL && r->giver != from->addr ? peer_find(e, r->giver) : from;
+	if (peer == NULL || (peer != from && peer->incarnation != r->giver_incarnation))
+		peer = NULL; /* the giver is dead */
+	o = once_add(e, x, t ? t->peer : peer ? peer : from, r->once_id);
 	o->check = r->check;
-	o->hop = (uint16_t)r->hop;
+	o->hop = r->hop;
 	o->accepted = true;
-	if (ref->state == ONCE_DOOMED) {
+	o->told_addr = from->addr;
+	o->told_incarnation = from->incarnation;
+	if (ref == NULL) {
+		move_once_came(e, x);
+		if (peer == NULL)
+			once_end(e, o, true);
+	} else if (ref->state == ONCE_DOOMED) {
 		once_ref_free(e, ref);
 		x->arriving->doomed--;
-		came(e, x);
+		move_once_came(e, x);
 		once_end(e, o, true);
 	} else if (ref->state == ONCE_MOVING && t->accepted) {
-		came(e, x);
+		move_once_came(e, x);
+		if (r->node == 0)
+			once_end(e, o, true);
 	} else {
 		o->accepted = false; /* its message has it yet */
 	}
@@ -446,7 +470,7 @@ void move_once_in(struct netipc *e, struct peer *from, const struct nw_once *r)
 	if (x == NULL || x->arriving == NULL || x->arriving->home != from || r->once_id == 0 ||
 	    once_find(e, x, r->once_id) != NULL || pool_left(&e->once_pool) == 0)
 		return;
-	if (r->node == e->c.self && r->incarnation == e->incarnation) {
+	if ((r->node == e->c.self && r->incarnation == e->incarnation) || ref_find(x->arriving, r->once_id) != NULL) {
 		once_in_own(e, x, from, r);
 		return;
 	}
@@ -455,11 +479,12 @@ void move_once_in(struct netipc *e, struct peer *from, const struct nw_once *r)
 		return;
 	o = once_add(e, x, peer ? peer : from, r->once_id);
 	o->check = r->check;
-	o->hop = (uint16_t)r->hop;
+	o->hop = r->hop;
 	o->accepted = true;
-	o->told_addr = from->addr;
-	o->told_incarnation = from->incarnation;
-	came(e, x);
+	o->coming = r->coming != 0;
+	o->told_addr = o->coming ? r->giver : from->addr;
+	o->told_incarnation = o->coming ? r->giver_incarnation : from->incarnation;
+	move_once_came(e, x);
 	if (peer == NULL)
 		once_end(e, o, true);
 }
@@ -469,6 +494,12 @@ static void arrival_end(struct netipc *e, struct netipc_proxy *p)
 {
 	struct netipc_export *x = p->arriving;
 
+	LIST_FOR_EACH_SAFE(l, next, &p->onces) {
+		struct once_ref *o = container_of(l, struct once_ref, link);
+
+		if (o->state == ONCE_HELD) /* local ones are not told apart */
+			once_ref_free(e, o);
+	}
 	x->arriving = NULL;
 	p->arriving = NULL;
 	p->here = true;
@@ -573,10 +604,15 @@ void move_rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, ui
 	e->stats.rebound++;
 	if (wanted)
 		proxy_register(e, p);
-	LIST_FOR_EACH(l, &p->pendings) {
+	LIST_FOR_EACH_SAFE(l, next, &p->pendings) {
 		struct pending *w = container_of(l, struct pending, link);
 		struct once_ref *o = w->once_id != 0 ? ref_find(p, w->once_id) : NULL;
 
+		if (w->once_id != 0 && o == NULL) { /* it is gone, which the old home was told, and passes on */
+			transit_done_send(e, w->giver, w->transit);
+			pending_free(e, w);
+			continue;
+		}
 		if (o != NULL)
 			(void)stream_ref(e, home, NW_ONCE_REGISTER, &p->uid, o->check, o->id, 0, NW_OK, o->hop);
 		if (!w->move)
@@ -612,8 +648,10 @@ void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r
 			proxy_die(e, p);
 			return;
 		}
-		if (home != from && r->uid.moves > p->uid.moves)
+		if (r->uid.moves > p->uid.moves) { /* home may be from again */
+			p->check = r->check;
 			move_rebind(e, p, home, r->uid.moves);
+		}
 	}
 	move_settle(e, p);
 	proxy_settle(e, p);

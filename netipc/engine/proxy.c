@@ -127,11 +127,11 @@ void proxy_settle(struct netipc *e, struct netipc_proxy *p)
 		goto here;
 	else if (p->doomed > 0 && !tell_doomed(e, p))
 		proxy_defer(e, p);
-	if (p->mover != MOVER_NONE)
-		move_pump(e, p);
 	if (!p->dead && p->room == ROOM_WANTED && !ask_room(e, p))
 		proxy_defer(e, p);
 here:
+	if (p->mover != MOVER_NONE)
+		move_pump(e, p);
 	if (p->pins > 0 || p->arriving != NULL)
 		return;
 	if (!p->dead && !p->here && !(p->cookie != NULL && p->sends) && p->received > 0 && !p->unregistering &&

@@ -73,7 +73,9 @@ static bool right_good(struct netipc *e, struct peer *p, const struct nw_right *
 	if (r->kind == NW_RIGHT_SEND)
 		return holder_find(x, p) != NULL || r->check == x->check;
 	o = once_find(e, x, r->once_id);
-	return o != NULL && (o->peer == p || o->check == r->check);
+	if (o == NULL) /* the port comes from there, and what it says of its send-once rights comes behind this */
+		return x->arriving != NULL && x->arriving->home == p;
+	return o->peer == p || o->check == r->check;
 }
 
 /* A receive right comes from the port's home as this node knows it, if it does; with its requests behind it. */
@@ -217,23 +219,26 @@ static bool right_stalls(struct netipc *e, const struct nw_right *r)
 		return r->home_node != e->c.self && r->uid.moves > x->uid.moves && x->leaving > 0;
 	if (p != NULL && p->dead) /* what keeps it will soon be over */
 		return r->uid.moves > p->uid.moves || r->kind == NW_RIGHT_RECEIVE;
-	if (p == NULL || p->home == NULL || r->uid.moves <= p->uid.moves ||
-	    (r->home_node == p->home->addr && r->home_incarnation == p->home->incarnation))
+	if (p == NULL || p->home == NULL || r->uid.moves <= p->uid.moves)
 		return false;
 	told = stream_find_inbound(p->home, NW_MOVED, &r->uid);
 	if (told != NULL) {
 		memcpy(&moved, told->data, sizeof(moved));
-		home = moved.home_node == p->home->addr ? NULL : peer_find(e, moved.home_node);
+		home = peer_find(e, moved.home_node);
 		if (home != NULL && home->incarnation == moved.home_incarnation && moved.uid.moves > p->uid.moves) {
+			p->check = moved.check;
 			move_rebind(e, p, home, moved.uid.moves);
-			return r->uid.moves > p->uid.moves && home->addr != r->home_node;
+			return r->uid.moves > p->uid.moves;
 		}
 	}
 	if (p->received == 0 && p->registers == p->registered && p->messages == 0 && p->transits == 0) {
 		home = peer_want(e, r->home_node, r->home_incarnation);
 		p = proxy_find(e, &r->uid);
-		if (home != NULL && p != NULL && p->home != NULL)
+		if (home != NULL && p != NULL && p->home != NULL) {
+			if (r->kind == NW_RIGHT_SEND)
+				p->check = r->check;
 			move_rebind(e, p, home, r->uid.moves);
+		}
 		return false;
 	}
 	return true;
@@ -363,11 +368,16 @@ static void right_own(struct netipc *e, struct peer *from, const struct nw_right
 		return;
 	if (r->kind == NW_RIGHT_SEND_ONCE) {
 		o = once_find(e, x, r->once_id);
-		if (o == NULL)
+		if (o == NULL && (x->arriving == NULL || x->arriving->home != from))
 			return; /* the same one twice in a message */
+		if (o == NULL) {
+			(void)proxy_add_once(e, x->arriving, r);
+			move_once_came(e, x);
+		}
 		out->port = x->port;
 		out->kind = NETIPC_RIGHT_SEND_ONCE;
-		once_end(e, o, false);
+		if (o != NULL)
+			once_end(e, o, false);
 		return;
 	}
 	out->port = x->port;

@@ -73,6 +73,26 @@ static void give_local(struct netipc *e, struct peer *to, const struct netipc_ri
 	}
 }
 
+/* r, of p, is in a message to `to` now: with a transit, unless that is its home. */
+static void right_leave(struct netipc *e, struct peer *to, struct netipc_proxy *p, struct once_ref *o, struct nw_right *r)
+{
+	p->pins++;
+	if (p->home != to)
+		r->transit = transit_make(e, to, p, o)->id;
+	else
+		p->transits++;
+}
+
+/* The message that took r to its home is settled. */
+static void homing_end(struct netipc *e, struct netipc_proxy *p, const struct nw_right *r)
+{
+	p->transits--;
+	if (r->uid.moves != p->uid.moves && p->transits_old > 0)
+		p->transits_old--;
+	move_settle(e, p);
+	proxy_unpin(e, p);
+}
+
 static int give_proxy(struct netipc *e, struct peer *to, const struct netipc_right_out *in,
 		      struct nw_right *r)
 {
@@ -100,9 +120,7 @@ static int give_proxy(struct netipc *e, struct peer *to, const struct netipc_rig
 		r->check = o->check;
 		r->hop = (uint16_t)(o->hop + 1);
 	}
-	p->pins++;
-	if (p->home != to)
-		r->transit = transit_make(e, to, p, o)->id;
+	right_leave(e, to, p, o, r);
 	return NETIPC_OK;
 }
 
@@ -154,7 +172,7 @@ static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *righ
 			o = x != NULL && r->kind == NW_RIGHT_SEND_ONCE ? once_find(e, x, r->once_id) : NULL;
 			if (o != NULL && o->peer == to)
 				once_end(e, o, false);
-			else if (x != NULL && r->kind == NW_RIGHT_SEND)
+			else if (x != NULL && r->kind == NW_RIGHT_SEND && r->uid.moves == x->uid.moves) /* else its list was another */
 				holder_ungrant(e, x, to);
 			else if (x == NULL)
 				own_undo_moved(e, r);
@@ -175,7 +193,7 @@ static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *righ
 		if (t != NULL) {
 			transit_end(e, t);
 		} else if (r->transit == 0) { /* else its transit's end has done that */
-			proxy_unpin(e, p);
+			homing_end(e, p, r);
 		}
 	}
 }
@@ -220,7 +238,7 @@ static void rights_move(struct netipc *e, struct peer *to, struct nw_right *righ
 		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_homing(p, r->once_id) : NULL;
 		if (ref != NULL)
 			once_ref_free(e, ref);
-		proxy_unpin(e, p);
+		homing_end(e, p, r);
 	}
 }
 
@@ -517,10 +535,10 @@ static void settle_rights(struct netipc *e, struct netipc_message *m, enum netip
 			once_back(e, m->to, m->once);
 		m->once = NULL;
 	}
+	upcall_add(e, &m->sent, NETIPC_UP_SENT); /* before the upcall that they are all told */
 	move_message_settled(e, m);
 	proxy_unpin(e, m->to);
 	m->to = NULL;
-	upcall_add(e, &m->sent, NETIPC_UP_SENT);
 }
 
 void message_settle(struct netipc *e, struct netipc_message *m, enum netipc_sent result)
@@ -603,6 +621,31 @@ void message_full(struct netipc *e, struct peer *p, uint64_t number)
 	m->ever_posted = false; /* it is known that this transmission was not executed */
 }
 
+/*
+ * A right of a port that was here when it was put into its message. A port that died has told its holders, and this right
+ * would come after that; one that has moved since is given as its new home's.
+ */
+static void right_regive(struct netipc *e, struct peer *to, struct nw_right *r)
+{
+	struct netipc_proxy *p = proxy_find(e, &r->uid);
+	struct once_ref *o = NULL;
+
+	if (p == NULL || p->dead || p->home == NULL || p->arriving != NULL || pool_left(&e->transit_pool) == 0 ||
+	    pool_left(&e->once_ref_pool) == 0) {
+		r->kind = NW_RIGHT_DEAD;
+		return;
+	}
+	r->uid.moves = p->uid.moves;
+	r->home_node = p->home->addr;
+	r->home_incarnation = p->home->incarnation;
+	if (r->kind == NW_RIGHT_SEND_ONCE) {
+		o = proxy_add_once(e, p, r);
+		o->state = p->home == to ? ONCE_HOMING : ONCE_MOVING;
+		r->hop++; /* its home was told that the receiver has it */
+	}
+	right_leave(e, to, p, o, r);
+}
+
 /* A slot is kept for m: once more, as a new record. */
 static void message_requeue(struct netipc *e, struct netipc_message *m)
 {
@@ -611,11 +654,10 @@ static void message_requeue(struct netipc *e, struct netipc_message *m)
 
 	m->resend = false;
 	w->resend_of = m->parked_number;
-	/* A port of ours that died meanwhile has told its holders; this right would come after that. */
 	for (uint32_t i = 0; i < w->rights; i++)
 		if ((rights[i].kind == NW_RIGHT_SEND || rights[i].kind == NW_RIGHT_SEND_ONCE) &&
 		    is_own(e, &rights[i]) && export_find(e, &rights[i].uid) == NULL)
-			rights[i].kind = NW_RIGHT_DEAD;
+			right_regive(e, m->r.peer, &rights[i]);
 	list_remove(&m->r.link);
 	m->r.number = 0;
 	m->state = M_QUEUED;

@@ -191,6 +191,7 @@ struct nw_moved {
 	struct nw_uid uid; /* moves: this move included */
 	uint64_t home_incarnation;
 	uint64_t transit;  /* echoed in TRANSIT_DONE when the receiver counts on the sender no more */
+	uint64_t check;    /* of the port's send rights */
 	uint32_t home_node;
 	uint32_t zero;
 };
@@ -201,7 +202,11 @@ struct nw_once {
 	uint64_t once_id, check;
 	uint64_t incarnation;
 	uint32_t node; /* who has it */
-	uint32_t hop;
+	uint16_t hop;
+	uint16_t coming; /* 1: or will have, with a message of the giver's that is on its way there */
+	uint64_t giver_incarnation;
+	uint32_t giver;
+	uint32_t zero;
 };
 
 struct nw_chunk {
@@ -334,9 +339,9 @@ _Static_assert(sizeof(struct nw_ref) == 88, "nw_ref");
 _Static_assert(sizeof(struct nw_transit) == 40, "nw_transit");
 _Static_assert(sizeof(struct nw_move) == 16, "nw_move");
 NW_CHECK(nw_moved, home_incarnation, 56);
-_Static_assert(sizeof(struct nw_moved) == 80, "nw_moved");
+_Static_assert(sizeof(struct nw_moved) == 88, "nw_moved");
 NW_CHECK(nw_once, incarnation, 72);
-_Static_assert(sizeof(struct nw_once) == 88, "nw_once");
+_Static_assert(sizeof(struct nw_once) == 104, "nw_once");
 _Static_assert(sizeof(struct nw_chunk) == 64, "nw_chunk");
 _Static_assert(sizeof(struct nw_flush) == 48, "nw_flush");
 NW_CHECK(nw_datagram, from_incarnation, 16);

@@ -446,7 +446,8 @@ static void record_in(np_qp_t qp)
 		o->check = rnd();
 		o->node = below(3) ? PEER : below(2) ? SELF : THIRD;
 		o->incarnation = o->node == SELF ? netipc_incarnation(e) : peer_incarnation;
-		o->hop = below(4);
+		o->hop = (uint16_t)below(4);
+		o->coming = (uint16_t)below(2);
 		break;
 	}
 	case NW_ACK:

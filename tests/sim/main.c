@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * main.c - the simulator as a program: netipc_sim [-t fake|roce] [-n NODES] [-s STEPS] [-f LEVEL] [-c] [-l]
- * [-p] [-b] [-k] [-x] FIRST_SEED [COUNT]. -c crashes, -l goodbyes, -p cut links (partitions), -b bulk, -k keyed,
- * -x small pools. Exit 0: all good.
+ * [-p] [-b] [-k] [-x] [-m] FIRST_SEED [COUNT]. -c crashes, -l goodbyes, -p cut links (partitions), -b bulk, -k keyed,
+ * -x small pools, -m receive rights move. Exit 0: all good.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	struct sim_result r;
 	uint64_t first, count;
 
-	for (int c; (c = getopt(argc, argv, "t:n:s:f:clpbkx")) != -1;)
+	for (int c; (c = getopt(argc, argv, "t:n:s:f:clpbkxm")) != -1;)
 		switch (c) {
 		case 't':
 			t = strcmp(optarg, "roce") == 0 ? &sim_roce : &sim_fake;
@@ -31,12 +31,13 @@ int main(int argc, char **argv)
 		case 'p': o.cuts = true; break;
 		case 'b': o.bulk = true; break;
 		case 'k': o.keyed = true; break;
+		case 'm': o.moves = true; break;
 		case 'x': o.tight = true; break;
 		default: return 2;
 		}
 	if (optind >= argc) {
 		fprintf(stderr, "usage: netipc_sim [-t fake|roce] [-n NODES] [-s STEPS] [-f LEVEL] [-c] [-l] [-p] "
-				"[-b] [-k] [-x] FIRST_SEED [COUNT]\n");
+				"[-b] [-k] [-x] [-m] FIRST_SEED [COUNT]\n");
 		return 2;
 	}
 	first = strtoull(argv[optind], NULL, 0);
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
 		if (count <= 20)
 			printf("seed %llu: sent %llu accepted %llu delivered %llu refused %llu retracted %llu "
 			       "transport %llu full %llu no-senders %llu once %llu lost %llu deaths %llu "
-			       "leaves %llu fences %llu replayed %llu pulls %llu\n",
+			       "leaves %llu fences %llu replayed %llu pulls %llu moves %llu held %llu\n",
 			       (unsigned long long)seed, (unsigned long long)r.sent,
 			       (unsigned long long)r.accepted, (unsigned long long)r.delivered,
 			       (unsigned long long)r.refused, (unsigned long long)r.retracted,
@@ -55,7 +56,7 @@ int main(int argc, char **argv)
 			       (unsigned long long)r.no_senders, (unsigned long long)r.once_made,
 			       (unsigned long long)r.once_lost, (unsigned long long)r.deaths, (unsigned long long)r.leaves,
 			       (unsigned long long)r.fences, (unsigned long long)r.replayed,
-			       (unsigned long long)r.pulls);
+			       (unsigned long long)r.pulls, (unsigned long long)r.moves, (unsigned long long)r.held);
 	}
 	printf("%llu seeds good\n", (unsigned long long)count);
 	return 0;

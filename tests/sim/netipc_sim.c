@@ -15,22 +15,31 @@
 
 #define NODES_MAX 8
 #define PORTS_MAX 400
-#define RIGHTS_IN_MESSAGE 5
+#define RIGHTS_IN_MESSAGE 8 /* a receive right is three */
+#define RIGHTS_WANTED 5
 #define OOL_MAX 3
 #define FIRST_ADDR 0x0a4d0001u
 #define MS 1000000ull
 #define LEAVE_MS_MAX 2000
 
-enum { SEND = 2, ONCE = 3 };
+enum { SEND = 2, ONCE = 3, RECEIVE = 4 };
 
 struct port {
 	uint32_t index, home;
 	uint64_t home_life; /* of its node, when it was made */
 	bool dead;
-	struct netipc_export *slot;
-	uint32_t limit, queued;
-	struct list queue;
-	uint32_t references;     /* the glue's, one for each export */
+	uint32_t limit;
+	uint64_t epoch;          /* another when its home was fenced: rights of before are void */
+	bool transit;            /* its receive right is in a message */
+	struct port *in;         /* in the queue, or on its way to it, of that port */
+	bool leaving;            /* and accepted, or perhaps so, elsewhere, but home has not heard of it */
+	struct side {            /* what a node has of it */
+		struct netipc_export *slot;
+		struct list queue;
+		uint32_t queued;
+		uint32_t references; /* the glue's, one for each export */
+	} at[NODES_MAX];
+	uint64_t moved_sent, moved_came; /* of queues that followed it */
 	bool told_no_senders;    /* and no right went out since */
 	/* send-once rights of the present incarnation of the home */
 	int64_t once_out;        /* made and sent off, less used, lost, home again */
@@ -42,13 +51,18 @@ struct sim_proxy { /* the glue's side of one */
 	struct list link;
 	struct netipc_proxy *engine;
 	uint32_t port;
-	uint64_t home_incarnation;
+	uint64_t home_incarnation; /* the port's epoch */
 	uint32_t sends, onces;
-	bool dead;
+	bool dead, arriving;
+	uint32_t outstanding;
+	struct list held;          /* of outgoing.held_link: MOVED, to be sent again in order */
+	struct list queue;         /* the port's, that moved away: to be sent after it */
+	uint32_t pinned;
+	bool moving, sending, gone_waits; /* a queue message is out; the export has gone */
 };
 
 struct right {
-	uint32_t kind; /* SEND, ONCE; 0: null */
+	uint32_t kind; /* SEND, ONCE, RECEIVE; 0: null */
 	uint32_t port;
 	uint64_t home_incarnation;
 	struct sim_proxy *proxy; /* NULL: local */
@@ -56,7 +70,7 @@ struct right {
 
 struct body {
 	uint64_t id, seq, life;
-	uint32_t from, port, once, rights;
+	uint32_t from, port, once, rights, moved;
 	struct {
 		uint32_t kind, port;
 		uint64_t incarnation;
@@ -67,11 +81,16 @@ struct body {
 };
 
 struct outgoing {
-	struct list link;
-	uint64_t id;
+	struct list link, held_link;
+	uint64_t id, order;
+	bool moved;
+	struct queued *q; /* moved: what it was */
+	struct netipc_send send;
+	struct np_sge body_sge;
+	uint64_t ool_size[OOL_MAX];
 	struct netipc_message *m;
 	struct sim_proxy *to;
-	bool once, retracted, settled, pulling;
+	bool once, retracted, settled, pulling, held;
 	struct right right[RIGHTS_IN_MESSAGE];
 	uint32_t rights;
 	uint8_t *bytes;
@@ -80,6 +99,7 @@ struct outgoing {
 
 struct queued {
 	struct list link;
+	bool once;
 	struct right right[RIGHTS_IN_MESSAGE];
 	uint32_t rights;
 };
@@ -115,7 +135,7 @@ struct sim {
 	const struct sim_transport *t;
 	struct sim_world *world;
 	struct sim_options o;
-	uint64_t random, now, next_id, next_incarnation;
+	uint64_t random, now, next_id, next_incarnation, next_epoch;
 	struct node node[NODES_MAX];
 	struct port port[PORTS_MAX];
 	uint32_t ports;
@@ -168,7 +188,9 @@ static struct port *port_make(struct sim *s, struct node *n)
 	p->home_life = n->life;
 	p->limit = 1 + below(s, 4);
 	p->told_no_senders = true;
-	list_init(&p->queue);
+	p->epoch = ++s->next_epoch;
+	for (uint32_t i = 0; i < NODES_MAX; i++)
+		list_init(&p->at[i].queue);
 	return p;
 }
 
@@ -177,10 +199,18 @@ static bool port_here(const struct port *p, const struct node *n)
 	return p->home == n->index && p->home_life == n->life;
 }
 
+static void queue_free(struct sim *s, struct node *n, struct queued *q, bool keep);
+static void port_kill(struct sim *s, struct node *n, struct port *p);
+static void held_flush(struct sim *s, struct node *n, struct sim_proxy *x);
+static void outgoing_settled(struct sim *s, struct node *n, struct outgoing *g, bool moved);
+static void outgoing_free(struct outgoing *g);
+
 /* ---- rights of the model ---- */
 
 static void proxy_maybe_gone(struct sim *s, struct node *n, struct sim_proxy *p)
 {
+	if (p->arriving || p->moving || p->pinned > 0 || p->outstanding > 0 || !list_empty(&p->held))
+		return;
 	if (p->sends == 0 && p->onces > 0)
 		netipc_proxy_no_sends(n->e, p->engine, s->now);
 	if (p->sends > 0 || p->onces > 0)
@@ -213,12 +243,12 @@ static uint32_t truth_sends(struct sim *s, const struct port *p, uint32_t holder
 	struct node *n = &s->node[holder];
 	uint32_t count = 0;
 
-	if (!is_member(n) || s->node[p->home].life != p->home_life)
+	if (!is_member(n) || s->node[p->home].life != p->home_life || holder == p->home)
 		return 0;
 	LIST_FOR_EACH(l, &n->proxies) {
 		struct sim_proxy *x = container_of(l, struct sim_proxy, link);
 
-		if (x->port == p->index && x->home_incarnation == s->node[p->home].incarnation && !x->dead)
+		if (x->port == p->index && x->home_incarnation == p->epoch && !x->dead)
 			count += x->sends;
 	}
 	return count;
@@ -229,13 +259,13 @@ static uint32_t truth_onces(struct sim *s, const struct port *p)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < s->o.nodes; i++) {
-		if (!is_member(&s->node[i]))
+		if (!is_member(&s->node[i]) || i == p->home)
 			continue;
 		LIST_FOR_EACH(l, &s->node[i].proxies) {
 			struct sim_proxy *x = container_of(l, struct sim_proxy, link);
 
 			if (x->port == p->index && !x->dead &&
-			    x->home_incarnation == s->node[p->home].incarnation)
+			    x->home_incarnation == p->epoch)
 				count += x->onces;
 		}
 	}
@@ -270,7 +300,7 @@ static struct port *pick_port(struct sim *s, struct node *n)
 	for (uint32_t tries = 0; tries < 20 && s->ports > 0; tries++) {
 		struct port *p = &s->port[below(s, s->ports)];
 
-		if (port_here(p, n) && !p->dead)
+		if (port_here(p, n) && !p->dead && !p->transit)
 			return p;
 	}
 	return NULL;
@@ -290,7 +320,7 @@ static bool pick_right(struct sim *s, struct node *n, struct right *r)
 			return false;
 		r->kind = what < 2 ? SEND : ONCE;
 		r->port = port->index;
-		r->home_incarnation = n->incarnation;
+		r->home_incarnation = port->epoch;
 		return true;
 	}
 	p = pick_proxy(s, n, what >= 8);
@@ -338,20 +368,27 @@ static uint32_t in_queues(struct sim *s, struct node *n, const struct sim_proxy 
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < s->ports; i++)
-		if (port_here(&s->port[i], n))
-			LIST_FOR_EACH(l, &s->port[i].queue) {
+		if (!list_empty(&s->port[i].at[n->index].queue))
+			LIST_FOR_EACH(l, &s->port[i].at[n->index].queue) {
 				struct queued *q = container_of(l, struct queued, link);
 
 				for (uint32_t j = 0; j < q->rights; j++)
 					count += q->right[j].proxy == p && q->right[j].kind == kind;
 			}
+	LIST_FOR_EACH(k, &n->proxies)
+		LIST_FOR_EACH(l, &container_of(k, struct sim_proxy, link)->queue) {
+			struct queued *q = container_of(l, struct queued, link);
+
+			for (uint32_t j = 0; j < q->rights; j++)
+				count += q->right[j].proxy == p && q->right[j].kind == kind;
+		}
 	return count;
 }
 
 /* Rights of p that n has in its hands: not in a message of any kind. */
 static uint32_t free_rights(struct sim *s, struct node *n, const struct sim_proxy *p, uint32_t kind)
 {
-	return (kind == SEND ? p->sends : p->onces) - in_messages(n, p, kind) - in_queues(s, n, p, kind);
+	return (kind == SEND ? p->sends - p->moving : p->onces) - in_messages(n, p, kind) - in_queues(s, n, p, kind);
 }
 
 static void fill_pieces(struct sim *s, struct outgoing *g, uint64_t body, uint64_t total, uint32_t *count)
@@ -373,29 +410,94 @@ static void fill_pieces(struct sim *s, struct outgoing *g, uint64_t body, uint64
 	}
 }
 
+/* Would a message to `to` with p's receive right in it make a circle? */
+static bool circle(const struct port *p, const struct port *to)
+{
+	for (; to != NULL; to = to->in)
+		if (to == p)
+			return true;
+	return false;
+}
+
+static void note_exports(struct sim *s, struct node *n, struct outgoing *g, const bool *had)
+{
+	for (uint32_t i = 0; i < g->rights; i++) {
+		bool again = had[i] || g->right[i].kind == 0;
+
+		for (uint32_t j = 0; j < i; j++)
+			again |= g->right[j].kind != 0 && g->right[j].port == g->right[i].port && !had[j];
+		if (!again && s->port[g->right[i].port].at[n->index].slot != NULL)
+			s->port[g->right[i].port].at[n->index].references++;
+	}
+}
+
+/* To the engine, the first time or again. */
+static int post(struct sim *s, struct node *n, struct outgoing *g)
+{
+	struct netipc_right_out out[RIGHTS_IN_MESSAGE];
+	bool had[RIGHTS_IN_MESSAGE];
+	int rc;
+
+	for (uint32_t i = 0; i < g->rights; i++) {
+		struct right *r = &g->right[i];
+		struct port *p = &s->port[r->port];
+
+		out[i] = (struct netipc_right_out){
+			.kind = r->kind == 0	  ? NETIPC_RIGHT_NULL :
+				r->kind == SEND	  ? NETIPC_RIGHT_SEND :
+				r->kind == ONCE	  ? NETIPC_RIGHT_SEND_ONCE :
+						    NETIPC_RIGHT_RECEIVE,
+			.proxy = r->proxy ? r->proxy->engine : NULL, .port = p, .slot = &p->at[n->index].slot,
+			.state = { .qlimit = p->limit } };
+		had[i] = p->at[n->index].slot != NULL;
+	}
+	g->send.to = g->to->engine;
+	g->send.rights = out;
+	g->send.body = &g->body_sge;
+	g->send.ool = g->ool_size;
+	rc = netipc_send(n->e, &g->send, &g->m, s->now);
+	if (rc != NETIPC_OK)
+		return rc;
+	for (uint32_t i = 0; i < g->rights; i++)
+		if (g->right[i].kind == SEND && g->right[i].proxy == NULL)
+			s->port[g->right[i].port].told_no_senders = false;
+	g->to->outstanding++;
+	note_exports(s, n, g, had);
+	return rc;
+}
+
 static void do_send(struct sim *s, struct node *n)
 {
 	bool once = below(s, 4) == 0;
 	struct sim_proxy *to = pick_proxy(s, n, once);
-	struct netipc_right_out out[RIGHTS_IN_MESSAGE];
-	uint64_t total, ool_size[OOL_MAX];
+	uint64_t total;
 	struct outgoing *g;
-	struct netipc_send send;
-	struct np_sge body_sge;
 	struct body *b;
 	uint32_t want, pieces;
 	int rc;
 
-	if (to == NULL || free_rights(s, n, to, once ? ONCE : SEND) == 0 || s->next_id + 1 >= s->ids)
+	if (to == NULL || to->arriving || free_rights(s, n, to, once ? ONCE : SEND) == 0 || s->next_id + 1 >= s->ids ||
+	    !netipc_proxy_ready(to->engine) || !list_empty(&to->held) || to->moving)
 		return;
 	g = calloc(1, sizeof(*g));
 	list_init(&g->link);
+	list_init(&g->held_link);
 	g->to = to;
 	g->once = once;
 	if (!once)
 		to->sends++; /* copy send */
-	want = below(s, RIGHTS_IN_MESSAGE + 1);
+	want = below(s, RIGHTS_WANTED + 1);
 	list_add_tail(&n->outgoing, &g->link);
+	if (s->o.moves && below(s, 3) == 0) {
+		struct port *p = pick_port(s, n);
+
+		if (p != NULL && p != n->name_server && !circle(p, &s->port[to->port]) && p->at[n->index].slot != NULL) {
+			g->right[0] = (struct right){ .kind = RECEIVE, .port = p->index, .home_incarnation = p->epoch };
+			g->rights = 3; /* and two null requests */
+			p->transit = true;
+			p->in = &s->port[to->port];
+		}
+	}
 	for (uint32_t i = 0; i < want; i++) {
 		struct right r;
 
@@ -403,24 +505,28 @@ static void do_send(struct sim *s, struct node *n)
 			continue;
 		if (picked_before(g, &r))
 			continue;
-		if (r.proxy != NULL && free_rights(s, n, r.proxy, r.kind) == 0)
+		if (r.proxy != NULL && (r.proxy->arriving || free_rights(s, n, r.proxy, r.kind) == 0)) {
+			if (r.proxy->arriving && r.kind == SEND && free_rights(s, n, r.proxy, r.kind) > 0)
+				r.proxy->sends--;
 			continue;
+		}
 		g->right[g->rights++] = r;
 	}
 	g->id = ++s->next_id;
+	g->order = g->id;
 	total = sizeof(*b) + (below(s, 3) == 0 ? below(s, 3000) : 0);
 	if (s->o.bulk && below(s, 12) == 0)
 		total = 60000;
 	total = (total + 3) & ~3ull;
-	send = (struct netipc_send){ .to = to->engine, .cookie = g, .right_count = g->rights };
-	send.flags = (once ? NETIPC_SEND_ONCE : 0) | (below(s, 3) == 0 ? NETIPC_SEND_WAITING : 0);
+	g->send = (struct netipc_send){ .cookie = g, .right_count = g->rights };
+	g->send.flags = (once ? NETIPC_SEND_ONCE : 0) | (below(s, 3) == 0 ? NETIPC_SEND_WAITING : 0);
 	for (uint32_t i = 0; i < NETIPC_SENDER_WORDS; i++)
-		send.sender[i] = n->index << 24 | i << 16 | (uint32_t)(g->id & 0xffff);
+		g->send.sender[i] = n->index << 24 | i << 16 | (uint32_t)(g->id & 0xffff);
 	if (s->o.bulk && below(s, 6) == 0)
-		send.ool_count = 1 + below(s, OOL_MAX);
-	body_sge.length = (uint32_t)total;
-	for (uint32_t i = 0; i < send.ool_count; i++)
-		total += ool_size[i] = below(s, 3) == 0 ? below(s, 3000) : below(s, 200000);
+		g->send.ool_count = 1 + below(s, OOL_MAX);
+	g->body_sge.length = (uint32_t)total;
+	for (uint32_t i = 0; i < g->send.ool_count; i++)
+		total += g->ool_size[i] = below(s, 3) == 0 ? below(s, 3000) : below(s, 200000);
 	g->bytes = malloc(total);
 	for (uint64_t i = 0; i < total; i++)
 		g->bytes[i] = pattern(g->id, i);
@@ -433,42 +539,21 @@ static void do_send(struct sim *s, struct node *n)
 	b->once = once;
 	b->seq = once ? 0 : ++n->seq[to->port];
 	b->rights = g->rights;
-	b->ool = send.ool_count;
-	b->size = body_sge.length;
-	for (uint32_t i = 0; i < send.ool_count; i++)
-		b->ool_size[i] = ool_size[i];
+	b->ool = g->send.ool_count;
+	b->size = g->body_sge.length;
+	for (uint32_t i = 0; i < g->send.ool_count; i++)
+		b->ool_size[i] = g->ool_size[i];
 	for (uint32_t i = 0; i < g->rights; i++) {
-		struct right *r = &g->right[i];
-		struct port *p = &s->port[r->port];
-
-		b->right[i].kind = r->kind;
-		b->right[i].port = r->port;
-		b->right[i].incarnation = r->home_incarnation;
-		out[i] = (struct netipc_right_out){
-			.kind = r->kind == SEND ? NETIPC_RIGHT_SEND : NETIPC_RIGHT_SEND_ONCE,
-			.proxy = r->proxy ? r->proxy->engine : NULL, .port = p, .slot = &p->slot };
+		b->right[i].kind = g->right[i].kind;
+		b->right[i].port = g->right[i].port;
+		b->right[i].incarnation = g->right[i].home_incarnation;
 	}
-	fill_pieces(s, g, body_sge.length, total, &pieces);
-	body_sge.base = g->bytes;
-	send.body = &body_sge;
-	send.body_count = 1;
-	send.rights = out;
-	send.ool = ool_size;
-	send.pull = g->pieces;
-	send.pull_count = pieces;
-	bool had[RIGHTS_IN_MESSAGE];
-	for (uint32_t i = 0; i < g->rights; i++)
-		had[i] = g->right[i].proxy != NULL || s->port[g->right[i].port].slot != NULL;
-	rc = netipc_send(n->e, &send, &g->m, s->now);
-	for (uint32_t i = 0; i < g->rights; i++) {
-		struct port *p = &s->port[g->right[i].port];
-
-		if (!had[i] && p->slot != NULL) {
-			p->references++;
-			for (uint32_t j = i + 1; j < g->rights; j++)
-				had[j] |= g->right[j].proxy == NULL && g->right[j].port == p->index;
-		}
-	}
+	fill_pieces(s, g, g->body_sge.length, total, &pieces);
+	g->body_sge.base = g->bytes;
+	g->send.body_count = 1;
+	g->send.pull = g->pieces;
+	g->send.pull_count = pieces;
+	rc = post(s, n, g);
 	if (rc != NETIPC_OK) {
 		if (rc != NETIPC_AGAIN && rc != NETIPC_DEAD && rc != NETIPC_NO_MEMORY)
 			FAIL(s, "netipc_send answered %d", rc);
@@ -476,7 +561,9 @@ static void do_send(struct sim *s, struct node *n)
 			n->seq[to->port]--;
 		list_remove(&g->link);
 		for (uint32_t i = 0; i < g->rights; i++)
-			if (g->right[i].kind != ONCE) /* those stay in the node's hands */
+			if (g->right[i].kind == RECEIVE)
+				s->port[g->right[i].port].transit = false, s->port[g->right[i].port].in = NULL;
+			else if (g->right[i].kind != ONCE) /* those stay in the node's hands */
 				right_drop(s, n, &g->right[i]);
 		struct right dest = { once ? 0 : SEND, to->port, 0, to };
 		right_drop(s, n, &dest);
@@ -492,7 +579,7 @@ static void do_send(struct sim *s, struct node *n)
 			continue;
 		if (g->right[i].kind == SEND)
 			p->told_no_senders = false;
-		else
+		else if (g->right[i].kind == ONCE)
 			p->once_out++, s->r.once_made++;
 	}
 	s->fate[g->id] = F_SENT;
@@ -518,8 +605,16 @@ static void outgoing_settled(struct sim *s, struct node *n, struct outgoing *g, 
 		struct right *r = &g->right[i];
 
 		if (!moved && r->proxy == NULL && r->kind == ONCE &&
-		    r->home_incarnation == n->incarnation)
+		    r->home_incarnation == s->port[r->port].epoch)
 			s->port[r->port].once_out--;
+		if (r->kind == RECEIVE) {
+			struct port *p = &s->port[r->port];
+
+			if (!moved && !p->dead && port_here(p, n))
+				p->transit = false, p->in = NULL; /* it stays in the node's hands */
+			r->kind = 0;
+			continue;
+		}
 		if (!moved && r->proxy != NULL && below(s, 2) == 0) {
 			r->kind = 0; /* it stays in the node's hands */
 			continue;
@@ -536,9 +631,196 @@ static void outgoing_settled(struct sim *s, struct node *n, struct outgoing *g, 
 	right_drop(s, n, &dest);
 }
 
+static struct sim_proxy *proxy_new(struct node *n, struct netipc_proxy *engine, uint32_t port, uint64_t epoch)
+{
+	struct sim_proxy *p = calloc(1, sizeof(*p));
+
+	list_init(&p->link);
+	list_init(&p->held);
+	list_init(&p->queue);
+	list_add_tail(&n->proxies, &p->link);
+	p->engine = engine;
+	p->port = port;
+	p->home_incarnation = epoch;
+	netipc_proxy_attach(n->e, engine, p);
+	return p;
+}
+
+/* The receive right in g is at its receiver: the port is a proxy here from now on, and its queue follows. */
+static void moved_away(struct sim *s, struct node *n, struct outgoing *g, const struct right *r)
+{
+	struct port *p = &s->port[r->port];
+	struct side *side = &p->at[n->index];
+	struct netipc_moving move = { .port = p, .slot = &side->slot };
+	uint32_t onces = 0, sends = below(s, 2), mine = below(s, 3);
+	struct netipc_proxy *engine;
+	struct sim_proxy *x;
+
+	LIST_FOR_EACH(l, &side->slot->onces)
+		onces++;
+	LIST_FOR_EACH(l, &n->outgoing) { /* those of messages that wait to be sent again are here */
+		struct outgoing *other = container_of(l, struct outgoing, link);
+
+		for (uint32_t i = 0; other->held && i < other->rights; i++)
+			onces += other->right[i].kind == ONCE && other->right[i].proxy == NULL && other->right[i].port == p->index &&
+				 other->right[i].home_incarnation == p->epoch;
+	}
+	move.local_onces = onces + mine;
+	engine = netipc_move(n->e, &move, s->now);
+	if (engine == NULL) { /* the node is dead, or the port died there at once */
+		if (side->slot != NULL)
+			netipc_export_destroyed(n->e, side->slot, s->now);
+		while (!list_empty(&side->queue))
+			queue_free(s, n, list_first(&side->queue, struct queued, link), false);
+		side->queued = 0;
+		if (port_here(p, n))
+			p->dead = true;
+		return;
+	}
+	s->r.moves++;
+	x = proxy_new(n, engine, p->index, p->epoch);
+	x->sends = 1 + sends; /* one is the mover's */
+	x->onces = mine;
+	p->once_out += mine;
+	x->moving = x->gone_waits = true;
+	list_splice_tail(&x->queue, &side->queue);
+	side->queued = 0;
+	/* Rights that were local when they were put into messages. */
+	LIST_FOR_EACH(l, &n->outgoing) {
+		struct outgoing *other = container_of(l, struct outgoing, link);
+
+		for (uint32_t i = 0; other != g && !other->settled && i < other->rights; i++) {
+			struct right *o = &other->right[i];
+
+			if (o->port != p->index || o->proxy != NULL || (o->kind != SEND && o->kind != ONCE) ||
+			    o->home_incarnation != p->epoch)
+				continue;
+			o->proxy = x;
+			x->sends += o->kind == SEND;
+			x->onces += o->kind == ONCE;
+		}
+	}
+	for (uint32_t i = 0; i < g->rights; i++) { /* g itself has moved: its other rights of p are abroad */
+	}
+}
+
+static void held_flush(struct sim *s, struct node *n, struct sim_proxy *x)
+{
+	while (!list_empty(&x->held) && (x->dead || (x->outstanding == 0 && netipc_proxy_ready(x->engine)))) {
+		struct outgoing *g = list_first(&x->held, struct outgoing, held_link);
+		int rc;
+
+		do {
+			rc = x->dead ? NETIPC_DEAD : post(s, n, g);
+			if (rc == NETIPC_AGAIN || rc == NETIPC_NO_MEMORY || rc == NETIPC_MOVING)
+				return;
+			if (rc != NETIPC_OK && rc != NETIPC_DEAD)
+				FAIL(s, "netipc_send answered %d to a message sent again", rc);
+			list_remove(&g->held_link);
+			g->held = false;
+			if (rc == NETIPC_DEAD) {
+				s->fate[g->id] = F_NOT_EXECUTED;
+				outgoing_settled(s, n, g, false);
+				outgoing_free(g);
+				return;
+			}
+			g = list_first(&x->held, struct outgoing, held_link);
+		} while (g != NULL);
+		return;
+	}
+}
+
+/* One message of a queue that moved follows its port; when all have: the end. */
+static void mover(struct sim *s, struct node *n, struct sim_proxy *x)
+{
+	struct queued *q = list_first(&x->queue, struct queued, link);
+	struct outgoing *g;
+	struct right mine = { SEND, x->port, 0, x };
+	struct body *b;
+	int rc;
+
+	if (!x->moving || x->sending)
+		return;
+	if (q == NULL && x->gone_waits)
+		return;
+	if (x->dead || q == NULL) {
+		while (!list_empty(&x->queue))
+			queue_free(s, n, list_first(&x->queue, struct queued, link), false);
+		if (!x->dead)
+			netipc_move_end(n->e, x->engine, s->now);
+		x->moving = false;
+		right_drop(s, n, &mine);
+		return;
+	}
+	g = calloc(1, sizeof(*g));
+	list_init(&g->link);
+	list_init(&g->held_link);
+	g->to = x;
+	g->moved = true;
+	g->q = q;
+	g->id = g->order = ++s->next_id;
+	memcpy(g->right, q->right, sizeof(g->right));
+	g->rights = q->rights;
+	g->bytes = calloc(1, sizeof(*b));
+	b = (struct body *)g->bytes;
+	*b = (struct body){ .id = g->id, .from = n->index, .port = x->port, .moved = 1, .rights = g->rights, .size = sizeof(*b),
+			    .seq = ++s->port[x->port].moved_sent };
+	for (uint32_t i = 0; i < g->rights; i++) {
+		b->right[i].kind = g->right[i].kind;
+		b->right[i].port = g->right[i].port;
+		b->right[i].incarnation = g->right[i].home_incarnation;
+	}
+	g->body_sge = (struct np_sge){ g->bytes, sizeof(*b) };
+	g->send = (struct netipc_send){ .cookie = g, .right_count = g->rights, .flags = NETIPC_SEND_MOVED, .body_count = 1 };
+	for (uint32_t i = 0; i < NETIPC_SENDER_WORDS; i++)
+		g->send.sender[i] = n->index << 24 | i << 16 | (uint32_t)(g->id & 0xffff);
+	list_add_tail(&n->outgoing, &g->link);
+	x->sends++;
+	rc = post(s, n, g);
+	if (rc != NETIPC_OK) {
+		s->next_id--;
+		s->port[x->port].moved_sent--;
+		x->sends--;
+		list_remove(&g->link);
+		free(g->bytes);
+		free(g);
+		return;
+	}
+	list_remove(&q->link);
+	free(q);
+	g->q = NULL;
+	s->fate[g->id] = F_SENT;
+	s->dest_node[g->id] = s->port[x->port].home;
+	x->sending = true;
+}
+
 static void up_sent(struct sim *s, struct node *n, const struct netipc_upcall *u)
 {
 	struct outgoing *g = u->cookie;
+	struct sim_proxy *to = g->to;
+
+	to->outstanding--;
+	if (u->sent == NETIPC_SENT_MOVED && !g->settled) {
+		struct list *before = to->held.next;
+
+		if (g->moved)
+			FAIL(s, "a queue's message was told that its port moved");
+		while (before != &to->held && container_of(before, struct outgoing, held_link)->order < g->order)
+			before = before->next;
+		list_add_tail(before, &g->held_link);
+		g->held = true;
+		s->r.held++;
+		if (u->rights_moved)
+			FAIL(s, "rights of a message that was turned away moved");
+		held_flush(s, n, to);
+		return;
+	}
+	if (u->rights_moved)
+		for (uint32_t i = 0; i < g->rights; i++)
+			if (g->right[i].kind == RECEIVE)
+				moved_away(s, n, g, &g->right[i]);
+	if (g->moved)
+		to->sending = false;
 
 	if (g->settled)
 		FAIL(s, "message %llu settled twice", (unsigned long long)g->id);
@@ -559,7 +841,7 @@ static void up_sent(struct sim *s, struct node *n, const struct netipc_upcall *u
 		if (u->sent == NETIPC_SENT_REFUSED && !s->o.cuts)
 			FAIL(s, "message %llu refused as wrong", (unsigned long long)g->id);
 		/* fall through */
-	case NETIPC_SENT_MOVED: /* nothing moves */
+	case NETIPC_SENT_MOVED:
 	case NETIPC_SENT_INVALID_DEST:
 	case NETIPC_SENT_NO_MEMORY:
 		s->r.refused += u->sent != NETIPC_SENT_RETRACTED;
@@ -578,10 +860,27 @@ static void up_sent(struct sim *s, struct node *n, const struct netipc_upcall *u
 	}
 	if (u->sent == NETIPC_SENT_RETRACTED && !g->to->dead && !g->once)
 		netipc_want_room(n->e, g->to->engine, s->now);
-	outgoing_settled(s, n, g, u->rights_moved);
+	to->pinned++;
+	if (g->moved && !u->rights_moved) { /* again, first of all */
+		struct queued *q = calloc(1, sizeof(*q));
+		struct right dest = { SEND, to->port, 0, to };
+
+		list_init(&q->link);
+		memcpy(q->right, g->right, sizeof(q->right));
+		q->rights = g->rights;
+		list_add_head(&to->queue, &q->link);
+		s->port[to->port].moved_sent--;
+		g->settled = true;
+		right_drop(s, n, &dest);
+	} else {
+		outgoing_settled(s, n, g, u->rights_moved);
+	}
 	g->pulling = u->pulling;
 	if (!u->pulling)
 		outgoing_free(g);
+	held_flush(s, n, to);
+	to->pinned--;
+	proxy_maybe_gone(s, n, to);
 }
 
 /* ---- receiving ---- */
@@ -591,34 +890,65 @@ static struct sim_proxy *proxy_take(struct sim *s, struct node *n, const struct 
 {
 	struct sim_proxy *p = netipc_proxy_cookie(in->proxy);
 
-	if (p == NULL) {
-		p = calloc(1, sizeof(*p));
-		list_init(&p->link);
-		list_add_tail(&n->proxies, &p->link);
-		p->engine = in->proxy;
-		p->port = port;
-		p->home_incarnation = incarnation;
-		netipc_proxy_attach(n->e, in->proxy, p);
-	}
+	if (p == NULL)
+		p = proxy_new(n, in->proxy, port, incarnation);
 	if (p->port != port || p->home_incarnation != incarnation)
 		FAIL(s, "node %u: a right for port %u is proxied as port %u", n->index, port, p->port);
 	return p;
 }
 
+/* A receive right has come to n: it is the port's home from now on. */
+static void port_came(struct sim *s, struct node *n, struct port *p, const struct netipc_right_in *in, struct port *to)
+{
+	struct sim_proxy *x = proxy_take(s, n, in, p->index, p->epoch);
+
+	x->arriving = true;
+	p->home = n->index;
+	p->home_life = n->life;
+	p->transit = true;
+	p->in = to;
+	p->told_no_senders = false;
+	p->moved_came = p->moved_sent;
+	if (p->at[n->index].slot != NULL)
+		FAIL(s, "port %u came to node %u, where it is", p->index, n->index);
+	netipc_arrive(n->e, in->proxy, p, &p->at[n->index].slot);
+	if (p->at[n->index].slot != NULL)
+		p->at[n->index].references++;
+}
+
+/* With moves, the death of a node that a port was at may be taken for the port's. */
+static bool deadly(const struct sim *s)
+{
+	return s->o.moves && (s->o.crashes || s->o.leaves || s->o.cuts);
+}
+
 static void rights_take(struct sim *s, struct node *n, const struct body *b,
-			const struct netipc_right_in *in, struct queued *q)
+			const struct netipc_right_in *in, struct queued *q, struct port *to)
 {
 	q->rights = b->rights;
+	q->once = b->once;
+	for (uint32_t i = 0; i < b->rights; i++)
+		if (in[i].kind == NETIPC_RIGHT_RECEIVE)
+			port_came(s, n, &s->port[b->right[i].port], &in[i], to);
 	for (uint32_t i = 0; i < b->rights; i++) {
 		struct right *r = &q->right[i];
 		struct port *port = &s->port[b->right[i].port];
 
 		r->kind = 0;
+		if (b->right[i].kind == 0)
+			continue;
+		if (b->right[i].kind == RECEIVE) {
+			if (in[i].kind != NETIPC_RIGHT_RECEIVE)
+				FAIL(s, "receive right of port %u came as kind %d", port->index, in[i].kind);
+			r->kind = RECEIVE;
+			r->port = port->index;
+			continue;
+		}
 		if (in[i].kind == NETIPC_RIGHT_DEAD || in[i].kind == NETIPC_RIGHT_NULL) {
 			/* Only of a port, or an incarnation, that is over. */
 			if (!port->dead && is_member(&s->node[port->home]) && port_here(port, &s->node[port->home]) &&
-			    s->node[port->home].incarnation == b->right[i].incarnation && !s->o.cuts)
-				FAIL(s, "a right to the living port %u arrived dead", port->index);
+			    port->epoch == b->right[i].incarnation && !s->o.cuts && !deadly(s))
+				FAIL(s, "a right (%u) to the living port %u at %u arrived dead at %u from %u, message to %u", b->right[i].kind, port->index, port->home, n->index, b->from, b->port);
 			continue;
 		}
 		r->kind = b->right[i].kind;
@@ -627,7 +957,7 @@ static void rights_take(struct sim *s, struct node *n, const struct body *b,
 		if ((in[i].kind == NETIPC_RIGHT_SEND) != (r->kind == SEND))
 			FAIL(s, "right kind changed on the way");
 		if (in[i].port != NULL) {
-			if (in[i].port != port || !port_here(port, n))
+			if (in[i].port != port || (!port_here(port, n) && port->at[n->index].slot == NULL))
 				FAIL(s, "a right came home to the wrong port");
 			if (r->kind == ONCE)
 				port->once_out--;
@@ -663,6 +993,12 @@ static void delivered(struct sim *s, struct port *p, const struct body *b)
 	if (b->port != p->index)
 		FAIL(s, "message for port %u delivered to %u", b->port, p->index);
 	s->r.delivered++;
+	if (b->moved) {
+		if (b->seq != ++p->moved_came)
+			FAIL(s, "port %u: message %llu of its queue came as %llu", p->index, (unsigned long long)b->seq,
+			     (unsigned long long)p->moved_came);
+		return;
+	}
 	if (b->once) {
 		p->once_out--;
 		return;
@@ -689,17 +1025,18 @@ static void up_deliver(struct sim *s, struct node *n, const struct netipc_delive
 {
 	struct netipc_right_in in[256];
 	struct port *p = d->port;
+	struct side *side = p ? &p->at[n->index] : NULL;
 	struct body b;
 	struct queued *q;
 	struct pulling *pull = NULL;
 	uint64_t ool = 0;
 	uint32_t pieces = 0;
 
-	if (p == NULL || p->dead) {
+	if (p == NULL || p->dead || (side->slot == NULL && !port_here(p, n))) {
 		netipc_deliver_refuse(n->e, d->delivery, NETIPC_REFUSE_INVALID_DEST, s->now);
 		return;
 	}
-	while (!d->once && !d->granted && p->queued >= p->limit) {
+	while (!d->once && !d->granted && !d->moved && side->queued >= p->limit) {
 		if (netipc_deliver_full(n->e, d->delivery, s->now) == NETIPC_OK) {
 			s->r.full++;
 			return;
@@ -786,9 +1123,9 @@ static void up_deliver(struct sim *s, struct node *n, const struct netipc_delive
 	}
 	(void)id;
 	delivered(s, p, &b);
-	rights_take(s, n, &b, in, q);
-	p->queued++;
-	list_add_tail(&p->queue, &q->link);
+	rights_take(s, n, &b, in, q, p);
+	side->queued++;
+	list_add_tail(&side->queue, &q->link);
 	s->r.pulls += pull != NULL;
 }
 
@@ -808,7 +1145,14 @@ static void queue_free(struct sim *s, struct node *n, struct queued *q, bool kee
 {
 	list_remove(&q->link);
 	for (uint32_t i = 0; i < q->rights; i++)
-		if (!keep && q->right[i].kind != 0) {
+		if (q->right[i].kind == RECEIVE) {
+			struct port *p = &s->port[q->right[i].port];
+
+			p->transit = false;
+			p->in = NULL;
+			if (!keep && !p->dead && port_here(p, n))
+				port_kill(s, n, p);
+		} else if (!keep && q->right[i].kind != 0) {
 			if (q->right[i].kind == ONCE && !q->right[i].proxy->dead)
 				netipc_proxy_destroy_once(n->e, q->right[i].proxy->engine, s->now);
 			right_drop(s, n, &q->right[i]);
@@ -819,14 +1163,15 @@ static void queue_free(struct sim *s, struct node *n, struct queued *q, bool kee
 static void do_receive(struct sim *s, struct node *n)
 {
 	struct port *p = pick_port(s, n);
-	struct queued *q = p ? list_first(&p->queue, struct queued, link) : NULL;
+	struct side *side = p ? &p->at[n->index] : NULL;
+	struct queued *q = p ? list_first(&side->queue, struct queued, link) : NULL;
 
 	if (q == NULL)
 		return;
 	queue_free(s, n, q, true); /* its rights are in the node's hands now */
-	p->queued--;
-	if (p->slot != NULL)
-		netipc_slot_freed(n->e, p->slot, s->now);
+	side->queued--;
+	if (side->slot != NULL)
+		netipc_slot_freed(n->e, side->slot, s->now);
 }
 
 static void do_release(struct sim *s, struct node *n)
@@ -835,7 +1180,7 @@ static void do_release(struct sim *s, struct node *n)
 	struct sim_proxy *p = pick_proxy(s, n, once);
 	struct right r;
 
-	if (p == NULL || free_rights(s, n, p, once ? ONCE : SEND) == 0)
+	if (p == NULL || p->arriving || free_rights(s, n, p, once ? ONCE : SEND) == 0)
 		return;
 	r = (struct right){ once ? ONCE : SEND, p->port, 0, p };
 	if (once && !p->dead)
@@ -845,16 +1190,18 @@ static void do_release(struct sim *s, struct node *n)
 
 static void port_kill(struct sim *s, struct node *n, struct port *p)
 {
+	struct side *side = &p->at[n->index];
+
 	p->dead = true;
 	if (p == n->name_server) {
 		n->name_server = NULL;
 		netipc_set_name_server(n->e, NULL, NULL, s->now);
 	}
-	if (p->slot != NULL)
-		netipc_export_destroyed(n->e, p->slot, s->now);
-	while (!list_empty(&p->queue))
-		queue_free(s, n, list_first(&p->queue, struct queued, link), false);
-	p->queued = 0;
+	if (side->slot != NULL)
+		netipc_export_destroyed(n->e, side->slot, s->now);
+	while (!list_empty(&side->queue))
+		queue_free(s, n, list_first(&side->queue, struct queued, link), false);
+	side->queued = 0;
 }
 
 /* ---- upcalls ---- */
@@ -865,14 +1212,95 @@ static void up_proxy_dead(struct sim *s, struct node *n, struct sim_proxy *p)
 	struct node *home = &s->node[port->home];
 
 	p->dead = true;
-	if (!port->dead && is_member(home) && port_here(port, home) && home->incarnation == p->home_incarnation &&
-	    !s->o.cuts)
+	held_flush(s, n, p);
+	if (!port->dead && is_member(home) && port_here(port, home) && port->epoch == p->home_incarnation &&
+	    !s->o.cuts && !deadly(s))
 		FAIL(s, "node %u: proxy of the living port %u died", n->index, p->port);
+}
+
+/* All of the port is here: rights of the proxy are local ones, messages to it go into its queue. */
+static void up_arrived(struct sim *s, struct node *n, struct sim_proxy *x)
+{
+	struct port *p = &s->port[x->port];
+	uint32_t kinds = 0;
+
+	while (!list_empty(&x->held)) {
+		struct outgoing *g = list_first(&x->held, struct outgoing, held_link);
+		struct body b = *(struct body *)g->bytes;
+		struct queued *q = calloc(1, sizeof(*q));
+
+		list_remove(&g->held_link);
+		list_init(&q->link);
+		q->rights = g->rights;
+		memcpy(q->right, g->right, sizeof(q->right));
+		g->settled = true;
+		for (uint32_t i = 0; i < q->rights; i++) {
+			struct right *r = &q->right[i];
+
+			if (r->kind == RECEIVE) {
+				s->port[r->port].in = p;
+				continue;
+			}
+			if (r->proxy != NULL || r->kind == 0)
+				continue;
+			if (r->kind == ONCE && r->home_incarnation == s->port[r->port].epoch)
+				s->port[r->port].once_out--;
+			r->kind = 0;
+		}
+		s->fate[g->id] = F_ACCEPTED;
+		delivered(s, p, &b);
+		if (g->once)
+			x->onces--, g->once = false;
+		else
+			x->sends--;
+		outgoing_free(g);
+		if (p->dead) {
+			list_add_tail(&p->at[n->index].queue, &q->link);
+			queue_free(s, n, q, false);
+			continue;
+		}
+		list_add_tail(&p->at[n->index].queue, &q->link);
+		p->at[n->index].queued++;
+	}
+	/* Rights of it in messages and queues here are local from now on. */
+	LIST_FOR_EACH(l, &n->outgoing) {
+		struct outgoing *g = container_of(l, struct outgoing, link);
+
+		for (uint32_t i = 0; !g->settled && i < g->rights; i++) {
+			struct right *r = &g->right[i];
+
+			if (r->proxy != x)
+				continue;
+			r->proxy = NULL;
+			kinds += r->kind == ONCE;
+		}
+	}
+	for (uint32_t i = 0; i < s->ports; i++) {
+		LIST_FOR_EACH(l, &s->port[i].at[n->index].queue) {
+			struct queued *q = container_of(l, struct queued, link);
+
+			for (uint32_t j = 0; j < q->rights; j++)
+				if (q->right[j].proxy == x)
+					q->right[j] = (struct right){ 0 };
+		}
+	}
+	LIST_FOR_EACH(k, &n->proxies)
+		LIST_FOR_EACH(l, &container_of(k, struct sim_proxy, link)->queue) {
+			struct queued *q = container_of(l, struct queued, link);
+
+			for (uint32_t j = 0; j < q->rights; j++)
+				if (q->right[j].proxy == x)
+					q->right[j] = (struct right){ 0 };
+		}
+	p->once_out -= (int64_t)x->onces - kinds;
+	netipc_proxy_detach(n->e, x->engine, s->now);
+	list_remove(&x->link);
+	free(x);
 }
 
 static void up_no_senders(struct sim *s, struct node *n, struct port *p)
 {
-	if (p->dead || p == n->name_server) /* whose right is published: who asks for it now has it next */
+	if (p->dead || !port_here(p, n) || p == n->name_server) /* whose right is published: who asks for it now has it next */
 		return;
 	s->r.no_senders++;
 	for (uint32_t i = 0; i < s->o.nodes; i++)
@@ -890,8 +1318,20 @@ static void fenced(struct sim *s, struct node *n)
 		s->next_incarnation = n->incarnation + 1;
 	s->r.fences++;
 	for (uint32_t i = 0; i < s->ports; i++)
-		if (port_here(&s->port[i], n))
+		if (port_here(&s->port[i], n)) {
 			s->port[i].once_out = 0;
+			s->port[i].epoch = ++s->next_epoch;
+		}
+}
+
+static void movers(struct sim *s, struct node *n)
+{
+	LIST_FOR_EACH_SAFE(l, next, &n->proxies) {
+		struct sim_proxy *x = container_of(l, struct sim_proxy, link);
+
+		held_flush(s, n, x);
+		mover(s, n, x);
+	}
 }
 
 static void upcalls(struct sim *s, struct node *n)
@@ -925,19 +1365,32 @@ static void upcalls(struct sim *s, struct node *n)
 			break;
 		case NETIPC_UP_WANT_ROOM:
 			p = u.cookie;
-			if (!p->dead && p->slot != NULL && p->queued < p->limit)
-				netipc_room(n->e, p->slot, s->now);
+			if (!p->dead && p->at[n->index].slot != NULL && p->at[n->index].queued < p->limit)
+				netipc_room(n->e, p->at[n->index].slot, s->now);
 			break;
 		case NETIPC_UP_PROXY_ROOM:
 			s->r.rooms++;
 			break;
 		case NETIPC_UP_EXPORT_GONE:
 			p = u.cookie;
-			if (p->references-- == 0)
+			LIST_FOR_EACH(l, &n->proxies)
+				if (container_of(l, struct sim_proxy, link)->port == p->index)
+					container_of(l, struct sim_proxy, link)->gone_waits = false;
+			if (p->at[n->index].references-- == 0)
 				FAIL(s, "port %u: one EXPORT_GONE too many", p->index);
 			break;
 		case NETIPC_UP_PROXY_DEAD:
-			up_proxy_dead(s, n, u.cookie);
+			if (((struct sim_proxy *)u.cookie)->arriving)
+				up_arrived(s, n, u.cookie);
+			else
+				up_proxy_dead(s, n, u.cookie);
+			break;
+		case NETIPC_UP_PROXY_MOVED:
+			s->r.rebound++;
+			held_flush(s, n, u.cookie);
+			break;
+		case NETIPC_UP_ARRIVED:
+			up_arrived(s, n, u.cookie);
 			break;
 		case NETIPC_UP_NODE_DOWN:
 			s->r.deaths++;
@@ -984,8 +1437,8 @@ static void node_start(struct sim *s, struct node *n)
 	if (n->index == 0) {
 		n->name_server = port_make(s, n);
 		if (n->name_server != NULL) {
-			netipc_set_name_server(n->e, n->name_server, &n->name_server->slot, s->now);
-			n->name_server->references++;
+			netipc_set_name_server(n->e, n->name_server, &n->name_server->at[0].slot, s->now);
+			n->name_server->at[0].references++;
 		}
 	}
 }
@@ -998,6 +1451,12 @@ static void node_stop(struct sim *s, struct node *n)
 	while (!list_empty(&n->proxies)) {
 		struct sim_proxy *p = list_first(&n->proxies, struct sim_proxy, link);
 
+		while (!list_empty(&p->queue)) {
+			struct queued *q = list_first(&p->queue, struct queued, link);
+
+			list_remove(&q->link);
+			free(q);
+		}
 		list_remove(&p->link);
 		free(p);
 	}
@@ -1013,15 +1472,16 @@ static void node_stop(struct sim *s, struct node *n)
 	for (uint32_t i = 0; i < s->ports; i++) {
 		struct port *p = &s->port[i];
 
-		if (!port_here(p, n))
-			continue;
-		while (!list_empty(&p->queue)) {
-			struct queued *q = list_first(&p->queue, struct queued, link);
+		while (!list_empty(&p->at[n->index].queue)) {
+			struct queued *q = list_first(&p->at[n->index].queue, struct queued, link);
 
 			list_remove(&q->link);
 			free(q);
 		}
-		p->dead = true;
+		p->at[n->index].slot = NULL;
+		p->at[n->index].references = p->at[n->index].queued = 0;
+		if (port_here(p, n))
+			p->dead = true;
 	}
 	free(n->memory);
 	n->e = NULL;
@@ -1068,13 +1528,7 @@ static void take_name_server(struct sim *s, struct node *n)
 		return;
 	p = netipc_proxy_cookie(in.proxy);
 	if (p == NULL) {
-		p = calloc(1, sizeof(*p));
-		list_init(&p->link);
-		list_add_tail(&n->proxies, &p->link);
-		p->engine = in.proxy;
-		p->port = ns->index;
-		p->home_incarnation = s->node[0].incarnation;
-		netipc_proxy_attach(n->e, in.proxy, p);
+		p = proxy_new(n, in.proxy, ns->index, ns->epoch);
 	}
 	p->sends++;
 }
@@ -1093,6 +1547,8 @@ static void run(struct sim *s, uint64_t until)
 				continue;
 			due = netipc_poll(n->e, s->now);
 			upcalls(s, n);
+			if (s->o.moves)
+				movers(s, n);
 			next = due < next ? due : next;
 			if (s->error)
 				return;
@@ -1137,6 +1593,8 @@ static void step(struct sim *s)
 		struct outgoing *g = list_last(&n->outgoing, struct outgoing, link);
 
 		if (g != NULL && !g->settled) {
+			if (g->held)
+				return;
 			g->retracted = true;
 			netipc_retract(n->e, g->m, s->now);
 		}
@@ -1171,17 +1629,24 @@ static void step(struct sim *s)
 /* For a human: what the home and the holders think of a port. */
 static void dump_holders(struct sim *s, const struct port *p)
 {
-	LIST_FOR_EACH(l, &p->slot->holders) {
+	LIST_FOR_EACH(l, &p->at[p->home].slot->holders) {
 		const struct holder *h = container_of(l, struct holder, link);
 		struct node *n = &s->node[h->peer->addr - FIRST_ADDR];
 		struct nw_uid uid;
 		struct netipc_proxy *x;
 
-		export_uid(s->node[p->home].e, p->slot, &uid);
+		export_uid(s->node[p->home].e, p->at[p->home].slot, &uid);
 		x = n->up ? proxy_find(n->e, &uid) : NULL;
 		fprintf(stderr, "port %u home %u holder %u: granted %llu release_at %llu; there: ", p->index,
 			p->home, n->index, (unsigned long long)h->granted,
 			(unsigned long long)h->release_at);
+		if (x != NULL && x->cookie != NULL)
+			fprintf(stderr, "sends %u onces %u dead %d arriving %d outstanding %u moving %d waits %d pinned %u epoch %llu/%llu sends %d; ",
+				((struct sim_proxy *)x->cookie)->sends, ((struct sim_proxy *)x->cookie)->onces,
+				((struct sim_proxy *)x->cookie)->dead, ((struct sim_proxy *)x->cookie)->arriving,
+				((struct sim_proxy *)x->cookie)->outstanding, ((struct sim_proxy *)x->cookie)->moving,
+				((struct sim_proxy *)x->cookie)->gone_waits, ((struct sim_proxy *)x->cookie)->pinned,
+				(unsigned long long)((struct sim_proxy *)x->cookie)->home_incarnation, (unsigned long long)p->epoch, x->sends);
 		if (x == NULL)
 			fprintf(stderr, "no proxy\n");
 		else
@@ -1199,7 +1664,7 @@ static void check_rooms(struct sim *s)
 			const struct sim_proxy *p = container_of(l, struct sim_proxy, link);
 
 			if (s->node[i].up && !p->dead && p->engine->room != ROOM_NOT_WANTED &&
-			    s->port[p->port].queued < s->port[p->port].limit)
+			    s->port[p->port].at[s->port[p->port].home].queued < s->port[p->port].limit)
 				FAIL(s, "node %u asked for room at port %u, and was never told", i, p->port);
 		}
 }
@@ -1211,11 +1676,11 @@ static void check_port(struct sim *s, struct port *p)
 
 	if (p->dead || !home->up || !port_here(p, home))
 		return;
-	if (getenv("SIM_DUMP") && p->slot != NULL)
+	if (getenv("SIM_DUMP") && p->at[p->home].slot != NULL)
 		dump_holders(s, p);
 	for (uint32_t i = 0; i < s->o.nodes; i++)
 		holders += i != p->home && truth_sends(s, p, i) > 0;
-	if ((holders > 0) != (p->slot != NULL && netipc_export_has_senders(p->slot)))
+	if ((holders > 0) != (p->at[p->home].slot != NULL && netipc_export_has_senders(p->at[p->home].slot)))
 		FAIL(s, "port %u at node %u: %u nodes hold send rights, its home says %s", p->index, p->home,
 		     holders, holders ? "none" : "some");
 	if (holders == 0 && !p->told_no_senders && p != home->name_server)
@@ -1224,6 +1689,39 @@ static void check_port(struct sim *s, struct port *p)
 	if (!s->o.cuts && p->once_out != (int64_t)onces)
 		FAIL(s, "port %u: %u send-once rights exist, %lld are accounted for", p->index, onces,
 		     (long long)p->once_out);
+}
+
+/* For a human: the transits that are left over, and what their receivers think of the port. */
+static void dump_transits(struct sim *s, struct node *n)
+{
+	LIST_FOR_EACH(l, &n->e->peers) {
+		struct peer *peer = container_of(l, struct peer, link);
+		struct node *there = &s->node[peer->addr - FIRST_ADDR];
+
+		LIST_FOR_EACH(k, &peer->transits) {
+			const struct transit *t = container_of(k, struct transit, link);
+			const struct netipc_proxy *p = t->proxy;
+			struct netipc_proxy *x = there->up ? proxy_find(there->e, &p->uid) : NULL;
+
+			fprintf(stderr, "node %u to %u: transit %llu of %x/%llu move %d told %d moves %u; here: mover %d tells %u moves %u dead %d; ",
+				n->index, there->index, (unsigned long long)t->id, p->uid.node, (unsigned long long)p->uid.serial,
+				t->move, t->told, t->moves, p->mover, p->tells, p->uid.moves, p->dead);
+			if (x == NULL) {
+				fprintf(stderr, "there: no proxy\n");
+				continue;
+			}
+			fprintf(stderr, "there: cookie %d home %x here %d arriving %d moves %u registers %llu/%llu messages %u/%u transits %u/%u live %d mover %d pins %u\n",
+				x->cookie != NULL, x->home ? x->home->addr : 0, x->here, x->arriving != NULL, x->uid.moves,
+				(unsigned long long)x->registered, (unsigned long long)x->registers, x->messages_old, x->messages,
+				x->transits_old, x->transits, x->live, x->mover, x->pins);
+			LIST_FOR_EACH(m, &x->pendings) {
+				const struct pending *w = container_of(m, struct pending, link);
+
+				fprintf(stderr, "  pending: transit %llu tag %llu once %llx move %d giver %x\n", (unsigned long long)w->transit,
+					(unsigned long long)w->tag, (unsigned long long)w->once_id, w->move, w->giver->addr);
+			}
+		}
+	}
 }
 
 /* Every node lets go of everything; then the engines must be empty. */
@@ -1235,9 +1733,9 @@ static void check_empty(struct sim *s)
 		if (!n->up)
 			continue;
 		for (uint32_t j = 0; j < s->ports; j++)
-			while (port_here(&s->port[j], n) && !list_empty(&s->port[j].queue)) {
-				queue_free(s, n, list_first(&s->port[j].queue, struct queued, link), false);
-				s->port[j].queued--;
+			while (!list_empty(&s->port[j].at[i].queue)) {
+				queue_free(s, n, list_first(&s->port[j].at[i].queue, struct queued, link), false);
+				s->port[j].at[i].queued--;
 			}
 		LIST_FOR_EACH_SAFE(l, next, &n->proxies) {
 			struct sim_proxy *p = container_of(l, struct sim_proxy, link);
@@ -1255,6 +1753,19 @@ static void check_empty(struct sim *s)
 		if (!s->node[i].up)
 			continue;
 		netipc_get_stats(s->node[i].e, &t);
+		if (t.transits != 0)
+			dump_transits(s, &s->node[i]);
+		for (uint32_t j = 0; t.onces != 0 && j <= s->node[i].e->hash_mask; j++)
+			for (struct once *o = s->node[i].e->once_hash[j]; o != NULL; o = o->hash_next)
+				fprintf(stderr, "node %u once %llx of %x/%llu moves %u at %x hop %u accepted %d coming %d told by %x\n", i, (unsigned long long)o->id,
+					o->x->uid.node, (unsigned long long)o->x->uid.serial, o->x->uid.moves, o->peer->addr, o->hop, o->accepted, o->coming, o->told_addr);
+		for (uint32_t j = 0; t.proxies != 0 && j <= s->node[i].e->hash_mask; j++)
+			for (struct netipc_proxy *x = s->node[i].e->proxy_hash[j]; x != NULL; x = x->hash_next)
+				fprintf(stderr, "node %u proxy %x/%llu: cookie %d home %x here %d arriving %d moves %u received %llu registers %llu/%llu unregistering %d "
+					"stale %llu pins %u onces %d pendings %d mover %d dead %d live %d\n", i, x->uid.node, (unsigned long long)x->uid.serial,
+					x->cookie != NULL, x->home ? x->home->addr : 0, x->here, x->arriving != NULL, x->uid.moves,
+					(unsigned long long)x->received, (unsigned long long)x->registered, (unsigned long long)x->registers, x->unregistering,
+					(unsigned long long)x->stale_at, x->pins, !list_empty(&x->onces), !list_empty(&x->pendings), x->mover, x->dead, x->live);
 		if (t.exports | t.holders | t.onces | t.proxies | t.once_refs | t.transits | t.messages |
 		    t.large_buffers | t.deliveries | t.waiting | t.records)
 			FAIL(s, "node %u leaks: exports %u holders %u onces %u proxies %u once_refs %u transits "
@@ -1268,9 +1779,9 @@ static void check_empty(struct sim *s)
 		s->r.replayed += t.replayed;
 	}
 	for (uint32_t i = 0; i < s->ports && !s->error; i++)
-		if (s->node[s->port[i].home].up && port_here(&s->port[i], &s->node[s->port[i].home]) &&
-		    s->port[i].references != 0)
-			FAIL(s, "port %u: %u references of dropped exports", i, s->port[i].references);
+		for (uint32_t j = 0; j < s->o.nodes; j++)
+			if (s->node[j].up && s->port[i].at[j].references != 0)
+				FAIL(s, "port %u: %u references of dropped exports at node %u", i, s->port[i].at[j].references, j);
 }
 
 static void dump_peers(struct sim *s)
@@ -1328,6 +1839,16 @@ static void check_messages(struct sim *s)
 		dump_dying(s);
 	if (getenv("SIM_DUMP"))
 		dump_peers(s);
+	for (uint32_t i = 0; getenv("SIM_DUMP") && i < s->o.nodes; i++)
+		for (struct list *l = s->node[i].outgoing.next; s->node[i].up && l != &s->node[i].outgoing; l = l->next) {
+			const struct outgoing *g = container_of(l, struct outgoing, link);
+			const struct netipc_proxy *x = g->to->engine;
+
+			fprintf(stderr, "node %u message %llu to port %u: held %d moved %d settled %d state %d; proxy: outstanding %u home %x here %d arriving %d fenced %d "
+				"old %u of %u mover %d waits %d; port home %u\n", i, (unsigned long long)g->id, g->to->port, g->held, g->moved, g->settled,
+				g->held ? -1 : (int)g->m->state, g->to->outstanding, x->home ? x->home->addr : 0, x->here, x->arriving != NULL,
+				x->fenced, x->messages_old, x->messages, x->mover, x->waits, s->port[g->to->port].home);
+		}
 	for (uint64_t id = 1; id <= s->next_id && !s->error; id++) {
 		if (s->fate[id] == F_SENT)
 			FAIL(s, "message %llu is still not settled", (unsigned long long)id);
@@ -1352,14 +1873,15 @@ static void settle(struct sim *s)
 			waiting += !list_empty(&n->outgoing);
 			for (uint32_t j = 0; j < s->ports; j++) {
 				struct port *p = &s->port[j];
-				struct queued *q = list_first(&p->queue, struct queued, link);
+				struct side *side = &p->at[i];
+				struct queued *q = list_first(&side->queue, struct queued, link);
 
-				if (!port_here(p, n) || q == NULL || p->queued < p->limit)
+				if (!port_here(p, n) || q == NULL || side->queued < p->limit)
 					continue;
 				queue_free(s, n, q, true);
-				p->queued--;
-				if (p->slot != NULL)
-					netipc_slot_freed(n->e, p->slot, s->now);
+				side->queued--;
+				if (side->slot != NULL)
+					netipc_slot_freed(n->e, side->slot, s->now);
 			}
 			upcalls(s, n);
 		}

@@ -39,12 +39,13 @@ struct sim_options {
 	bool cuts;            /* links cut, also long enough for false deaths */
 	bool bulk;            /* out-of-line memory */
 	bool keyed;           /* MACs */
+	bool moves;           /* receive rights in messages */
 	bool tight;           /* pools so small that they run out */
 };
 
 struct sim_result {
 	uint64_t sent, accepted, delivered, refused, retracted, transport, full, no_senders, once_made,
-		once_lost, deaths, leaves, rooms, fences, replayed, pulls;
+		once_lost, deaths, leaves, rooms, fences, replayed, pulls, moves, held, rebound;
 };
 
 /* Returns NULL if all went well, else what was wrong (a static text; details on stderr). */

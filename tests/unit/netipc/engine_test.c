@@ -81,6 +81,15 @@ static void NETIPC0008_records_run_out(void **state)
 	many(900, 60, (struct sim_options){ .nodes = 4, .steps = 1500, .fault_level = 1, .tight = true });
 }
 
+/* Receive rights in messages: ports move, with queues, senders, send-once rights, while all else goes on. */
+static void NETIPC0009_receive_rights_move(void **state)
+{
+	many(1, 200, (struct sim_options){ .nodes = 3, .steps = 300, .moves = true });
+	many(1, 30, (struct sim_options){ .nodes = 3, .steps = 300, .fault_level = 1, .moves = true });
+	many(1, 30, (struct sim_options){ .nodes = 3, .steps = 600, .fault_level = 1, .moves = true, .crashes = true });
+	many(1, 30, (struct sim_options){ .nodes = 3, .steps = 400, .fault_level = 1, .moves = true, .leaves = true });
+}
+
 /* The same over the real transport: frames are lost, doubled, reordered, corrupted. */
 static void NETIPC0101_over_roce(void **state)
 {
@@ -113,6 +122,7 @@ int main(void)
 		cmocka_unit_test(NETIPC0006_everything_at_once_on_five_nodes),
 		cmocka_unit_test(NETIPC0007_nodes_leave_and_others_take_their_addresses),
 		cmocka_unit_test(NETIPC0008_records_run_out),
+		cmocka_unit_test(NETIPC0009_receive_rights_move),
 		cmocka_unit_test(NETIPC0101_over_roce),
 		cmocka_unit_test(NETIPC0102_over_roce_everything_at_once),
 		cmocka_unit_test(NETIPC0103_over_roce_nodes_leave),
