@@ -15,6 +15,7 @@ topic("vm_smp", cpus=4)
 program("tests/vm_calls")
 program("tests/vm_calls", cpus=2, memory=64)
 program("tests/vm_interrupts_off", memory=200)
+program("tests/vm_tasks", cpus=4, seconds=400)
 program("tests/vm_threads", cpus=2)
 # Four that wait for each other on two: a shoot-down takes as long as the host lets it.
 program("tests/vm_threads", cpus=4, seconds=400)

@@ -90,6 +90,7 @@ PROGRAMS: dict[str, list[str]] = {
     "tests/vm_calls": ["tests/kernel/programs/vm_calls.c"],
     "tests/vm_every": ["tests/programs/vm_calls.c"],
     "tests/vm_interrupts_off": ["tests/kernel/programs/vm_interrupts_off.c"],
+    "tests/vm_tasks": ["tests/kernel/programs/vm_tasks.c"],
     "tests/vm_threads": ["tests/kernel/programs/vm_threads.c"],
 }
 

@@ -11,6 +11,7 @@
  */
 #include <host/host.h>
 #include <host/test.h>
+#include <mach/vm_behavior.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +210,78 @@ static void op_protect(void)
 			p->prot = prot;
 		}
 	}
+}
+
+static bool any_wired(const struct range *r)
+{
+	for (uint32_t i = r->first; i < r->first + r->count; i++)
+		if (r->m->pages[i].wired != 0)
+			return true;
+	return false;
+}
+
+/* VM_PROT_COPY: the pages become private, and may be written from then on. Entry by entry: so without failures. */
+static void op_protect_copy(void)
+{
+	static const vm_prot_t prots[] = { VM_PROT_READ, VM_PROT_DEFAULT, VM_PROT_ALL };
+	struct range r = pick();
+	vm_prot_t prot = prots[rnd(3)];
+	bool mapped = all_mapped(&r, 0, true), ok = all_mapped(&r, prot & ~VM_PROT_WRITE, true);
+	kern_return_t kr;
+
+	if (any_wired(&r))
+		return;
+	alloc_fail_chance(0, 0);
+	kr = vm_map_protect(r.m->map, r.at, r.count * PAGE_SIZE, prot | VM_PROT_COPY, false);
+	alloc_fail_chance(failing, seed);
+	if (!ok) {
+		assert_true(kr == KERN_PROTECTION_FAILURE || (!mapped && kr == KERN_INVALID_ADDRESS));
+		return;
+	}
+	assert_int_equal(kr, KERN_SUCCESS);
+	for (uint32_t i = r.first; i < r.first + r.count; i++) {
+		struct model_page *p = &r.m->pages[i];
+
+		page_set(p, cell_new(p->cell->value), prot, p->max | VM_PROT_WRITE, p->inherit);
+	}
+}
+
+/* What is not needed any more is as it was, or zero: zero only where nobody else sees it. */
+static void gave_up(struct model_map *m, uint32_t i)
+{
+	struct model_page *p = &m->pages[i];
+	uint64_t value;
+
+	if (!(p->prot & VM_PROT_READ))
+		return;
+	assert_int_equal(vm_map_read_kernel(m->map, BASE + i * PAGE_SIZE, &value, 8), KERN_SUCCESS);
+	if (value == p->cell->value)
+		return;
+	assert_int_equal(value, 0);
+	assert_int_equal(p->cell->references, 1);
+	p->cell->value = 0;
+}
+
+static void op_advise(void)
+{
+	static const vm_behavior_t kinds[] = { VM_BEHAVIOR_FREE, VM_BEHAVIOR_REUSABLE, VM_BEHAVIOR_ZERO, VM_BEHAVIOR_DONTNEED,
+					       VM_BEHAVIOR_WILLNEED, VM_BEHAVIOR_PAGEOUT, VM_BEHAVIOR_REUSE };
+	struct range r = pick();
+	vm_behavior_t kind = kinds[rnd(7)];
+	bool mapped = all_mapped(&r, 0, true), writable = all_mapped(&r, VM_PROT_DEFAULT, false);
+	kern_return_t kr;
+
+	if (kind == VM_BEHAVIOR_ZERO && mapped && !writable)
+		return;
+	alloc_fail_chance(0, 0);
+	kr = vm_map_advise(r.m->map, r.at, r.count * PAGE_SIZE, kind);
+	assert_int_equal(kr, mapped ? KERN_SUCCESS : KERN_INVALID_ADDRESS);
+	for (uint32_t i = r.first; mapped && i < r.first + r.count; i++)
+		if (kind == VM_BEHAVIOR_ZERO)
+			r.m->pages[i].cell->value = 0;
+		else if (kind == VM_BEHAVIOR_FREE || kind == VM_BEHAVIOR_REUSABLE)
+			gave_up(r.m, i);
+	alloc_fail_chance(failing, seed);
 }
 
 static void op_inherit(void)
@@ -505,7 +578,7 @@ static void run(uint32_t from_seed, uint32_t steps, uint32_t fail_chance)
 		op_allocate, op_allocate, op_remove,  op_write,	 op_write,     op_write,  op_write,
 		op_write,    op_protect,  op_inherit, op_fork,	 op_fork,      op_end,	  op_remap,
 		op_copyin,   op_copyin,	  op_copyout, op_copyout, op_overwrite, op_copy_wire, op_discard,
-		op_wire,     op_forget,
+		op_wire,     op_forget,	  op_protect_copy, op_advise,
 	};
 	uint64_t before = arena_free_pages();
 
