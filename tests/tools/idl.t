@@ -29,11 +29,9 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 EXEMPT: dict[str, str] = {
-    "mach_vm_wire KERN_ABORTED": "needs a pager that stands still: tests/kernel/pagers.t aborts such waits",
-    "mach_vm_msync KERN_ABORTED": "the same",
-    "task_suspend KERN_ABORTED": "the caller's abort while another thread comes to its boundary: some microseconds",
-    "task_restartable_ranges_synchronize KERN_ABORTED": "the same",
-    "task_set_port_space KERN_ABORTED": "takes all memory of a test's node first; tests/kernel/hostile.t meets it",
+    "mach_vm_msync KERN_ABORTED": "needs a pager that stands still: tests/kernel/pagers.t aborts such waits",
+    "task_restartable_ranges_synchronize KERN_ABORTED": "the caller's abort while another thread comes to its boundary: some microseconds",
+    "task_set_port_space KERN_ABORTED": "an abort in the middle of at most some megabytes: the same",
     "device_open D_DEVICE_DOWN": "a driver's answer",
     "device_write D_DEVICE_DOWN": "a driver's answer",
     "device_map D_DEVICE_DOWN": "a driver's answer",
