@@ -52,8 +52,8 @@ static struct transit *telling(struct netipc_proxy *p, struct peer *peer)
 	LIST_FOR_EACH(l, &peer->transits) {
 		struct transit *t = container_of(l, struct transit, link);
 
-		if (t->proxy == p && t->move)
-			return t;
+		if (t->proxy == p && t->move && t->moves == p->uid.moves)
+			return t; /* else of an earlier move from here */
 	}
 	return NULL;
 }
@@ -393,15 +393,18 @@ void netipc_arrive(struct netipc *e, struct netipc_proxy *p, void *port, struct 
 		room_told(e, p);
 }
 
+/* Of two (one that went to a third node and came back while it is in transit here yet) the later, which went further. */
 static struct once_ref *ref_find(struct netipc_proxy *p, uint64_t id)
 {
+	struct once_ref *found = NULL;
+
 	LIST_FOR_EACH(l, &p->onces) {
 		struct once_ref *o = container_of(l, struct once_ref, link);
 
-		if (o->id == id)
-			return o;
+		if (o->id == id && (found == NULL || o->hop > found->hop))
+			found = o;
 	}
-	return NULL;
+	return found;
 }
 
 static struct transit *transit_of(struct netipc *e, struct once_ref *ref)

@@ -207,7 +207,7 @@ static struct waiting *waiting_of(struct netipc_export *x, const struct peer *p)
 }
 
 /* The home of a right is news that only the old home can tell: has it? It is asked no sooner than its turn. */
-static bool right_stalls(struct netipc *e, const struct nw_right *r)
+static bool right_stalls(struct netipc *e, const struct peer *from, const struct nw_right *r)
 {
 	struct netipc_export *x = export_find(e, &r->uid);
 	struct netipc_proxy *p = proxy_find(e, &r->uid);
@@ -215,6 +215,9 @@ static bool right_stalls(struct netipc *e, const struct nw_right *r)
 	struct inbound *told;
 	struct peer *home;
 
+	if (x != NULL && r->kind == NW_RIGHT_SEND_ONCE && x->arriving != NULL && x->arriving->home != from &&
+	    once_find(e, x, r->once_id) == NULL)
+		return true; /* the old home has not told of it yet */
 	if (x != NULL)
 		return r->home_node != e->c.self && r->uid.moves > x->uid.moves && x->leaving > 0;
 	if (p != NULL && p->dead) /* what keeps it will soon be over */
@@ -257,7 +260,7 @@ bool message_stalls(struct netipc *e, struct peer *p, const struct inbound *in)
 		right_at(in->data, i, &r);
 		if (r.kind == NW_RIGHT_NULL || r.kind == NW_RIGHT_DEAD || (r.uid.moves == 0 && r.kind != NW_RIGHT_RECEIVE))
 			continue;
-		if (!right_stalls(e, &r) || peer_gone(p))
+		if (!right_stalls(e, p, &r) || peer_gone(p))
 			continue;
 		p->stall_ns = p->stall_ns ? p->stall_ns : e->now;
 		return true;
@@ -272,7 +275,7 @@ static bool stalled_out(struct netipc *e, struct peer *p, const struct nw_messag
 
 	for (uint32_t i = 0; i < m->rights && p->stall_ns != 0; i++) {
 		right_at(data, i, &r);
-		if (r.kind != NW_RIGHT_NULL && r.kind != NW_RIGHT_DEAD && r.uid.moves != 0 && right_stalls(e, &r))
+		if (r.kind != NW_RIGHT_NULL && r.kind != NW_RIGHT_DEAD && r.uid.moves != 0 && right_stalls(e, p, &r))
 			return true;
 	}
 	return false;
@@ -513,7 +516,7 @@ int netipc_deliver_accept(struct netipc *e, struct netipc_delivery *d, struct ne
 		right_at(d->data, i, &r);
 		if (r.kind == NW_RIGHT_NULL || r.kind == NW_RIGHT_DEAD || r.uid.moves == 0)
 			continue;
-		if (right_stalls(e, &r)) {
+		if (right_stalls(e, p, &r)) {
 			netipc_deliver_refuse(e, d, NETIPC_REFUSE_NO_MEMORY, now_ns);
 			return NETIPC_NO_MEMORY;
 		}

@@ -627,9 +627,18 @@ void message_full(struct netipc *e, struct peer *p, uint64_t number)
  */
 static void right_regive(struct netipc *e, struct peer *to, struct nw_right *r)
 {
+	struct netipc_export *x = export_find(e, &r->uid);
 	struct netipc_proxy *p = proxy_find(e, &r->uid);
 	struct once_ref *o = NULL;
 
+	if (x != NULL && r->uid.moves == x->uid.moves)
+		return;
+	if (x != NULL) { /* it was away meanwhile: this is another list */
+		r->uid.moves = x->uid.moves;
+		if (r->kind == NW_RIGHT_SEND && !holder_grant(e, x, to))
+			r->kind = NW_RIGHT_DEAD;
+		return;
+	}
 	if (p == NULL || p->dead || p->home == NULL || p->arriving != NULL || pool_left(&e->transit_pool) == 0 ||
 	    pool_left(&e->once_ref_pool) == 0) {
 		r->kind = NW_RIGHT_DEAD;
@@ -655,8 +664,7 @@ static void message_requeue(struct netipc *e, struct netipc_message *m)
 	m->resend = false;
 	w->resend_of = m->parked_number;
 	for (uint32_t i = 0; i < w->rights; i++)
-		if ((rights[i].kind == NW_RIGHT_SEND || rights[i].kind == NW_RIGHT_SEND_ONCE) &&
-		    is_own(e, &rights[i]) && export_find(e, &rights[i].uid) == NULL)
+		if ((rights[i].kind == NW_RIGHT_SEND || rights[i].kind == NW_RIGHT_SEND_ONCE) && is_own(e, &rights[i]))
 			right_regive(e, m->r.peer, &rights[i]);
 	list_remove(&m->r.link);
 	m->r.number = 0;
