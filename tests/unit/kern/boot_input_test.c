@@ -24,7 +24,7 @@ static void BOOT0002_a_bad_option_is_named(void **state)
 {
 	static const char *const bad[] = {
 		"frobnicate", "node.ip=1.2.3", "node.ip=1.2.3.256", "node.ip=", "node.ip=1.2.3.4x", "init=", "exit=2",
-		"net.mtu=9001", "net.mtu=100", "net.poll_us=-1", "pager.timeout_ms=0", "pager.timeout_ms=86400001", "=", "console=com9", "cluster.key=abc", "cluster.key=zz",
+		"net.mtu=9001", "net.mtu=100", "net.poll_us=-1", "pager.timeout_ms=0", "pager.timeout_ms=86400001", "fault.alloc=", "fault.alloc=x", "fault.alloc=1,0", "fault.alloc=1,x", "=", "console=com9", "cluster.key=abc", "cluster.key=zz",
 		"loglevel=99999999999999999999",
 	};
 
