@@ -18,7 +18,7 @@
 #define ROUNDS 3000u
 #define SETTLE_NS (50 * NSEC_PER_MSEC)
 #define GAP_NS 200000ULL /* between rounds: time for the other CPU to halt again */
-#define PATIENCE_NS NSEC_PER_SEC
+#define PATIENCE_NS (20 * NSEC_PER_SEC)
 
 static _Atomic uint32_t spinner_cpu = MAX_CPUS;
 static atomic_bool spinner_stop, spinner_gone;
