@@ -104,7 +104,7 @@ static inline uint32_t any_descriptor(struct any_source *s, const struct mig_des
 								  .disposition = any_disposition(s, want->disposition) };
 		return sizeof(d->ool_ports);
 	}
-	d->out_of_line = (mach_msg_ool_descriptor_t){ .address = s->memory, .type = type, .copy = (uint8_t)any_below(s, 3),
+	d->out_of_line = (mach_msg_ool_descriptor_t){ .address = s->memory, .type = type, .copy = (uint8_t)any_below(s, MACH_MSG_PAGE_EXCHANGE + 1),
 						      .deallocate = (uint8_t)any_below(s, 2),
 						      .size = (uint64_t)count * (any_wrong(s, 20) ? 1 : want->element) };
 	return sizeof(d->out_of_line);

@@ -31,6 +31,7 @@
 #define THREADS 2
 #define STACK_BYTES 65536UL
 #define ARENA_PAGES 64
+#define SENT_PAGES 4   /* of them, at the start: what it sends */
 #define PAGED_PAGES 16 /* of them, at the end: of a pager that is theirs to play */
 #define ANSWER_MS 5000
 #define LOOK_TRIES 300
@@ -101,7 +102,6 @@ struct attacker {
 	mach_port_name_t names[NAMES], reply;
 	uint32_t learned;
 	union any_message out, in;
-	uint8_t memory[ANY_ROOM];
 };
 
 static struct attacker attackers[THREADS];
@@ -164,6 +164,26 @@ static mach_msg_return_t take(struct attacker *a, mach_port_name_t from, mach_ms
 	return mr;
 }
 
+/* With any options, and a receive from anywhere to anywhere; what comes is not looked at. */
+static void send_strangely(struct attacker *a, uint32_t size)
+{
+	static const mach_msg_option_t options[] = {
+		MACH_RCV_MSG, MACH_RCV_MSG, MACH_RCV_TIMEOUT, MACH_RCV_TIMEOUT, MACH_RCV_LARGE, MACH_RCV_LARGE_IDENTITY, MACH_RCV_NOTIFY,
+		MACH_RCV_OVERWRITE, MACH_SEND_NOTIFY, MACH_SEND_ALWAYS, MACH_SEND_TRAILER, MACH_SEND_OVERRIDE, MACH_SEND_CANCEL,
+		MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_SEQNO), MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_AUDIT),
+		MACH_RCV_TRAILER_ELEMENTS(9), MACH_RCV_TRAILER_TYPE(3),
+	};
+	mach_msg_option_t option = MACH_SEND_MSG | MACH_SEND_TIMEOUT;
+	mach_msg_header_t *where = any_one_in(&a->source, 4) ? (mach_msg_header_t *)(uintptr_t)any_place(&a->source) :
+				   any_one_in(&a->source, 2) ? &a->in.head : NULL;
+
+	for (uint32_t n = any_below(&a->source, 6); n > 0; n--)
+		option |= options[any_below(&a->source, sizeof(options) / sizeof(options[0]))];
+	(void)mach_msg_overwrite_trap(&a->out.head, option, size, any_one_in(&a->source, 3) ? any_below(&a->source, 400) : sizeof(a->in),
+				      any_name(&a->source), any_below(&a->source, 3), any_name(&a->source), where,
+				      any_below(&a->source, 400));
+}
+
 static void send_message(struct attacker *a)
 {
 	uint32_t t = any_below(&a->source, TABLES), number = any_below(&a->source, tables[t].calls->count), size;
@@ -180,6 +200,10 @@ static void send_message(struct attacker *a)
 	size = any_message(&a->source, tables[t].calls, number, to, a->reply, &a->out);
 	atomic_fetch_add(&tally->messages, 1);
 	atomic_fetch_add(&tally->sent[t][number], 1);
+	if (any_one_in(&a->source, 4)) {
+		send_strangely(a, size);
+		return;
+	}
 	mr = mach_msg_trap(&a->out.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, MACH_PORT_NULL, any_below(&a->source, 3), MACH_PORT_NULL);
 	/* Before the answer may lie those of calls that were slow. */
 	while (mr == MACH_MSG_SUCCESS && take(a, a->reply, 5) == MACH_MSG_SUCCESS) {
@@ -268,7 +292,12 @@ static void attack(struct attacker *a)
 	for (;;) {
 		uint32_t what = any_below(&a->source, 16);
 
-		if (any_one_in(&a->source, 8)) { /* it gives them away now and then */
+		if (any_one_in(&a->source, 64)) { /* it gave its memory away */
+			mach_vm_address_t at = arena;
+
+			(void)_kernelrpc_mach_vm_allocate_trap(a->names[TASK], &at, SENT_PAGES * PAGE, VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE);
+		}
+		if (any_one_in(&a->source, 8)) { /* and its rights */
 			a->names[TASK] = task_self_trap();
 			a->names[THREAD] = thread_self_trap();
 			a->names[HOST] = host_self_trap();
@@ -360,7 +389,7 @@ static void start(struct child *c, uint64_t seed)
 		struct attacker *a = &attackers[t];
 
 		*a = (struct attacker){ .source = { .state = (seed * THREADS + (unsigned)t) * 0x9e3779b97f4a7c15ULL + 1, .names = a->names,
-						    .name_count = NAMES, .memory = a->memory, .arena = arena, .arena_pages = ARENA_PAGES, .calm = seed % 2 == 0 } };
+						    .name_count = NAMES, .memory = (uint8_t *)arena, .arena = arena, .arena_pages = ARENA_PAGES, .calm = seed % 2 == 0 } };
 		for (uint32_t i = 0; i < GIVEN; i++)
 			a->names[i] = FIRST_NAME + i * NAME_STEP;
 	}
