@@ -174,6 +174,7 @@ kern_return_t thread_create(struct task *task, struct thread **out)
 	*out = NULL;
 	if (t == NULL)
 		return KERN_RESOURCE_SHORTAGE;
+	ipc_thread_enable(t); /* once it is the task's, whoever ends the task may end it */
 	spin_lock(&task->lock);
 	if (!task->active) {
 		spin_unlock(&task->lock);
@@ -192,7 +193,6 @@ kern_return_t thread_create(struct task *task, struct thread **out)
 	if (atomic_load(&task->suspend_count) != 0)
 		atomic_fetch_or(&t->ast, AST_STOP);
 	spin_unlock(&task->lock);
-	ipc_thread_enable(t);
 	*out = t;
 	return KERN_SUCCESS;
 }

@@ -57,8 +57,8 @@
 enum given { TASK, THREAD, HOST, CLOCK, CALENDAR, SEMAPHORE, LOCKS, MEMORY, SET_NAME, OTHER_TASK, OTHER_THREAD, PORT, DEVICE, TASK_NAME, SET, CONTROL };
 
 extern const struct mig_subsystem clock_subsystem, clock_priv_subsystem, device_subsystem, host_priv_subsystem, host_security_subsystem,
-	lock_set_subsystem, mach_host_subsystem, mach_port_subsystem, mach_vm_subsystem, memory_object_control_subsystem,
-	mk_timer_task_subsystem, processor_subsystem, processor_set_subsystem, semaphore_subsystem, task_subsystem, thread_act_subsystem,
+	lock_set_subsystem, mach4_subsystem, mach_host_subsystem, mach_port_subsystem, mach_vm_subsystem, memory_object_control_subsystem,
+	mk_timer_task_subsystem, processor_subsystem, processor_set_subsystem, semaphore_subsystem, task_restartable_subsystem, task_subsystem, thread_act_subsystem,
 	vm_map_subsystem;
 
 static const struct table {
@@ -71,6 +71,7 @@ static const struct table {
 	{ &host_priv_subsystem, { HOST, HOST } },
 	{ &host_security_subsystem, { HOST, HOST } },
 	{ &lock_set_subsystem, { LOCKS, TASK } },
+	{ &mach4_subsystem, { TASK, THREAD } },
 	{ &mach_host_subsystem, { HOST, HOST } },
 	{ &mach_port_subsystem, { TASK, OTHER_TASK } },
 	{ &mach_vm_subsystem, { TASK, OTHER_TASK } },
@@ -79,6 +80,7 @@ static const struct table {
 	{ &processor_subsystem, { HOST, SET_NAME } },
 	{ &processor_set_subsystem, { SET_NAME, SET } },
 	{ &semaphore_subsystem, { SEMAPHORE, TASK } },
+	{ &task_restartable_subsystem, { TASK, OTHER_TASK } },
 	{ &task_subsystem, { TASK, OTHER_TASK } },
 	{ &thread_act_subsystem, { THREAD, OTHER_THREAD } },
 	{ &vm_map_subsystem, { TASK, OTHER_TASK } },

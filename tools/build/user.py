@@ -61,7 +61,6 @@ PROGRAMS: dict[str, list[str]] = {
     "test-linux": ["tests/programs/linux_calls.c"],
     "test-clocks": ["tests/programs/clocks.c"],
     "test-debugger": ["tests/programs/debugger.c"],
-    "test-random-calls": ["tests/programs/random_calls.c"],
     "test-redirect": ["tests/programs/redirect.c"],
     "test-sampling": ["tests/programs/sampling.c"],
     "test-stress": ["tests/programs/stress.c"],
