@@ -231,7 +231,7 @@ void thread_deallocate(struct thread *t)
 static bool thread_stopped_locked(struct thread *t)
 {
 	spin_assert_held(&t->lock);
-	return t->active && (t->suspend_count != 0 || atomic_load(&t->task->suspend_count) != 0);
+	return t->active && (t->suspend_count != 0 || atomic_load(&t->task->suspend_count) != 0 || thread_has_no_cpu(t));
 }
 
 void thread_run_if_allowed(struct thread *t)

@@ -52,7 +52,7 @@ struct thread {
 	struct timer wait_timer;            /* [o] */
 	_Atomic uint32_t ast;               /* [a] AST_* to look at before return to user */
 	uint32_t cpu;                       /* [q] the CPU whose queue it belongs to */
-	uint32_t cpu_mask;                  /* [q] CPUs that may run it: of its set, or the one it is bound to */
+	uint32_t cpu_mask;                  /* [q] CPUs that may run it: of its set, or the one it is bound to; 0: see thread_has_no_cpu */
 	int32_t bound_cpu;                  /* [q] -1: any; else the only one of cpu_mask */
 	uint32_t priority;                  /* [q] 0 (low) .. 127: its own or lent, what queues and preemption go by */
 	uint32_t queued_priority;           /* [q] the list it is on */
@@ -149,6 +149,12 @@ void thread_init(void);
 void thread_start_reaper(void);
 
 #include <machine/current.h>
+
+/* Has its set no processor? Then it stops at its trap boundary as if suspended. A guess, but for who holds its run queue's lock. */
+static inline bool thread_has_no_cpu(const struct thread *t)
+{
+	return __atomic_load_n(&t->cpu_mask, __ATOMIC_RELAXED) == 0;
+}
 
 /* Was the calling thread aborted, or is it to end? What may take long asks now and then, and gives up with KERN_ABORTED. */
 static inline bool thread_is_broken(void)

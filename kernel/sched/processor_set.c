@@ -271,6 +271,12 @@ void pset_refresh(struct thread *t)
 	uint32_t mask = pset_cpus_of(t);
 
 	sched_change(t, set_mask, &mask);
+	if (mask != 0) {
+		thread_run_if_allowed(t);
+		return;
+	}
+	atomic_fetch_or(&t->ast, AST_STOP);
+	sched_poke(t);
 }
 
 /* --- lists -------------------------------------------------------------------------------- */
@@ -331,19 +337,34 @@ uint32_t pset_all(struct processor_set **sets, uint32_t max)
 	return n;
 }
 
-/* Each thread of s runs where it may from now on. Those that a want of memory leaves out move when they wake. */
+/* A thread of s that may not run, or not only, where it could from now on; +1, or NULL. */
+static struct thread *stale_thread(struct processor_set *s)
+{
+	struct thread *found = NULL;
+
+	spin_lock(&pset_lock);
+	LIST_FOR_EACH(pos, &s->threads) {
+		struct thread *t = container_of(pos, struct thread, sched.pset_link);
+
+		if (t->cpu_mask == cpus_locked(t))
+			continue;
+		found = t;
+		thread_reference(found);
+		break;
+	}
+	spin_unlock(&pset_lock);
+	return found;
+}
+
+/* Each thread of s runs where it may from now on. The policy lock is held, so nobody else changes where. */
 static void refresh_all(struct processor_set *s)
 {
-	struct thread **threads;
-	uint32_t count, room;
+	struct thread *t;
 
-	if (!pset_threads(s, &threads, &count, &room))
-		return;
-	for (uint32_t i = 0; i < count; i++) {
-		pset_refresh(threads[i]);
-		thread_deallocate(threads[i]);
+	while ((t = stale_thread(s)) != NULL) {
+		pset_refresh(t);
+		thread_deallocate(t);
 	}
-	kfree(threads, room * sizeof(*threads));
 }
 
 /* --- moves -------------------------------------------------------------------------------- */

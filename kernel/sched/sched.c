@@ -12,7 +12,8 @@
  *   other's threads to leave; S5 who changes what a thread's priority follows from writes it first, then locks the
  *   queue of t->cpu, and does so again if t->cpu has changed; who moves a thread writes t->cpu first and computes its
  *   priority after: so the last to lock sees both; S6 a thread that its CPU may not run any longer is forwarded by
- *   who follows it on its CPU; S7 a thread whose set has no processor waits on the queue of none (NO_CPU).
+ *   who follows it on its CPU; S7 a thread whose set has no processor runs anywhere while it is in the
+ *   kernel, for it may hold locks, and stops at its trap boundary, as if suspended.
  * Locking: run_queue.lock is a leaf under any object's lock; two are never held at once.
  */
 #include <ddb/trace.h>
@@ -42,8 +43,7 @@ struct run_queue {
 	struct sched_counts counts;          /* this CPU's */
 };
 
-#define NO_CPU MAX_CPUS
-static struct run_queue run_queues[MAX_CPUS + 1]; /* the last: S7 */
+static struct run_queue run_queues[MAX_CPUS];
 static bool (*idle_begin)(void);
 static bool (*idle_poll)(void);
 static bool (*idle_end)(void);
@@ -72,11 +72,6 @@ void sched_init_cpu(void)
 	rq->cpu = this_cpu()->id;
 	this_cpu()->sched = rq;
 	this_cpu()->stamp_ns = clock_now_ns();
-	if (rq->cpu == 0) {
-		run_queues[NO_CPU].cpu = NO_CPU;
-		spin_init(&run_queues[NO_CPU].lock, "run queue");
-		run_queue_lists_init(&run_queues[NO_CPU].q);
-	}
 }
 
 void sched_idle_poll_register(bool (*begin)(void), bool (*poll)(void), bool (*end)(void))
@@ -93,7 +88,7 @@ uint32_t sched_cpus_online(void)
 
 static bool allowed(const struct thread *t, uint32_t cpu)
 {
-	return ((t->cpu_mask >> cpu) & 1) != 0;
+	return ((t->cpu_mask >> cpu) & 1) != 0 || thread_has_no_cpu(t); /* S7 */
 }
 
 /* --- a thread's priority ------------------------------------------------------------------ */
@@ -150,10 +145,10 @@ static bool is_queued(const struct run_queue *rq, const struct thread *t)
 /* Its CPU should look who is to run. rq is locked. */
 static void resched_locked(struct run_queue *rq)
 {
-	struct cpu *cpu = rq->cpu != NO_CPU ? cpu_by_id(rq->cpu) : this_cpu();
+	struct cpu *cpu = cpu_by_id(rq->cpu);
 	struct thread *first = run_queue_first(&rq->q), *running = cpu->current;
 
-	if (first == NULL || rq->cpu == NO_CPU || !run_queue_beats(first, running))
+	if (first == NULL || !run_queue_beats(first, running))
 		return;
 	if (rq->cpu != this_cpu()->id)
 		cpu_send_ipi(rq->cpu, CPU_IPI_RESCHED);
@@ -207,7 +202,7 @@ void sched_change(struct thread *t, void (*change)(struct thread *t, const void 
 static void move_away(struct thread *t)
 {
 	struct run_queue *rq = sched_lock(t);
-	bool allowed_there = rq->cpu == NO_CPU ? (t->cpu_mask & sched_cpus_online()) == 0 : allowed(t, rq->cpu);
+	bool allowed_there = allowed(t, rq->cpu);
 	bool queued = is_queued(rq, t) && !allowed_there && atomic_load(&t->on_cpu) == 0;
 	bool running = atomic_load(&t->run_state) == THREAD_RUNNING && !allowed_there;
 
@@ -228,7 +223,7 @@ void sched_changed(struct thread *t)
 {
 	priority_update(t);
 	donate_changed(t);
-	if (t->cpu == NO_CPU || !allowed(t, t->cpu))
+	if (!allowed(t, t->cpu))
 		move_away(t);
 }
 
@@ -385,6 +380,8 @@ static uint32_t choose_cpu(struct thread *t)
 
 	if (atomic_load_explicit(&t->on_cpu, memory_order_acquire) != 0)
 		return t->cpu;
+	if (__builtin_expect(mask == 0, 0))
+		mask = sched_cpus_online(); /* S7 */
 	if (__builtin_expect(t->sched.affinity_tag != 0, 0)) {
 		choice = t->sched.affinity_tag % cpu_count;
 		if ((mask >> choice) & 1)
@@ -392,8 +389,6 @@ static uint32_t choose_cpu(struct thread *t)
 	}
 	if ((mask >> me) & 1)
 		return me;
-	if (mask == 0)
-		return NO_CPU;
 	if ((mask >> t->cpu) & 1)
 		return t->cpu;
 	choice = (uint32_t)__builtin_ctz(mask);
@@ -445,8 +440,7 @@ __attribute__((noinline)) void thread_go(struct thread *t)
 	running = cpu->current;
 	if (rq->cpu != cpu->id) {
 		spin_unlock(&rq->lock);
-		if (rq->cpu != NO_CPU)
-			cpu_send_ipi(rq->cpu, CPU_IPI_RESCHED);
+		cpu_send_ipi(rq->cpu, CPU_IPI_RESCHED);
 	} else {
 		if (running != cpu->idle) {
 			if (run_queue_beats(t, running))
