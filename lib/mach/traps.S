@@ -104,8 +104,8 @@ mach_msg:
 	movq	$-30, %rax
 	syscall
 	movq	%rax, %rcx
-	shrq	$32, %rcx
-	jz	1f
+	sarq	$32, %rcx
+	jle	1f /* less: there is no such trap, on Linux */
 	movq	%r15, (%rdi)
 	movq	%r14, 8(%rdi)
 	movq	%r13, 16(%rdi)
