@@ -97,14 +97,16 @@ BAD_BLOCKS = "".join(f"inject-error.{i}.event={event},inject-error.{i}.errno=5,i
 
 
 def disk(path: str, number: int, *, read_only: bool = False, faults: str = "") -> tuple[str, ...]:
-    """QEMU's options for a raw image as virtio disk; what `more` of boot() takes. faults: BAD_READ or none."""
+    """QEMU's options for a raw image as virtio disk; what `more` of boot() takes. faults: BAD_READ or none; then QEMU does not put
+    requests for blocks that follow each other together, which would all fail with one of them."""
     drive = f"if=none,id=disk{number},cache=unsafe,format=raw,read-only={'on' if read_only else 'off'},"
     if faults:
         drive += f"driver=raw,file.driver=blkdebug,{''.join('file.' + rule + ',' for rule in faults.split(',') if rule)}file.image.driver=file,file.image.filename={path}"
         drive = drive.replace("format=raw,", "")
     else:
         drive += f"file={path}"
-    return ("-drive", drive, "-device", f"virtio-blk-pci,drive=disk{number},rerror=report,werror=report,disable-legacy=on")
+    alone = ",request-merging=off" if faults else ""
+    return ("-drive", drive, "-device", f"virtio-blk-pci,drive=disk{number},rerror=report,werror=report,disable-legacy=on{alone}")
 
 
 def swap_image(path: str, mib: int) -> None:
