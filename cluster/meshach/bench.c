@@ -15,8 +15,6 @@ int command_bench(const struct options *o)
 	snprintf(script, sizeof script, "%s/../bench/run.py", o->image);
 	if (access(script, R_OK) != 0)
 		die("%s is not there: bench runs from a build folder in the source tree", script);
-	if (o->json)
-		arguments[count++] = "--json";
 	for (int i = 0; i < o->rest_count && count < 63; i++)
 		arguments[count++] = o->rest[i];
 	execvp(arguments[0], arguments);

@@ -197,10 +197,13 @@ int main(int argc, char **argv)
 			return 2;
 		} else if (command == NULL) {
 			command = argv[i];
+			if (strcmp(command, "bench") == 0) { /* all that follows is its own */
+				i++;
+				break;
+			}
 		} else {
-			/* What follows belongs to run's program and to bench; other commands take
-			 * options here too. */
-			if (strcmp(command, "run") == 0 || strcmp(command, "bench") == 0)
+			/* What follows belongs to run's program; other commands take options here too. */
+			if (strcmp(command, "run") == 0)
 				break;
 			if (o.rest == NULL)
 				o.rest = calloc((size_t)argc + 1, sizeof o.rest[0]);

@@ -60,6 +60,8 @@ r = c.meshach("up", "--nodes", "many")
 check(r.returncode == 1 and "--nodes" in r.stderr and r.stderr.count("\n") == 1, "LAU0002 a bad number: one line", r.stderr)
 r = c.meshach("--frobnicate")
 check(r.returncode == 2 and "no option '--frobnicate'" in r.stderr, "LAU0003 an unknown option is named", r.stderr)
+r = subprocess.run(["build/meshach", "bench", "--fabric", "none"], capture_output=True, text=True, cwd=ROOT)
+check(r.returncode == 2 and "'none'" in r.stderr, "LAU0043 bench has the options that follow it", r.stderr)
 for lend, wrong in (("3:64", "--lend 3: there are only 2 nodes"), ("2", "wants NODE:MIB, not '2'"), ("2:x", "wants a number"),
                     ("2:999", "999 MiB of 256 for 1 nodes")):
     r = c.meshach("up", "--nodes", "2", "--lend", lend)
