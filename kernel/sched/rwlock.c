@@ -35,12 +35,17 @@ static bool nobody_waits(const struct rwlock *l)
 	return list_empty(&l->readers.threads) && list_empty(&l->writers.threads);
 }
 
-/* R4 for a queue. */
+/*
+ * R4 for a queue. The owner, on another CPU, may have begun to unlock: it is no owner any more then, but stays for l->lock, for QUEUED is
+ * set, and its waiters lend to the next one after that.
+ */
 static void lend(struct rwlock *l, struct waitq *wq)
 {
+	struct thread *owner = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+
 	for (struct thread *t = waitq_first_borrow(wq); t != NULL; t = waitq_next_borrow(wq, t))
-		if (l->owner != NULL)
-			donate_lend(t, l->owner);
+		if (owner != NULL)
+			donate_lend(t, owner);
 		else if (t->donation.to != NULL)
 			donate_return(t);
 }
