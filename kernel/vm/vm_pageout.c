@@ -13,7 +13,7 @@
  *   back: after EXTERNAL_PATIENCE_NS it is ordinary anonymous memory of theirs, and may go to the default pager; for EXTERNAL_DISTRUST_NS from
  *   then on what is given to such pagers is that at once, or it would take two seconds for each LAUNDRY_MAX pages.
  * What it finds, and then (verdict): FREED, SENT: progress; KEPT: used, again; STUCK: nobody takes it; SKIPPED.
- *   After STARVED_TURNS whole turns over both queues in which memory did not grow, with threads waiting and no laundry out, there is
+ *   After STARVED_TURNS (or, with room to page out to, STARVED_TURNS_ROOM) whole turns over both queues in which memory did not grow, with threads waiting and no laundry out, there is
  *   none to be had: vm_pageout_exhausted(). Clean pages that are dropped and come back at once from their pagers, or a task that takes a page
  *   and gives it back again and again, do not hide that.
  * Locking: none held between pages; a page's object while it is looked at (vm_page_queue_head_lock).
@@ -44,6 +44,7 @@
 #define CACHE_TRIM 16U    /* objects that nobody uses, in one turn */
 #define YIELD 64U         /* pages looked at before others may run */
 #define GROWTH_MIN 16     /* pages of new memory, more than was given back, in one turn */
+#define STARVED_TURNS_ROOM 50U /* while there is room to page out to: then it is a crowd, in which page-ins take what is freed */
 #define STARVED_TURNS 5U  /* a task that ends gives its memory back in that time */
 #define LAUNDRY_POLL_NS (20 * NSEC_PER_MSEC)
 #define STUCK_POLL_NS (100 * NSEC_PER_MSEC)
@@ -301,7 +302,7 @@ uint64_t vm_pageout_turn(struct vm_pageout_patience *p, enum vm_pageout_deaf *de
 		p->starved = 0;
 		return clock_now_ns();
 	}
-	if (++p->starved >= STARVED_TURNS) {
+	if (++p->starved >= (vm_swap_used() < vm_swap_total() ? STARVED_TURNS_ROOM : STARVED_TURNS)) {
 		p->starved = 0;
 		vm_stat_add(VM_STAT_SHORTAGES, 1);
 		vm_pageout_exhausted();
