@@ -466,6 +466,21 @@ static mach_msg_return_t result_of(enum wait_result result)
 	return result == WAIT_TIMED_OUT ? MACH_SEND_TIMED_OUT : MACH_SEND_INTERRUPTED;
 }
 
+/* Until np's state has changed, or the time is over. net.lock is given up meanwhile. */
+static enum wait_result wait_for_turn_locked(struct net_proxy *np, uint64_t deadline_ns)
+{
+	enum wait_result result;
+
+	if (deadline_ns == IPC_NO_WAIT)
+		return WAIT_TIMED_OUT;
+	np->waiters++;
+	result = waitq_block(&np->senders, &net.lock, WAIT_ABORTABLE, deadline_ns);
+	spin_lock(&net.lock);
+	np->waiters--;
+	net_proxy_put_locked(np);
+	return result;
+}
+
 /*
  * Post it, waiting for credit and for room; net.lock held on entry and return. MACH_MSG_SUCCESS: it is the
  * engine's.
@@ -486,13 +501,7 @@ static mach_msg_return_t post_waiting_locked(struct net_out *out, uint64_t deadl
 		if (np == NULL || np->engine == NULL)
 			return MACH_SEND_INVALID_DEST;
 		if (may_wait && !out->moved && (np->outstanding >= NET_CREDIT || np->moving || !list_empty(&np->held))) {
-			if (deadline_ns == IPC_NO_WAIT)
-				return MACH_SEND_TIMED_OUT;
-			np->waiters++;
-			result = waitq_block(&np->senders, &net.lock, WAIT_ABORTABLE, deadline_ns);
-			spin_lock(&net.lock);
-			np->waiters--;
-			net_proxy_put_locked(np);
+			result = wait_for_turn_locked(np, deadline_ns);
 			continue;
 		}
 		rc = post_locked(out);
@@ -504,13 +513,7 @@ static mach_msg_return_t post_waiting_locked(struct net_out *out, uint64_t deadl
 				hold_locked(np, out);
 				return MACH_MSG_SUCCESS;
 			}
-			if (deadline_ns == IPC_NO_WAIT)
-				return MACH_SEND_TIMED_OUT;
-			np->waiters++;
-			result = waitq_block(&np->senders, &net.lock, WAIT_ABORTABLE, deadline_ns);
-			spin_lock(&net.lock);
-			np->waiters--;
-			net_proxy_put_locked(np);
+			result = wait_for_turn_locked(np, deadline_ns);
 			break;
 		case NETIPC_AGAIN:
 			if (!may_wait)

@@ -526,6 +526,8 @@ struct once *once_add(struct netipc *e, struct netipc_export *x, struct peer *p,
 void once_unhash(struct netipc *e, struct once *o);
 void once_end(struct netipc *e, struct once *o, bool lost);
 void waiting_end(struct netipc *e, struct waiting *w, bool pass_slot);
+/* Those that wait for a slot of x are told why (NW_*) they get none: it died, or moved. */
+void export_refuse_waiting(struct netipc *e, struct netipc_export *x, uint32_t why);
 void waiting_grant(struct netipc *e, struct netipc_export *x);
 void export_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct nw_ref *ref);
 void export_fence(struct netipc *e);

@@ -411,6 +411,25 @@ void waiting_end(struct netipc *e, struct waiting *w, bool pass_slot)
 	export_try_drop(e, x);
 }
 
+void export_refuse_waiting(struct netipc *e, struct netipc_export *x, uint32_t why)
+{
+	/* An open delivery keeps its entry's peer in mind; forget the entry. */
+	for (uint32_t i = 0; x->deliveries > 0 && i < e->peer_total; i++) {
+		struct peer *p = &e->peer_array[i];
+
+		if (!peer_gone(p) && p->current && p->current->x == x)
+			p->current->granted = NULL;
+	}
+	while (!list_empty(&x->waiting)) {
+		struct waiting *w = list_first(&x->waiting, struct waiting, link);
+
+		stream_verdict(e, w->peer, NW_REFUSED, w->number, why);
+		list_remove(&w->link);
+		list_remove(&w->peer_link);
+		pool_put(&e->waiting_pool, w);
+	}
+}
+
 /* ---- a port's death ---- */
 
 static bool tell_dead(struct netipc *e, struct netipc_export *x, struct peer *p)
@@ -464,19 +483,7 @@ void netipc_export_destroyed(struct netipc *e, struct netipc_export *x, uint64_t
 	upcall_cancel(&x->want_room);
 	upcall_cancel(&x->onces_came);
 	move_export_died(e, x);
-	/* An open delivery keeps its entry's peer in mind; forget the entry. */
-	for (uint32_t i = 0; x->deliveries > 0 && i < e->peer_total; i++) {
-		struct peer *p = &e->peer_array[i];
-
-		if (!peer_gone(p) && p->current && p->current->x == x)
-			p->current->granted = NULL;
-	}
-	while (!list_empty(&x->waiting)) {
-		struct waiting *w = list_first(&x->waiting, struct waiting, link);
-
-		stream_verdict(e, w->peer, NW_REFUSED, w->number, NW_INVALID_DEST);
-		waiting_end(e, w, false);
-	}
+	export_refuse_waiting(e, x, NW_INVALID_DEST);
 	export_pump_dead(e, x);
 	engine_flush(e);
 }

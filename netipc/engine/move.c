@@ -254,25 +254,6 @@ static uint32_t onces_leave(struct netipc *e, struct netipc_export *x, struct ne
 	return abroad;
 }
 
-/* Messages that wait for a slot wait for MOVED from now on. */
-static void waiting_leave(struct netipc *e, struct netipc_export *x)
-{
-	for (uint32_t i = 0; x->deliveries > 0 && i < e->peer_total; i++) {
-		struct peer *p = &e->peer_array[i];
-
-		if (!peer_gone(p) && p->current && p->current->x == x)
-			p->current->granted = NULL;
-	}
-	while (!list_empty(&x->waiting)) {
-		struct waiting *w = list_first(&x->waiting, struct waiting, link);
-
-		stream_verdict(e, w->peer, NW_REFUSED, w->number, NW_MOVED_AWAY);
-		list_remove(&w->link);
-		list_remove(&w->peer_link);
-		pool_put(&e->waiting_pool, w);
-	}
-}
-
 static void set_home(struct netipc_proxy *p, struct peer *home, uint32_t moves)
 {
 	list_remove(&p->link);
@@ -312,7 +293,7 @@ struct netipc_proxy *netipc_move(struct netipc *e, struct netipc_moving *move, u
 	holders_leave(e, x, p);
 	(void)move_stub_tell(e, p, home);
 	move->abroad = onces_leave(e, x, p, move->local_onces);
-	waiting_leave(e, x);
+	export_refuse_waiting(e, x, NW_MOVED_AWAY); /* they wait for MOVED from now on */
 	export_unhash(e, x);
 	x->dead = x->moved = true;
 	*x->slot = NULL;

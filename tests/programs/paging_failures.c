@@ -8,6 +8,7 @@
  * Everything that is there when it begins is wired, so that only the memory of its children is paged out: tasks that inherit its memory and
  * have an area of their own each.
  */
+#include "memory_state.h"
 #include "tap.h"
 
 #include <device/device_types.h>
@@ -20,14 +21,12 @@
 #include <mach/processor_set.h>
 #include <mach/spawn.h>
 #include <mach/vm_region.h>
-#include <mach/vm_statistics.h>
 #include <pthread.h>
 #include <servers/bootstrap.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096UL
@@ -39,33 +38,6 @@
 #define PATIENCE_MS 120000u
 
 static mach_port_t control, raised_port;
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static vm_statistics64_data_t statistics(void)
-{
-	vm_statistics64_data_t s = { 0 };
-	mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
-
-	(void)host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info_t)&s, &count);
-	return s;
-}
-
-static void tell(const char *what)
-{
-	vm_statistics64_data_t s = statistics();
-
-	printf("# %s: free %u active %u inactive %u wired %u laundry %lu in %lu out %lu short %lu waiting %lu swap %lu of %lu\n", what, s.free_count,
-	       s.active_count, s.inactive_count, s.wire_count, (unsigned long)s.laundry_count, (unsigned long)s.pageins,
-	       (unsigned long)s.pageouts, (unsigned long)s.shortages, (unsigned long)s.waiting, (unsigned long)s.swap_used,
-	       (unsigned long)s.swap_total);
-}
 
 /* ---- what is wired ---- */
 

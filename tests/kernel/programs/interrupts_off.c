@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../../programs/tap.h"
+#include "interrupts_off.h"
 
 #define TIMES 201
 #define BODY_BYTES 60000u
@@ -24,18 +24,10 @@
 #define ARRAY 2048u      /* rights in one array */
 #define MEMORY (1u << 20)
 
-static mach_port_t processor, port, set;
+static mach_port_t port, set;
 static uint8_t buffer[BODY_BYTES + 1024];
 static mach_port_name_t names[ARRAY];
 static uint8_t *memory;
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-}
 
 static mach_msg_return_t self_message(mach_msg_header_t *h, mach_msg_size_t size, mach_msg_bits_t complex, mach_port_t from)
 {
@@ -134,25 +126,6 @@ static bool destroyed(void)
 static bool set_of_one(void)
 {
 	return self_message((void *)buffer, BODY_BYTES, 0, set) == MACH_MSG_SUCCESS;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The longest stretch since the last reset. */
-static bool longest(processor_latency_data_t *l)
-{
-	mach_msg_type_number_t count = PROCESSOR_LATENCY_COUNT;
-	integer_t reset = PROCESSOR_CONTROL_RESET_LATENCY;
-	mach_port_t host;
-
-	if (l == NULL)
-		return processor_control(processor, &reset, 1) == KERN_SUCCESS;
-	return processor_info(processor, PROCESSOR_INTERRUPTS_OFF_LATENCY, &host, (processor_info_t)l, &count) == KERN_SUCCESS;
 }
 
 static void measure(const char *what, bool (*work)(void), bool judged, const char *sentence)

@@ -19,9 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../../programs/tap.h"
+#include "interrupts_off.h"
 
 #define TIMES 61
 #define PAGE 4096UL
@@ -29,16 +29,8 @@
 #define SHORT_NS 100000 /* and for what is done in no time */
 #define HUGE_BYTES (1UL << 44) /* 16 TiB: 2^32 pages, none of them resident */
 
-static mach_port_t processor, self;
+static mach_port_t self;
 static mach_vm_address_t memory;
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-}
 
 static void touch(mach_vm_address_t at, uint64_t bytes)
 {
@@ -170,25 +162,6 @@ static bool describe(void)
 
 	return mach_vm_region(self, &at, &size, VM_REGION_EXTENDED_INFO, (vm_region_info_t)&info, &count, &name) == KERN_SUCCESS &&
 	       info.pages_resident >= BYTES / PAGE;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The longest stretch since the last reset; NULL resets. */
-static bool longest(processor_latency_data_t *l)
-{
-	mach_msg_type_number_t count = PROCESSOR_LATENCY_COUNT;
-	integer_t reset = PROCESSOR_CONTROL_RESET_LATENCY;
-	mach_port_t host;
-
-	if (l == NULL)
-		return processor_control(processor, &reset, 1) == KERN_SUCCESS;
-	return processor_info(processor, PROCESSOR_INTERRUPTS_OFF_LATENCY, &host, (processor_info_t)l, &count) == KERN_SUCCESS;
 }
 
 struct work {
