@@ -6,17 +6,19 @@
 
 Tests are the programs under build/tests and the files tests/*/*.t. Each prints TAP; tests/tap.py runs it,
 keeps its whole output in build/logs/tests, and holds it to its time. What boots virtual machines runs
-alone (tests/rules.yml), the rest two at a time.
+alone (tests/rules.yml), the rest two at a time. What failed is shown after prove's summary.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+FAILED = Path("build/logs/failed")  # by tests/tap.py
 
 
 def is_program(path: Path) -> bool:
@@ -41,7 +43,11 @@ def main() -> int:
         return 1
     environment = dict(os.environ, HARNESS_RULESFILE="tests/rules.yml", CMOCKA_MESSAGE_OUTPUT="TAP")
     prove = ["prove", "--merge", "-j2", "--timer", "-e", f"{sys.executable} tests/tap.py", *chosen]
-    return subprocess.run(prove, env=environment).returncode
+    shutil.rmtree(FAILED, ignore_errors=True)
+    status = subprocess.run(prove, env=environment).returncode
+    for one in sorted(FAILED.iterdir()) if FAILED.is_dir() else ():
+        print(f"\n{one.read_text().rstrip()}", flush=True)
+    return status
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 Its output goes whole to build/logs/tests/NAME.log, and its TAP lines to prove. Exit 77 means skipped. A test
 that runs over its time (600 s, or `Timeout: N` in the first 30 lines of a script) is killed with all it started.
-When it fails, the end of its log follows as TAP comments.
+When it fails, its failed cases and the end of its log go to build/logs/failed/NAME, which tests/run.py shows at its end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 
 DEFAULT_SECONDS = 600
 TAIL_LINES = 40
+CASE_LINES = 40  # of what a failed case says
+FAILED = Path("build/logs/failed")
 TAP = re.compile(r"^(ok|not ok|1\.\.|Bail out!|TAP version|\s+(ok|not ok|1\.\.))")
 
 
@@ -31,6 +33,20 @@ def time_limit(test: Path) -> int:
 
 def command(test: Path) -> list[str]:
     return [str(test.resolve())]
+
+
+def failures(lines: list[str]) -> list[str]:
+    """Each failed case with what it says, and the end of the log where that is not in them."""
+    shown, room = [], 0
+    for line in lines:
+        if line.startswith("not ok"):
+            room = CASE_LINES
+        elif line.startswith("ok "):
+            room = 0
+        if room > 0:
+            shown.append(line[:400])
+            room -= 1
+    return shown + [line[:400] for line in lines[-TAIL_LINES:] if not TAP.match(line) and line[:400] not in shown]
 
 
 def main() -> int:
@@ -70,10 +86,8 @@ def main() -> int:
             print(f"1..0 # SKIP {reason.lstrip('# ')}")
         return 0
     if failed or status:
-        print(f"# {test}: exit status {status}; the end of {log}:")
-        for line in lines[-TAIL_LINES:]:
-            print(f"#   {line}")
-            print(f"    {line}", file=sys.stderr)
+        FAILED.mkdir(parents=True, exist_ok=True)
+        (FAILED / log.stem).write_text("\n".join([f"{test}: exit status {status}; the whole of it is in {log}", *failures(lines), ""]))
     return 1 if status else 0
 
 

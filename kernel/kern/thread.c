@@ -95,12 +95,15 @@ void thread_charge(struct thread *old, struct thread *next, uint64_t now_ns)
 void thread_times(struct thread *t, uint64_t *user_ns, uint64_t *system_ns)
 {
 	uint64_t now = clock_now_ns(), since = t->switched_in_ns;
+	struct cpu *cpu = cpu_by_id(t->cpu);
 
 	*user_ns = t->user_ns;
 	*system_ns = t->system_ns;
-	/* What it has had since it got its CPU, in the proportion of that CPU's account. A reader's race gives a little less. */
-	if (atomic_load(&t->run_state) == THREAD_RUNNING && now > since) {
-		struct cpu *cpu = cpu_by_id(t->cpu);
+	/*
+	 * What it has had since it got its CPU, in the proportion of that CPU's account. A reader's race gives a little less. (An idle
+	 * thread is always runnable: only its CPU knows whether it runs.)
+	 */
+	if (cpu->current == t && now > since) {
 		uint64_t user = cpu->user_ns - t->user_mark_ns;
 
 		if (t == current_thread() || user <= now - since) {

@@ -87,6 +87,7 @@ static bool is_short(kern_return_t kr)
 	case MACH_SEND_INVALID_MEMORY | MACH_MSG_VM_KERNEL:
 	case MACH_SEND_INVALID_RIGHT | MACH_MSG_IPC_KERNEL:
 	case MACH_RCV_TIMED_OUT: /* the answer was not sent */
+	case MIG_SERVER_DIED: /* but a word of that */
 	case KERN_MEMORY_ERROR: /* nor that of a pager */
 	case MACH_RCV_INVALID_NAME: /* no port for it could be made */
 		break;
@@ -575,6 +576,15 @@ static void *hold(void *arg)
 	return NULL;
 }
 
+/*
+ * Who comes too late finds that the name is dead, or that the port is no object's any more; or, when the port died between the
+ * look at the name and the sending of the message, that the message is gone and its reply right with it.
+ */
+static bool came_too_late(kern_return_t kr)
+{
+	return kr == MACH_SEND_INVALID_DEST || kr == KERN_INVALID_ARGUMENT || kr == MIG_SERVER_DIED;
+}
+
 /* A thread waits for a semaphore and then for a lock while its priority is changed; both die under it. */
 static void priorities_and_locks(uint64_t *state)
 {
@@ -604,10 +614,9 @@ static void priorities_and_locks(uint64_t *state)
 	usleep((useconds_t)(draw(state) % 2000));
 	(void)MUST(lock_set_destroy(self, h.locks));
 	pthread_join(t, NULL);
-	/* Who comes too late finds that the name is dead, or that the port is no object's any more. */
-	if (h.first != KERN_TERMINATED && h.first != MACH_SEND_INVALID_DEST && h.first != KERN_INVALID_ARGUMENT)
+	if (h.first != KERN_TERMINATED && !came_too_late(h.first))
 		fault("a semaphore that died", h.first);
-	if (h.second != KERN_LOCK_SET_DESTROYED && h.second != MACH_SEND_INVALID_DEST && h.second != KERN_INVALID_ARGUMENT)
+	if (h.second != KERN_LOCK_SET_DESTROYED && !came_too_late(h.second))
 		fault("a lock set that died", h.second);
 	(void)mach_port_deallocate(self, h.thread);
 	(void)mach_port_deallocate(self, h.semaphore);
