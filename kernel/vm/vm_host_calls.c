@@ -104,7 +104,7 @@ kern_return_t vm_host_default_memory_manager(struct host *host, mach_port_t mana
 	if (host == NULL)
 		return KERN_INVALID_HOST;
 	if (IP_VALID(manager) && manager->ip_remote)
-		return KERN_INVALID_ARGUMENT; /* objects' receive rights go to it with their messages */
+		return KERN_INVALID_ARGUMENT; /* its threads could not have this kernel's last frames */
 	if (IP_VALID(manager))
 		return vm_default_pager_set(manager, old) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 	*old = vm_default_pager_copy();

@@ -407,7 +407,7 @@ kern_return_t vm_object_copy_strategically(struct vm_object *o, uint64_t offset,
 	if (!ready)
 		return wait_for_attributes(o, wait);
 	*out_offset = 0;
-	if (strategy == MEMORY_OBJECT_COPY_CALL && !vm_pager_is_remote(o)) {
+	if (strategy == MEMORY_OBJECT_COPY_CALL) {
 		kr = copy_called(o, offset, size, out);
 	} else if (strategy != MEMORY_OBJECT_COPY_NONE && strategy != MEMORY_OBJECT_COPY_CALL && !copied_in_part(o)) {
 		*out_offset = offset;

@@ -5,7 +5,7 @@
  * Interface: vm_pager_port.h (O6 of vm_object.h); memory_object.h vm_object_name_port.
  * The kernel holds a send right to the memory object, and the receive rights of the control and the name port. The request
  *   to hear of the memory object's death names the control port: the notice is a message to it (memory_object_port_died).
- *   memory_object_terminate gives both receive rights to the pager, unless that is on another node: those stay where they are.
+ *   memory_object_terminate gives both receive rights to the pager, wherever it is.
  * Locking: none of its own; port -> object.
  */
 #include "vm_pager_port.h"
@@ -238,7 +238,7 @@ void vm_pager_ports_destroy(struct vm_pager_ports *p)
 /* A port of ours as a receive right for a message to pager; IP_NULL if it cannot go, and it is gone. */
 static struct ipc_port *receive_right_for(struct ipc_port *port, struct ipc_port *pager)
 {
-	if (!ip_active(pager) || pager->ip_remote) {
+	if (!ip_active(pager)) {
 		ipc_port_dealloc_special(port);
 		return IP_NULL;
 	}
@@ -298,11 +298,6 @@ void vm_pager_detach(struct vm_object *o, bool tell)
 		ipc_port_dealloc_special(o->pager_name);
 	o->pager_control = o->pager_name = NULL;
 	ipc_port_release_send(o->pager);
-}
-
-bool vm_pager_is_remote(struct vm_object *o)
-{
-	return o->pager != NULL && o->pager->ip_remote;
 }
 
 struct ipc_port *vm_object_name_port(struct vm_object *o)
@@ -420,7 +415,7 @@ void vm_pager_send_synchronize(struct vm_object *o, uint64_t offset, uint64_t si
 /* The receive right of a port of vm_pager_attach_new, on its way to dest. */
 static struct ipc_port *new_port_for(struct vm_object *o, struct ipc_port *dest)
 {
-	return dest->ip_remote || ipc_port_check_circularity(o->pager, dest) ? IP_NULL : o->pager;
+	return ipc_port_check_circularity(o->pager, dest) ? IP_NULL : o->pager;
 }
 
 void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, struct vm_object *copy)

@@ -59,8 +59,6 @@ void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_co
 /* The default pager's: it need not keep these pages. */
 void vm_pager_send_discard(struct vm_object *o, uint64_t offset, uint64_t size);
 void vm_pager_send_synchronize(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags);
-/* Is o's pager on another node? Receive rights cannot go there. */
-bool vm_pager_is_remote(struct vm_object *o);
 /* copy, attached by vm_pager_attach_new, is a copy of [offset, offset+size) of o. */
 void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, struct vm_object *copy);
 /* To the default pager: o, attached by vm_pager_attach_new. false: it could not be sent, and o's port is dead. */

@@ -24,11 +24,11 @@ static mach_port_t self, peer, task, thread, host;
 
 /* The pager, as the rest sees it while it works. */
 static volatile struct {
-	mach_port_t set, port, replies, control, name;
-	unsigned inits, terminates, requests, unlocks, returns, syncs, locked, supplied, changed, copies;
+	mach_port_t set, port, replies, control, name, copy; /* copy: the memory object of a copy by MEMORY_OBJECT_COPY_CALL */
+	unsigned inits, terminates, requests, unlocks, returns, syncs, locked, supplied, changed, copies, copies_ended;
 	uint64_t offset, length, word; /* of the last request, unlock or return */
 	uint64_t saved[PAGES];
-	bool null_rights, plain; /* plain: no page is odd */
+	bool received, plain; /* the last memory_object_terminate's rights were receive rights; no page is odd */
 	kern_return_t result;
 } P;
 
@@ -38,7 +38,7 @@ static void drop(mach_port_t right)
 		(void)mach_port_deallocate(self, right);
 }
 
-static void supply(uint64_t offset, uint64_t length, vm_prot_t lock)
+static void supply(mach_port_t control, uint64_t offset, uint64_t length, vm_prot_t lock)
 {
 	static char bytes[16 * PAGE] __attribute__((aligned(4096)));
 
@@ -47,22 +47,49 @@ static void supply(uint64_t offset, uint64_t length, vm_prot_t lock)
 
 		*(uint64_t *)(bytes + at) = P.saved[page] != 0 ? P.saved[page] : WORD(page);
 	}
-	(void)memory_object_data_supply(P.control, offset, (vm_offset_t)bytes, (uint32_t)length, FALSE, lock, FALSE, P.replies,
+	(void)memory_object_data_supply(control, offset, (vm_offset_t)bytes, (uint32_t)length, FALSE, lock, FALSE, P.replies,
 					MACH_MSG_TYPE_MAKE_SEND_ONCE);
 }
 
 static kern_return_t init(memory_object_t o, mach_port_t control, mach_port_t name, memory_object_cluster_size_t page_size)
 {
+	if (o == P.copy) {
+		(void)memory_object_ready(control, FALSE, MEMORY_OBJECT_COPY_NONE);
+		drop(control);
+		drop(name);
+		return KERN_SUCCESS;
+	}
 	P.control = control;
 	P.name = name;
 	P.inits++;
 	return KERN_SUCCESS;
 }
 
+/* Is port one that we can receive from, as from any? Its receive right goes. */
+static bool received_one(mach_port_t port)
+{
+	struct {
+		mach_msg_header_t head;
+		mach_msg_max_trailer_t trailer;
+	} m = { .head = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0), .msgh_size = sizeof(m.head), .msgh_remote_port = port,
+			  .msgh_id = 4711 } };
+	mach_msg_return_t mr = mach_msg(&m.head, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT, sizeof(m.head), sizeof(m), port, 20000,
+					MACH_PORT_NULL);
+
+	return mr == MACH_MSG_SUCCESS && m.head.msgh_id == 4711 && mach_port_mod_refs(self, port, MACH_PORT_RIGHT_RECEIVE, -1) == KERN_SUCCESS;
+}
+
 static kern_return_t terminate(memory_object_t o, mach_port_t control, mach_port_t name)
 {
-	P.null_rights = control == MACH_PORT_NULL && name == MACH_PORT_NULL;
-	P.terminates++;
+	P.received = received_one(control);
+	P.received = received_one(name) && P.received;
+	if (o == P.copy) {
+		(void)mach_port_mod_refs(self, o, MACH_PORT_RIGHT_RECEIVE, -1);
+		P.copy = MACH_PORT_NULL;
+		P.copies_ended++;
+	} else {
+		P.terminates++;
+	}
 	return KERN_SUCCESS;
 }
 
@@ -82,7 +109,7 @@ static kern_return_t request(memory_object_t o, mach_port_t control, memory_obje
 	case SILENT_PAGE:
 		break;
 	default:
-		supply(offset, length, !P.plain && offset / PAGE == LOCKED_PAGE ? VM_PROT_WRITE : VM_PROT_NONE);
+		supply(control, offset, length, !P.plain && offset / PAGE == LOCKED_PAGE ? VM_PROT_WRITE : VM_PROT_NONE);
 	}
 	drop(control);
 	return KERN_SUCCESS;
@@ -146,6 +173,8 @@ static kern_return_t change_completed(mach_port_t reply, mach_port_t control, me
 
 static kern_return_t copied(memory_object_t o, mach_port_t control, memory_object_offset_t offset, memory_object_size_t length, mach_port_t copy)
 {
+	(void)mach_port_move_member(self, copy, P.set);
+	P.copy = copy;
 	P.copies++;
 	drop(control);
 	return KERN_SUCCESS;
@@ -265,7 +294,7 @@ static void unmap(mach_vm_address_t at, const char *what)
 	unsigned n = P.terminates;
 
 	(void)mach_vm_deallocate(task, at, PAGES * PAGE);
-	tap(reaches(&P.terminates, n + 1) && P.null_rights, "%s", what);
+	tap(reaches(&P.terminates, n + 1) && P.received, "%s", what);
 	drop(P.control);
 	drop(P.name);
 	drop(P.port);
@@ -299,7 +328,7 @@ static void both_ways(void)
 	    "RPAG0007 memory_object_lock_request flushes it there; the change arrives before lock_completed");
 	n = P.requests;
 	tap(shows(at + 6 * PAGE, 78) && P.requests == n + 1, "RPAG0008 and it is asked for again");
-	unmap(at, "RPAG0009 unmapped there, memory_object_terminate comes, without rights, which cannot leave that node");
+	unmap(at, "RPAG0009 unmapped there, memory_object_terminate comes, and the receive rights of the control and the name port with it");
 }
 
 static void answers(void)
@@ -378,7 +407,11 @@ static void copies(void)
 		tap(kr == KERN_SUCCESS && store(at, 55) == KERN_SUCCESS && store(copy + PAGE, 66) == KERN_SUCCESS && shows(copy, WORD(0)) &&
 			    shows(copy + PAGE, 66) && shows(copy + 2 * PAGE, WORD(2)) && shows(at + PAGE, WORD(1)) && shows(at, 55),
 		    "RPAG0040 a copy there, with MEMORY_OBJECT_COPY_%s, is one", names[i]);
+		if (strategies[i] == MEMORY_OBJECT_COPY_CALL)
+			tap(P.copies == 1 && P.copy != MACH_PORT_NULL, "RPAG0042 which we page: its memory object came here, made there");
 		(void)mach_vm_deallocate(task, copy, PAGES * PAGE);
+		if (strategies[i] == MEMORY_OBJECT_COPY_CALL)
+			tap(reaches(&P.copies_ended, 1) && P.received, "RPAG0043 until it ends");
 		unmap(at, "RPAG0041 and it goes");
 	}
 	P.plain = false;
