@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FAILED = Path("build/logs/failed")  # by tests/tap.py
+FAILED = Path("build/logs/failed")
 
 
 def is_program(path: Path) -> bool:
@@ -41,11 +41,12 @@ def main() -> int:
         print("tests/run.py: no test has such a name" if names else "tests/run.py: there are no tests; build first",
               file=sys.stderr)
         return 1
-    environment = dict(os.environ, HARNESS_RULESFILE="tests/rules.yml", CMOCKA_MESSAGE_OUTPUT="TAP")
+    environment = dict(os.environ, HARNESS_RULESFILE="tests/rules.yml", CMOCKA_MESSAGE_OUTPUT="TAP", TAP_FAILED=str(FAILED))
     prove = ["prove", "--merge", "-j2", "--timer", "-e", f"{sys.executable} tests/tap.py", *chosen]
     shutil.rmtree(FAILED, ignore_errors=True)
+    FAILED.mkdir(parents=True)
     status = subprocess.run(prove, env=environment).returncode
-    for one in sorted(FAILED.iterdir()) if FAILED.is_dir() else ():
+    for one in sorted(FAILED.iterdir()):
         print(f"\n{one.read_text().rstrip()}", flush=True)
     return status
 

@@ -4,7 +4,8 @@
 
 Its output goes whole to build/logs/tests/NAME.log, and its TAP lines to prove. Exit 77 means skipped. A test
 that runs over its time (600 s, or `Timeout: N` in the first 30 lines of a script) is killed with all it started.
-When it fails, its failed cases and the end of its log go to build/logs/failed/NAME, which tests/run.py shows at its end.
+When it fails, its failed cases and the end of its log follow as TAP comments, and go to a file in the folder TAP_FAILED of the
+environment, if it is set.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from pathlib import Path
 DEFAULT_SECONDS = 600
 TAIL_LINES = 40
 CASE_LINES = 40  # of what a failed case says
-FAILED = Path("build/logs/failed")
 TAP = re.compile(r"^(ok|not ok|1\.\.|Bail out!|TAP version|\s+(ok|not ok|1\.\.))")
 
 
@@ -55,6 +55,7 @@ def main() -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     limit = time_limit(test)
     failed, planned = False, False
+    failed_folder = os.environ.pop("TAP_FAILED", None)  # not for what the test starts
     with open(log, "wb") as out:
         try:
             child = subprocess.Popen(command(test), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
@@ -86,8 +87,10 @@ def main() -> int:
             print(f"1..0 # SKIP {reason.lstrip('# ')}")
         return 0
     if failed or status:
-        FAILED.mkdir(parents=True, exist_ok=True)
-        (FAILED / log.stem).write_text("\n".join([f"{test}: exit status {status}; the whole of it is in {log}", *failures(lines), ""]))
+        shown = [f"{test}: exit status {status}; the whole of it is in {log}", *failures(lines)]
+        print("".join(f"# {line}\n" for line in shown), end="")
+        if failed_folder:
+            (Path(failed_folder) / log.stem).write_text("".join(f"{line}\n" for line in shown))
     return 1 if status else 0
 
 
