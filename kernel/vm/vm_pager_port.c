@@ -421,13 +421,15 @@ static struct ipc_port *new_port_for(struct vm_object *o, struct ipc_port *dest)
 void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, struct vm_object *copy)
 {
 	struct ipc_port *receive = new_port_for(copy, o->pager);
+	bool before = sending_begin();
 
-	if (receive == IP_NULL) {
+	if (receive == IP_NULL)
 		ipc_port_release_right(copy->pager, MACH_MSG_TYPE_PORT_RECEIVE); /* it hears of its death */
-		return;
-	}
-	(void)memory_object_copy(o->pager, control_right(o), offset + o->paging_offset, size, receive, MACH_SEND_ALWAYS, 0);
-	vm_pager_send_init(copy);
+	else
+		(void)memory_object_copy(o->pager, control_right(o), offset + o->paging_offset, size, receive, MACH_SEND_ALWAYS, 0);
+	sending_end(before);
+	if (receive != IP_NULL)
+		vm_pager_send_init(copy);
 }
 
 bool vm_pager_send_create(struct vm_object *o, struct ipc_port *manager)
