@@ -445,7 +445,7 @@ static void fetch_export(struct netipc *e, struct netipc_export *x, uint8_t kind
 {
 	out->cookie = x->port;
 	if (kind == NETIPC_UP_ONCES_CAME) {
-		out->status = (int)x->came;
+		out->status = x->came;
 		x->came = 0;
 	}
 	if (kind == NETIPC_UP_ONCE_LOST && --x->lost > 0)
@@ -507,6 +507,7 @@ bool netipc_next_upcall(struct netipc *e, struct netipc_upcall *out)
 		out->cookie = m->cookie;
 		out->sent = m->result;
 		out->rights_moved = m->rights_moved;
+		message_told(e, m);
 		out->pulling = m->pulling;
 		message_try_free(e, m);
 		break;

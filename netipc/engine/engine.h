@@ -181,12 +181,9 @@ struct once { /* home side: a send-once right of x that is at peer */
 	struct netipc_export *x;
 	struct peer *peer;
 	uint64_t id, check;
-	uint16_t hop;
-	bool accepted;       /* the message that it was given with was, or it is counted in this node's port's send-once rights */
-	bool coming;         /* peer may not have it yet: a node that was the home gave it */
-	bool self;           /* of one that is told to the port's new home: this node has it */
-	np_addr_t told_addr; /* the home before, which may still pass on its end */
-	uint64_t told_incarnation;
+	uint16_t hop;  /* who tells of a higher one knows better where it is */
+	bool accepted; /* else it may be in a message from here yet, and is counted there */
+	bool self;     /* of one that is told to the port's new home: this node has it */
 };
 
 struct waiting { /* home side: a message that found x full */
@@ -217,12 +214,13 @@ struct netipc_export {
 	uint32_t spare;              /* slots freed while nobody was free to have them */
 	uint32_t lost;               /* ONCE_LOST upcalls owed */
 	uint32_t rooms_wanted;       /* of holders */
+	uint32_t named;              /* rights in messages from here that were given before it went away, and came back */
 	uint32_t leaving;            /* messages that take its receive right away, and the move not yet made */
 	bool leaving_dead;           /* and died there at once */
 	np_addr_t leaving_to;        /* the receiver of the one that did */
 	uint64_t leaving_incarnation;
 	struct netipc_proxy *arriving; /* it moved here, and not all of it has come */
-	uint32_t came;               /* ONCES_CAME owed */
+	int came;                    /* ONCES_CAME owed */
 	struct upcall no_senders, once_lost, want_room, onces_came, gone_up;
 };
 
@@ -237,9 +235,12 @@ enum once_ref_state {
 struct once_ref { /* holder side */
 	struct list link;
 	struct netipc_proxy *proxy;
+	struct peer *to; /* HOMING: until the message is settled */
 	enum once_ref_state state;
 	uint64_t id, check;
 	uint16_t hop;
+	bool untold; /* the home is to hear that it is here */
+	bool listed; /* its port came home here, with a record of where this one goes */
 };
 
 struct transit { /* giver side: a right on its way to peer, whose home is a third node */
@@ -251,6 +252,9 @@ struct transit { /* giver side: a right on its way to peer, whose home is a thir
 	uint32_t moves;             /* the proxy's, when it was given */
 	bool accepted;
 	bool move, told;            /* peer must learn that the port moved; MOVED was sent */
+	struct peer *named;         /* in that, as the home ... */
+	uint32_t named_moves;       /* ... of that stay */
+	bool given;                 /* by this node as the home, which it was: ends with the move's */
 };
 
 struct pending { /* receiver side: TRANSIT_DONE owed to giver when the home has answered */
@@ -258,7 +262,7 @@ struct pending { /* receiver side: TRANSIT_DONE owed to giver when the home has 
 	struct peer *giver;
 	struct netipc_proxy *proxy;
 	uint64_t transit;
-	uint64_t tag;     /* send right: the REGISTER that must be answered */
+	uint64_t tag;     /* send right: the REGISTER that must be answered; move: how often it had moved */
 	uint64_t once_id; /* or this send-once right's registration */
 	bool move;        /* or nothing of here counts on giver, the home before, any more */
 };
@@ -274,7 +278,7 @@ struct netipc_proxy {
 	bool offered;      /* given to the glue, which has not attached or detached it yet: a pin */
 	bool sends;        /* the glue was given a send right and has not said that it has none */
 	bool live;         /* on the home's list, or will be when the stream gets there */
-	uint32_t pins, doomed; /* doomed: of onces */
+	uint32_t pins, doomed, untold; /* doomed, untold: of onces */
 	uint64_t received, registers, registered;
 	bool unregistering;  /* an UNREGISTER is not answered yet */
 	uint64_t stale_at;   /* the answer was that more is on its way; 0: none */
@@ -291,6 +295,7 @@ struct netipc_proxy {
 	struct netipc_export *arriving;      /* it is coming here, from home */
 	enum mover { MOVER_NONE, MOVER_QUEUE, MOVER_END, MOVER_ENDED, MOVER_TELLS } mover; /* it went from here to home */
 	uint32_t tells;                      /* transits that tell of that */
+	uint32_t named;                      /* rights in messages that say that its home is here: a pin if there are any */
 	struct list out_onces;               /* of struct once: home is to be told of them */
 	struct upcall moved_up, arrived_up;
 };
@@ -384,6 +389,8 @@ struct netipc {
 		pending_pool, proxy_pool;
 	struct peer *peer_array;
 	uint32_t peer_total, flush_words;
+	uint32_t arrivals;      /* ports that are arriving */
+	uint32_t named;         /* of all ports: rights in messages from their last stay here */
 	struct list peers, dying, dirty, deferred_proxies, deferred_exports, idle_exports;
 	uint32_t hash_mask;
 	struct netipc_export **export_hash;
@@ -438,6 +445,7 @@ void engine_flush(struct netipc *e);
 /* member.c */
 struct peer *peer_find(struct netipc *e, np_addr_t addr);
 struct peer *peer_want(struct netipc *e, np_addr_t addr, uint64_t incarnation);
+struct peer *peer_dying(struct netipc *e, np_addr_t addr, uint64_t incarnation);
 void peer_heard(struct netipc *e, struct peer *p);
 void peer_die(struct netipc *e, struct peer *p, bool certify);
 void peer_flushed(struct netipc *e, struct peer *from, np_addr_t node, uint64_t incarnation);
@@ -494,6 +502,8 @@ void message_resend(struct netipc *e, struct peer *p, uint64_t number);
 void message_retracted(struct netipc *e, struct peer *p, uint64_t number);
 void message_released(struct netipc *e, struct peer *p, uint64_t number);
 void message_peer_died(struct netipc *e, struct peer *p);
+void message_told(struct netipc *e, struct netipc_message *m);
+uint32_t message_names(struct netipc *e, const struct nw_uid *uid);
 
 /* receive.c */
 bool message_stalls(struct netipc *e, struct peer *p, const struct inbound *in);
@@ -543,6 +553,8 @@ struct once_ref *proxy_add_once(struct netipc *e, struct netipc_proxy *p, const 
 void proxy_once_from_third(struct netipc *e, struct netipc_proxy *p, const struct nw_right *r,
 			   struct peer *giver);
 struct once_ref *proxy_held_once(struct netipc_proxy *p);
+void once_claim(struct netipc *e, struct once_ref *o);
+void proxy_tell(struct netipc *e, struct netipc_proxy *p);
 void once_ref_free(struct netipc *e, struct once_ref *o);
 void proxy_offer(struct netipc_proxy *p);
 void proxy_defer(struct netipc *e, struct netipc_proxy *p);
@@ -552,8 +564,10 @@ void proxy_die(struct netipc *e, struct netipc_proxy *p);
 void proxy_fence(struct netipc *e);
 void proxy_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct nw_ref *ref);
 void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit);
+void moved_done_send(struct netipc *e, struct peer *home, uint64_t transit);
 struct transit *transit_make(struct netipc *e, struct peer *to, struct netipc_proxy *p, struct once_ref *o);
 struct transit *transit_find(struct peer *p, uint64_t id);
+struct transit *transit_given(struct peer *to, const struct nw_uid *uid, uint64_t once_id);
 void transit_end(struct netipc *e, struct transit *t);
 void transit_lost(struct netipc *e, struct transit *t);
 void pending_drop(struct netipc *e, struct pending *w);
@@ -571,12 +585,14 @@ void move_transit_ended(struct netipc *e, struct netipc_proxy *p);
 void move_message_settled(struct netipc *e, struct netipc_message *m);
 bool move_stub_tell(struct netipc *e, struct netipc_proxy *p, struct peer *peer);
 struct netipc_proxy *move_stub(struct netipc *e, const struct nw_uid *uid);
+bool move_is_telling(struct netipc *e, const struct nw_uid *uid, const struct peer *peer);
+bool move_names_self(const struct netipc_proxy *p, const struct peer *to);
+void move_given_end(struct netipc *e, struct netipc_proxy *p, struct peer *peer, uint32_t moves);
 void move_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struct nw_ref *ref);
 void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r);
 void move_once_in(struct netipc *e, struct peer *from, const struct nw_once *r);
 void move_rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, uint32_t moves);
-void move_once_came(struct netipc *e, struct netipc_export *x);
-void move_once_claim(struct netipc *e, struct netipc_proxy *p, struct once_ref *o);
+void move_once_came(struct netipc *e, struct netipc_export *x, int count);
 void move_arrival_lost(struct netipc *e, struct netipc_proxy *p);
 void move_export_died(struct netipc *e, struct netipc_export *x);
 void move_once_destroyed(struct netipc *e, struct netipc_proxy *stub, const struct nw_ref *ref);

@@ -40,14 +40,14 @@ uint64_t export_check(const struct netipc *e, const struct nw_uid *uid, uint64_t
 
 /*
  * Is the right real? One of a port that is dead need not be told from one that is made up, but for those that this
- * incarnation would have made.
+ * incarnation would have made: another's, which died here, cannot be.
  */
 static bool check_good(const struct netipc *e, const struct netipc_export *x, const struct nw_ref *ref)
 {
 	if (x != NULL)
 		return ref->check == x->check;
-	return ref->uid.node == e->c.self &&
-	       (ref->uid.incarnation != e->incarnation || ref->check == export_check(e, &ref->uid, 0));
+	return ref->uid.node != e->c.self || ref->uid.incarnation != e->incarnation ||
+	       ref->check == export_check(e, &ref->uid, 0);
 }
 
 struct netipc_export *export_find(struct netipc *e, const struct nw_uid *uid)
@@ -105,7 +105,7 @@ static bool export_needed(const struct netipc_export *x)
 {
 	return !list_empty(&x->holders) || !list_empty(&x->onces) || !list_empty(&x->waiting) ||
 	       x->deliveries > 0 || x->name_server || x->no_senders.queued || x->once_lost.queued ||
-	       x->want_room.queued || x->onces_came.queued || x->leaving > 0 || x->arriving != NULL;
+	       x->want_room.queued || x->onces_came.queued || x->leaving > 0 || x->arriving != NULL || x->named > 0;
 }
 
 /* Nothing needs it; the struct goes when EXPORT_GONE is fetched. */
@@ -250,6 +250,7 @@ struct once *once_make(struct netipc *e, struct netipc_export *x, struct peer *p
 {
 	struct once *o = once_add(e, x, p, e->next_once++);
 
+	o->hop = 1;
 	o->check = export_check(e, &x->uid, o->id);
 	return o;
 }
@@ -475,6 +476,8 @@ void netipc_export_destroyed(struct netipc *e, struct netipc_export *x, uint64_t
 	x->name_server = false;
 	export_unhash(e, x);
 	x->dead = true;
+	e->named -= x->named;
+	x->named = 0;
 	if (x->slot != NULL)
 		*x->slot = NULL;
 	x->slot = NULL;
@@ -539,14 +542,23 @@ void export_stays(struct netipc *e, struct netipc_export *x)
 
 /* ---- records from holders ---- */
 
+/* p speaks to the home that was, perhaps before the port's last stay here: MOVED is the answer. */
+static bool answer_moved(struct netipc *e, struct peer *p, struct netipc_export *x, const struct nw_ref *ref)
+{
+	struct netipc_proxy *stub = x == NULL ? move_stub(e, &ref->uid) :
+				    ref->uid.moves < x->uid.moves ? proxy_find(e, &ref->uid) : NULL;
+
+	return stub != NULL && !stub->dead && move_stub_tell(e, stub, p);
+}
+
 static void register_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
 {
 	struct netipc_export *x = export_find(e, &ref->uid);
 	struct netipc_proxy *stub = x ? NULL : move_stub(e, &ref->uid);
 	uint32_t code = NW_OK;
 
-	if (stub != NULL && ref->check == stub->check && move_stub_tell(e, stub, p))
-		return; /* MOVED is the answer */
+	if (ref->check == (x ? x->check : stub ? stub->check : 0) && answer_moved(e, p, x, ref))
+		return;
 	if (stub == NULL && !check_good(e, x, ref)) {
 		code = NW_BAD_RIGHT;
 		e->stats.bad_right++;
@@ -563,7 +575,7 @@ static void unregister_in(struct netipc *e, struct peer *p, const struct nw_ref 
 	struct netipc_export *x = export_find(e, &ref->uid);
 	struct holder *h = x ? holder_find(x, p) : NULL;
 
-	if (h == NULL)
+	if (h == NULL || ref->uid.moves < x->uid.moves) /* of another list: it is being told */
 		return;
 	h->release_at = ref->count;
 	if (h->granted == ref->count)
@@ -575,12 +587,13 @@ static void unregister_in(struct netipc *e, struct peer *p, const struct nw_ref 
 static void once_register_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
 {
 	struct netipc_export *x = export_find(e, &ref->uid);
-	struct netipc_proxy *stub = x ? NULL : move_stub(e, &ref->uid);
 	struct once *o = x ? once_find(e, x, ref->once_id) : NULL;
 	uint32_t code = NW_OK;
 
-	if (stub != NULL && move_stub_tell(e, stub, p))
+	if (answer_moved(e, p, x, ref))
 		return;
+	if (o == NULL && x != NULL && x->arriving != NULL && move_stub_tell(e, x->arriving, p))
+		return; /* it may be news yet: to be told again when all is here */
 	if (o == NULL) {
 		code = NW_DEAD; /* used, or made up */
 	} else if (ref->check != o->check) {
@@ -588,7 +601,6 @@ static void once_register_in(struct netipc *e, struct peer *p, const struct nw_r
 		e->stats.bad_right++;
 	} else if (ref->hop > o->hop) { /* else it has gone on from there already */
 		o->hop = (uint16_t)ref->hop;
-		o->coming = false;
 		o->peer = p;
 		list_remove(&o->peer_link);
 		list_add_tail(&p->onces, &o->peer_link);
@@ -611,14 +623,21 @@ static void want_room_in(struct netipc *e, struct peer *p, const struct nw_ref *
 	upcall_add(e, &x->want_room, NETIPC_UP_WANT_ROOM);
 }
 
+/*
+ * Whoever says so, for the homes before pass it on. A port that is arriving may not have heard of the right yet: then this
+ * goes round by its old home, and comes behind what that tells.
+ */
 static void once_destroy_in(struct netipc *e, struct peer *p, const struct nw_ref *ref)
 {
 	struct netipc_export *x = export_find(e, &ref->uid);
 	struct netipc_proxy *stub = x ? NULL : move_stub(e, &ref->uid);
 	struct once *o = x ? once_find(e, x, ref->once_id) : NULL;
 
-	if (o != NULL && (o->peer == p || (o->told_addr == p->addr && o->told_incarnation == p->incarnation)))
+	if (o != NULL && ref->check == o->check && ref->hop >= o->hop)
 		once_end(e, o, true);
+	else if (o == NULL && x != NULL && x->arriving != NULL && x->arriving->home != p)
+		(void)stream_ref(e, x->arriving->home, NW_ONCE_DESTROY, &ref->uid, ref->check, ref->once_id, 0, NW_OK,
+				 ref->hop);
 	if (stub != NULL)
 		move_once_destroyed(e, stub, ref);
 }

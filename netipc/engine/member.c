@@ -221,6 +221,18 @@ struct peer *peer_want(struct netipc *e, np_addr_t addr, uint64_t incarnation)
 	return p ? p : peer_make(e, addr, incarnation);
 }
 
+/* One that is dead here, but may have passed on what it had. */
+struct peer *peer_dying(struct netipc *e, np_addr_t addr, uint64_t incarnation)
+{
+	LIST_FOR_EACH(l, &e->dying) {
+		struct peer *p = container_of(l, struct peer, link);
+
+		if (p->addr == addr && p->incarnation == incarnation)
+			return p;
+	}
+	return NULL;
+}
+
 static void view_update(struct netipc *e)
 {
 	uint32_t count = 1;
@@ -336,14 +348,10 @@ static void flush_start(struct netipc *e, struct peer *p)
 
 void peer_flushed(struct netipc *e, struct peer *from, np_addr_t node, uint64_t incarnation)
 {
-	LIST_FOR_EACH(l, &e->dying) {
-		struct peer *p = container_of(l, struct peer, link);
+	struct peer *p = peer_dying(e, node, incarnation);
 
-		if (p->addr == node && p->incarnation == incarnation) {
-			flush_answered(e, p, from->index);
-			return;
-		}
-	}
+	if (p != NULL)
+		flush_answered(e, p, from->index);
 }
 
 /* A certificate of this node's own death: it goes on, later, as an incarnation above that. */

@@ -15,7 +15,10 @@
  * Invariants:
  *  V1 the old home answers for the port (move_stub) until nothing can come to it any more: each holder, old or late,
  *     has a transit of the stub's until it has said TRANSIT_DONE, or is dead and flushed.
- *  V2 only the home itself is believed that a port moves.
+ *  V2 only the home itself is believed that a port moves; and until MOVE_DONE only it and the new home know.
+ *  V3 each time that a send-once right is passed on its hop grows, and of two that tell where it is the higher is right.
+ *     A right in a message that is not accepted is the giver's (its transit, given if it was the home). Who has one when
+ *     the port moves tells the new home so.
  */
 #include "engine/engine.h"
 
@@ -35,6 +38,35 @@ static void ready_check(struct netipc *e, struct netipc_proxy *p)
 		return;
 	p->waits = false;
 	upcall_add(e, &p->moved_up, NETIPC_UP_PROXY_MOVED);
+}
+
+/* Of two (one that went to a third node and came back while it is in transit here yet) the later, which went further. */
+static struct once_ref *ref_find(struct netipc_proxy *p, uint64_t id)
+{
+	struct once_ref *found = NULL;
+
+	LIST_FOR_EACH(l, &p->onces) {
+		struct once_ref *o = container_of(l, struct once_ref, link);
+
+		if (o->id == id && (found == NULL || o->hop > found->hop))
+			found = o;
+	}
+	return found;
+}
+
+static struct transit *transit_of(struct netipc *e, const struct once_ref *ref)
+{
+	struct list *lists[] = { &e->peers, &e->dying };
+
+	for (unsigned i = 0; i < 2; i++)
+		LIST_FOR_EACH(l, lists[i])
+			LIST_FOR_EACH(k, &container_of(l, struct peer, link)->transits) {
+				struct transit *t = container_of(k, struct transit, link);
+
+				if (t->once == ref)
+					return t;
+			}
+	return NULL;
 }
 
 /* ---- the old home ---- */
@@ -58,7 +90,30 @@ static struct transit *telling(struct netipc_proxy *p, struct peer *peer)
 	return NULL;
 }
 
-/* peer must hear where the port is. False: it cannot be told (no memory): to it, the port is dead. */
+/* peer is being told of a move of that port from here: what it still says to the home that was is void. */
+bool move_is_telling(struct netipc *e, const struct nw_uid *uid, const struct peer *peer)
+{
+	const struct netipc_proxy *p = proxy_find(e, uid);
+
+	LIST_FOR_EACH(l, &peer->transits) {
+		const struct transit *t = container_of(l, struct transit, link);
+
+		if (p != NULL && t->proxy == p && t->move)
+			return true;
+	}
+	return false;
+}
+
+/* Its rights are given as if this were its home: nobody is to know the new one before all of the port is there (V2). */
+bool move_names_self(const struct netipc_proxy *p, const struct peer *to)
+{
+	return p->home != to && (p->mover == MOVER_QUEUE || p->mover == MOVER_END || p->mover == MOVER_ENDED);
+}
+
+/*
+ * peer must hear where the port is: at once, or when all of it is there (or here again). False: it cannot be told (no
+ * memory): to it, the port is dead.
+ */
 bool move_stub_tell(struct netipc *e, struct netipc_proxy *p, struct peer *peer)
 {
 	struct transit *t = telling(p, peer);
@@ -71,6 +126,10 @@ bool move_stub_tell(struct netipc *e, struct netipc_proxy *p, struct peer *peer)
 	t = transit_make(e, peer, p, NULL);
 	t->move = true;
 	p->tells++;
+	if (p->mover == MOVER_NONE) {
+		p->mover = MOVER_TELLS;
+		p->pins++;
+	}
 	move_pump(e, p);
 	return true;
 }
@@ -89,11 +148,15 @@ static bool moved_send(struct netipc *e, struct netipc_proxy *p, struct transit 
 	m->home_node = p->home ? p->home->addr : e->c.self;
 	m->home_incarnation = p->home ? p->home->incarnation : e->incarnation;
 	t->told = true;
+	t->named = p->home;
+	t->named_moves = p->uid.moves;
 	return true;
 }
 
 static void tell_holders(struct netipc *e, struct netipc_proxy *p)
 {
+	if (p->arriving != NULL) /* arrival_end() */
+		return;
 	LIST_FOR_EACH(l, &e->peers) {
 		struct peer *peer = container_of(l, struct peer, link);
 
@@ -122,9 +185,6 @@ static bool once_tell(struct netipc *e, struct netipc_proxy *p, struct once *o)
 	w->once_id = o->id;
 	w->check = o->check;
 	w->hop = o->hop;
-	w->coming = (!o->accepted || o->coming) && !o->self;
-	w->giver = o->coming ? o->told_addr : e->c.self;
-	w->giver_incarnation = o->coming ? o->told_incarnation : e->incarnation;
 	if (o->self) {
 		w->node = e->c.self;
 		w->incarnation = e->incarnation;
@@ -180,8 +240,19 @@ void move_pump(struct netipc *e, struct netipc_proxy *p)
 void move_transit_ended(struct netipc *e, struct netipc_proxy *p)
 {
 	p->tells--;
-	if (p->tells == 0 && p->mover == MOVER_TELLS)
+	if (p->arriving == NULL && p->tells == 0 && p->mover == MOVER_TELLS)
 		mover_end(e, p);
+}
+
+static struct transit *untold_of(const struct netipc_proxy *p, const struct peer *peer)
+{
+	LIST_FOR_EACH(l, &peer->transits) {
+		struct transit *t = container_of(l, struct transit, link);
+
+		if (t->proxy == p && t->move && !t->told)
+			return t;
+	}
+	return NULL;
 }
 
 /* The new home, or the port there, is dead: who has not been told of the move is told of that. */
@@ -194,11 +265,7 @@ void move_proxy_died(struct netipc *e, struct netipc_proxy *p)
 	LIST_FOR_EACH(l, &e->peers) {
 		struct peer *peer = container_of(l, struct peer, link);
 
-		LIST_FOR_EACH_SAFE(k, next, &peer->transits) {
-			struct transit *t = container_of(k, struct transit, link);
-
-			if (t->proxy != p || !t->move || t->told)
-				continue;
+		for (struct transit *t; (t = untold_of(p, peer)) != NULL;) {
 			(void)stream_ref(e, peer, NW_PORT_DEAD, &p->uid, 0, 0, 0, NW_DEAD, 0);
 			t->told = true;
 			transit_end(e, t);
@@ -224,6 +291,31 @@ static void holders_leave(struct netipc *e, struct netipc_export *x, struct neti
 	x->rooms_wanted = 0;
 }
 
+/*
+ * A right that is in a message to o's peer yet, or whose holder is dead, is this node's until that is over: the new home
+ * is told so, and hears otherwise from who has it.
+ */
+static void once_stays(struct netipc *e, struct netipc_proxy *p, struct once *o)
+{
+	struct once_ref *ref = ref_find(p, o->id);
+	struct nw_right r = { .once_id = o->id, .check = o->check, .hop = o->hop - !o->accepted };
+	struct transit *t;
+
+	if (ref == NULL) {
+		if (pool_left(&e->transit_pool) == 0 || pool_left(&e->once_ref_pool) == 0)
+			return;
+		ref = proxy_add_once(e, p, &r);
+		ref->state = ONCE_MOVING;
+		p->pins++;
+		t = transit_make(e, o->peer, p, ref);
+		t->given = true;
+		t->accepted = o->accepted;
+	}
+	o->hop = ref->hop;
+	o->self = true;
+	list_remove(&o->peer_link);
+}
+
 /* The new home is told where each is; this node's own ones get names. */
 static uint32_t onces_leave(struct netipc *e, struct netipc_export *x, struct netipc_proxy *p, uint32_t local)
 {
@@ -237,8 +329,10 @@ static uint32_t onces_leave(struct netipc *e, struct netipc_export *x, struct ne
 		once_unhash(e, o);
 		o->x = NULL;
 		list_remove(&o->link);
-		list_add_tail(&p->out_onces, &o->link);
 		(void)move_stub_tell(e, p, o->peer);
+		if (!o->accepted || peer_gone(o->peer))
+			once_stays(e, p, o);
+		list_add_tail(&p->out_onces, &o->link);
 	}
 	for (; local > 0 && pool_left(&e->once_pool) > 0 && pool_left(&e->once_ref_pool) > 0; local--) {
 		struct once *o = pool_get(&e->once_pool);
@@ -290,6 +384,11 @@ struct netipc_proxy *netipc_move(struct netipc *e, struct netipc_moving *move, u
 	p->pins += p->mover == MOVER_NONE; /* else of the last time that it went from here */
 	p->mover = MOVER_QUEUE;
 	proxy_offer(p);
+	e->named -= x->named;
+	x->named = 0;
+	p->named = message_names(e, &p->uid);
+	p->pins += p->named > 0;
+	e->named += p->named;
 	holders_leave(e, x, p);
 	(void)move_stub_tell(e, p, home);
 	move->abroad = onces_leave(e, x, p, move->local_onces);
@@ -320,16 +419,30 @@ void netipc_move_end(struct netipc *e, struct netipc_proxy *p, uint64_t now_ns)
 	engine_flush(e);
 }
 
+/* peer has heard of that move: what was in messages to it is its own, or in the sender's hands, and named anew. */
+void move_given_end(struct netipc *e, struct netipc_proxy *p, struct peer *peer, uint32_t moves)
+{
+	LIST_FOR_EACH_SAFE(l, next, &peer->transits) {
+		struct transit *t = container_of(l, struct transit, link);
+
+		if (t->proxy == p && t->given && t->accepted && t->moves <= moves && !peer_gone(peer))
+			transit_end(e, t);
+	}
+}
+
 /* A send-once right was destroyed, and its holder told the home that was: the one that is knows it from here. */
 void move_once_destroyed(struct netipc *e, struct netipc_proxy *stub, const struct nw_ref *ref)
 {
 	LIST_FOR_EACH(l, &stub->out_onces) {
 		struct once *o = container_of(l, struct once, link);
 
-		if (o->id != ref->once_id || o->self)
+		if (o->id != ref->once_id)
 			continue;
-		list_remove(&o->peer_link);
-		o->peer = NULL;
+		if (ref->hop >= o->hop) {
+			list_remove(&o->peer_link);
+			o->peer = NULL;
+			o->self = false;
+		}
 		return;
 	}
 	(void)stream_ref(e, stub->home, NW_ONCE_DESTROY, &stub->uid, ref->check, ref->once_id, 0, NW_OK, ref->hop);
@@ -337,10 +450,10 @@ void move_once_destroyed(struct netipc *e, struct netipc_proxy *stub, const stru
 
 /* ---- the new home ---- */
 
-/* One more of its send-once rights is counted here. */
-void move_once_came(struct netipc *e, struct netipc_export *x)
+/* So many more of its send-once rights are counted here. */
+void move_once_came(struct netipc *e, struct netipc_export *x, int count)
 {
-	x->came++;
+	x->came += count;
 	upcall_add(e, &x->onces_came, NETIPC_UP_ONCES_CAME);
 }
 
@@ -357,6 +470,10 @@ void netipc_arrive(struct netipc *e, struct netipc_proxy *p, void *port, struct 
 	export_hash_in(e, x);
 	x->arriving = p;
 	p->arriving = x;
+	x->named = p->named;
+	p->pins -= p->named > 0;
+	p->named = 0;
+	e->arrivals++;
 	e->stats.moved_in++;
 	(void)holder_grant(e, x, p->home); /* netipc_move() counted it */
 	/* It is registered where it is home. */
@@ -374,103 +491,68 @@ void netipc_arrive(struct netipc *e, struct netipc_proxy *p, void *port, struct 
 		room_told(e, p);
 }
 
-/* Of two (one that went to a third node and came back while it is in transit here yet) the later, which went further. */
-static struct once_ref *ref_find(struct netipc_proxy *p, uint64_t id)
+/* Where ref goes, which is in a message, or was. NULL: it has arrived there, and the message's transit is over. */
+static struct peer *ref_goes_to(struct netipc *e, const struct once_ref *ref, bool *accepted)
 {
-	struct once_ref *found = NULL;
+	struct transit *t = ref->state == ONCE_MOVING ? transit_of(e, ref) : NULL;
 
-	LIST_FOR_EACH(l, &p->onces) {
-		struct once_ref *o = container_of(l, struct once_ref, link);
-
-		if (o->id == id && (found == NULL || o->hop > found->hop))
-			found = o;
-	}
-	return found;
+	*accepted = t != NULL && t->accepted;
+	return t != NULL ? t->peer : ref->to;
 }
 
-static struct transit *transit_of(struct netipc *e, struct once_ref *ref)
+/* The node that has it, as the old home says: also one whose death is not yet over. NULL: it died with that. */
+static struct peer *once_holder(struct netipc *e, struct peer *from, const struct nw_once *r)
 {
-	struct list *lists[] = { &e->peers, &e->dying };
-
-	for (unsigned i = 0; i < 2; i++)
-		LIST_FOR_EACH(l, lists[i])
-			LIST_FOR_EACH(k, &container_of(l, struct peer, link)->transits) {
-				struct transit *t = container_of(k, struct transit, link);
-
-				if (t->once == ref)
-					return t;
-			}
-	return NULL;
-}
-
-/* This node had it itself: it is local now, unless it is under way from here. */
-static void once_in_own(struct netipc *e, struct netipc_export *x, struct peer *from, const struct nw_once *r)
-{
-	struct once_ref *ref = ref_find(x->arriving, r->once_id);
-	struct transit *t = ref != NULL && ref->state == ONCE_MOVING ? transit_of(e, ref) : NULL;
 	struct peer *peer;
-	struct once *o;
 
-	if (ref != NULL && ref->state == ONCE_HELD) {
-		once_ref_free(e, ref);
-		return;
-	}
-	if ((ref == NULL && !r->coming) || (ref != NULL && ref->state == ONCE_USED) ||
-	    (ref != NULL && ref->state == ONCE_MOVING && t == NULL))
-		return;
-	peer = ref == NULL && r->giver != from->addr ? peer_find(e, r->giver) : from;
-	if (peer == NULL || (peer != from && peer->incarnation != r->giver_incarnation))
-		peer = NULL; /* the giver is dead */
-	o = once_add(e, x, t ? t->peer : peer ? peer : from, r->once_id);
-	o->check = r->check;
-	o->hop = r->hop;
-	o->accepted = true;
-	o->told_addr = from->addr;
-	o->told_incarnation = from->incarnation;
-	if (ref == NULL) {
-		move_once_came(e, x);
-		if (peer == NULL)
-			once_end(e, o, true);
-	} else if (ref->state == ONCE_DOOMED) {
-		once_ref_free(e, ref);
-		x->arriving->doomed--;
-		move_once_came(e, x);
-		once_end(e, o, true);
-	} else if (ref->state == ONCE_MOVING && t->accepted) {
-		move_once_came(e, x);
-		if (r->node == 0)
-			once_end(e, o, true);
-	} else {
-		o->accepted = false; /* its message has it yet */
-	}
+	if (r->node == e->c.self && r->incarnation == e->incarnation)
+		return from; /* it has gone on since, and who has it will say so */
+	if (r->node == 0)
+		return NULL;
+	peer = peer_want(e, r->node, r->incarnation);
+	return peer != NULL ? peer : peer_dying(e, r->node, r->incarnation);
 }
 
+/*
+ * The old home tells of a send-once right. This node may have it, or have had it: what it knows of later than that home
+ * counts, and what is in a message yet is counted here already.
+ */
 void move_once_in(struct netipc *e, struct peer *from, const struct nw_once *r)
 {
 	struct netipc_export *x = export_find(e, &r->uid);
-	struct peer *peer;
+	struct once_ref *ref;
+	struct peer *holder, *to = NULL;
+	bool accepted = true;
 	struct once *o;
 
 	if (x == NULL || x->arriving == NULL || x->arriving->home != from || r->once_id == 0 ||
 	    once_find(e, x, r->once_id) != NULL || pool_left(&e->once_pool) == 0)
 		return;
-	if ((r->node == e->c.self && r->incarnation == e->incarnation) || ref_find(x->arriving, r->once_id) != NULL) {
-		once_in_own(e, x, from, r);
+	ref = ref_find(x->arriving, r->once_id);
+	if (ref != NULL && (ref->state == ONCE_HELD || ref->state == ONCE_USED)) {
+		if (ref->state == ONCE_HELD) /* it is local; else it will be when its message comes back */
+			once_ref_free(e, ref);
 		return;
 	}
-	peer = r->node != 0 ? peer_want(e, r->node, r->incarnation) : NULL;
+	holder = once_holder(e, from, r);
 	if (peer_gone(from))
 		return;
-	o = once_add(e, x, peer ? peer : from, r->once_id);
+	if (ref != NULL && ref->state != ONCE_DOOMED) {
+		to = ref_goes_to(e, ref, &accepted);
+		ref->listed = true;
+	}
+	o = once_add(e, x, to != NULL && r->hop <= ref->hop ? to : holder != NULL ? holder : from, r->once_id);
 	o->check = r->check;
-	o->hop = r->hop;
-	o->accepted = true;
-	o->coming = r->coming != 0;
-	o->told_addr = o->coming ? r->giver : from->addr;
-	o->told_incarnation = o->coming ? r->giver_incarnation : from->incarnation;
-	move_once_came(e, x);
-	if (peer == NULL)
+	o->hop = to != NULL && r->hop <= ref->hop ? ref->hop + 1 : r->hop;
+	o->accepted = accepted;
+	if (accepted)
+		move_once_came(e, x, 1);
+	if (holder == NULL || (ref != NULL && ref->state == ONCE_DOOMED))
 		once_end(e, o, true);
+	if (ref != NULL && ref->state == ONCE_DOOMED) {
+		x->arriving->doomed--;
+		once_ref_free(e, ref);
+	}
 }
 
 /* All of it is here. */
@@ -481,11 +563,13 @@ static void arrival_end(struct netipc *e, struct netipc_proxy *p)
 	LIST_FOR_EACH_SAFE(l, next, &p->onces) {
 		struct once_ref *o = container_of(l, struct once_ref, link);
 
-		if (o->state == ONCE_HELD) /* local ones are not told apart */
+		p->doomed -= o->state == ONCE_DOOMED;
+		if (o->state == ONCE_HELD || o->state == ONCE_DOOMED) /* local ones are not told apart */
 			once_ref_free(e, o);
 	}
 	x->arriving = NULL;
 	p->arriving = NULL;
+	e->arrivals--;
 	p->here = true;
 	p->fenced = false;
 	list_remove(&p->link);
@@ -495,6 +579,10 @@ static void arrival_end(struct netipc *e, struct netipc_proxy *p)
 		e->room_wanted = false;
 		upcall_add(e, &e->room_up, NETIPC_UP_ROOM);
 	}
+	p->pins++;
+	LIST_FOR_EACH(l, &e->peers)
+		move_given_end(e, p, container_of(l, struct peer, link), UINT32_MAX);
+	p->pins--;
 	ready_check(e, p);
 	move_settle(e, p);
 }
@@ -515,6 +603,7 @@ void move_export_died(struct netipc *e, struct netipc_export *x)
 		return;
 	x->arriving = NULL;
 	p->arriving = NULL;
+	e->arrivals--;
 	proxy_die(e, p);
 }
 
@@ -543,6 +632,19 @@ void move_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struct
 
 /* ---- a holder ---- */
 
+/* Somebody was told by this node that home has the port, which has left it, and has not said that it heard. */
+static bool tells_name(struct netipc *e, const struct netipc_proxy *p, const struct peer *home, uint64_t moves)
+{
+	LIST_FOR_EACH(l, &e->peers)
+		LIST_FOR_EACH(k, &container_of(l, struct peer, link)->transits) {
+			const struct transit *t = container_of(k, struct transit, link);
+
+			if (t->proxy == p && t->told && t->named == home && t->named_moves < moves)
+				return true;
+		}
+	return false;
+}
+
 /* Does the old home need to know us no more? */
 void move_settle(struct netipc *e, struct netipc_proxy *p)
 {
@@ -552,9 +654,9 @@ void move_settle(struct netipc *e, struct netipc_proxy *p)
 	LIST_FOR_EACH_SAFE(l, next, &p->pendings) {
 		struct pending *w = container_of(l, struct pending, link);
 
-		if (!w->move)
+		if (!w->move || tells_name(e, p, w->giver, w->tag))
 			continue;
-		transit_done_send(e, w->giver, w->transit);
+		moved_done_send(e, w->giver, w->transit);
 		pending_free(e, w);
 	}
 }
@@ -570,13 +672,14 @@ void move_message_settled(struct netipc *e, struct netipc_message *m)
 	move_settle(e, p);
 }
 
-/* This node has it, and the home thinks that another does. */
-void move_once_claim(struct netipc *e, struct netipc_proxy *p, struct once_ref *o)
+static void onces_claim(struct netipc *e, struct netipc_proxy *p)
 {
-	if (p->dead || p->home == NULL)
-		return;
-	o->hop++;
-	(void)stream_ref(e, p->home, NW_ONCE_REGISTER, &p->uid, o->check, o->id, 0, NW_OK, o->hop);
+	p->untold = 0;
+	LIST_FOR_EACH(l, &p->onces) {
+		container_of(l, struct once_ref, link)->untold = true;
+		p->untold++;
+	}
+	proxy_tell(e, p);
 }
 
 /* The port's home is another node now: be on its list before the old one forgets. */
@@ -597,11 +700,10 @@ void move_rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, ui
 			pending_free(e, w);
 			continue;
 		}
-		if (o != NULL)
-			(void)stream_ref(e, home, NW_ONCE_REGISTER, &p->uid, o->check, o->id, 0, NW_OK, o->hop);
 		if (!w->move)
 			w->tag = w->once_id == 0 ? p->registers : 0;
 	}
+	onces_claim(e, p);
 	if (p->registers == p->registered)
 		pending_done(e, p, p->registered, 0);
 	if (p->room == ROOM_ASKED)
@@ -615,13 +717,13 @@ void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r
 	struct peer *home;
 
 	if (p == NULL || p->dead) {
-		transit_done_send(e, from, r->transit);
+		moved_done_send(e, from, r->transit);
 		return;
 	}
 	if (r->transit != 0) {
 		if (pool_left(&e->pending_pool) == 0)
 			return; /* the old home goes on answering for it */
-		pending_add(e, p, from, r->transit, 0, 0);
+		pending_add(e, p, from, r->transit, r->uid.moves, 0);
 		list_last(&p->pendings, struct pending, link)->move = true;
 	}
 	if (p->home == from && p->arriving == NULL) {
@@ -635,6 +737,10 @@ void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r
 		if (r->uid.moves > p->uid.moves) { /* home may be from again */
 			p->check = r->check;
 			move_rebind(e, p, home, r->uid.moves);
+		} else if (home == from) { /* it was not all there when this node said something */
+			p->fenced = false;
+			onces_claim(e, p);
+			ready_check(e, p);
 		}
 	}
 	move_settle(e, p);

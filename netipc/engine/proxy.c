@@ -93,21 +93,50 @@ void proxy_defer(struct netipc *e, struct netipc_proxy *p)
 	list_add_tail(&e->deferred_proxies, &p->deferred);
 }
 
-/* The home, which counts them, must hear of each that died unused. False: not of all, later. */
-static bool tell_doomed(struct netipc *e, struct netipc_proxy *p)
+/*
+ * The home, which counts them, must hear of each that died unused, and of those that it may believe elsewhere; but not
+ * before it has heard of them from this node, if that was the home. False: not of all, later.
+ */
+static bool tell_onces(struct netipc *e, struct netipc_proxy *p)
 {
+	if (!list_empty(&p->out_onces))
+		return false;
 	LIST_FOR_EACH_SAFE(l, next, &p->onces) {
 		struct once_ref *o = container_of(l, struct once_ref, link);
+		bool doomed = o->state == ONCE_DOOMED;
 
-		if (o->state != ONCE_DOOMED)
+		if (!doomed && !o->untold)
 			continue;
-		if (!stream_room_own(e) ||
-		    !stream_ref(e, p->home, NW_ONCE_DESTROY, &p->uid, o->check, o->id, 0, NW_OK, o->hop))
+		if (!stream_room_own(e) || !stream_ref(e, p->home, doomed ? NW_ONCE_DESTROY : NW_ONCE_REGISTER, &p->uid,
+						       o->check, o->id, 0, NW_OK, o->hop))
 			return false;
-		once_ref_free(e, o);
-		p->doomed--;
+		if (doomed) {
+			p->doomed--;
+			once_ref_free(e, o);
+			continue;
+		}
+		o->untold = false;
+		p->untold--;
 	}
 	return true;
+}
+
+void proxy_tell(struct netipc *e, struct netipc_proxy *p)
+{
+	if (p->home != NULL && p->arriving == NULL && p->doomed + p->untold > 0 && !tell_onces(e, p))
+		proxy_defer(e, p);
+}
+
+/* This node has it, and the home does not know that, or may not. */
+void once_claim(struct netipc *e, struct once_ref *o)
+{
+	struct netipc_proxy *p = o->proxy;
+
+	if (p->dead || p->home == NULL || p->arriving != NULL || o->untold)
+		return;
+	o->untold = true;
+	p->untold++;
+	proxy_tell(e, p);
 }
 
 static bool ask_room(struct netipc *e, struct netipc_proxy *p)
@@ -121,17 +150,13 @@ static bool ask_room(struct netipc *e, struct netipc_proxy *p)
 /* After any change: does p's home have to be told, can p go? */
 void proxy_settle(struct netipc *e, struct netipc_proxy *p)
 {
-	if (p->dead)
-		drop_held(e, p);
-	else if (p->home == NULL)
-		goto here;
-	else if (p->doomed > 0 && !tell_doomed(e, p))
-		proxy_defer(e, p);
-	if (!p->dead && p->room == ROOM_WANTED && !ask_room(e, p))
-		proxy_defer(e, p);
-here:
 	if (p->mover != MOVER_NONE)
 		move_pump(e, p);
+	if (p->dead)
+		drop_held(e, p);
+	proxy_tell(e, p);
+	if (!p->dead && p->home != NULL && p->room == ROOM_WANTED && !ask_room(e, p))
+		proxy_defer(e, p);
 	if (p->pins > 0 || p->arriving != NULL)
 		return;
 	if (!p->dead && !p->here && !(p->cookie != NULL && p->sends) && p->received > 0 && !p->unregistering &&
@@ -158,15 +183,26 @@ void proxy_unpin(struct netipc *e, struct netipc_proxy *p)
 
 /* ---- pendings: TRANSIT_DONE owed ---- */
 
-void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit)
+static void done_send(struct netipc *e, struct peer *to, enum nw_record_type type, uint64_t transit)
 {
 	struct record *r;
 
-	if (transit == 0 || peer_gone(giver))
+	if (transit == 0 || peer_gone(to))
 		return;
-	r = stream_control(e, giver, NW_TRANSIT_DONE, sizeof(struct nw_transit));
+	r = stream_control(e, to, type, sizeof(struct nw_transit));
 	if (r != NULL)
 		((struct nw_transit *)r->data)->transit = transit;
+}
+
+void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit)
+{
+	done_send(e, giver, NW_TRANSIT_DONE, transit);
+}
+
+/* In its turn, unlike the other: what was sent to home before must find it answering for the port. */
+void moved_done_send(struct netipc *e, struct peer *home, uint64_t transit)
+{
+	done_send(e, home, NW_MOVED_DONE, transit);
 }
 
 void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit, uint64_t tag,
@@ -245,8 +281,7 @@ struct once_ref *proxy_add_once(struct netipc *e, struct netipc_proxy *p, const 
 {
 	struct once_ref *o = pool_get(&e->once_ref_pool);
 
-	*o = (struct once_ref){ .proxy = p, .state = ONCE_HELD, .id = r->once_id, .check = r->check,
-				.hop = r->hop };
+	*o = (struct once_ref){ .proxy = p, .state = ONCE_HELD, .id = r->once_id, .check = r->check, .hop = r->hop };
 	list_init(&o->link);
 	list_add_tail(&p->onces, &o->link);
 	return o;
@@ -255,26 +290,37 @@ struct once_ref *proxy_add_once(struct netipc *e, struct netipc_proxy *p, const 
 void proxy_once_from_third(struct netipc *e, struct netipc_proxy *p, const struct nw_right *r,
 			   struct peer *giver)
 {
-	(void)proxy_add_once(e, p, r);
-	(void)stream_ref(e, p->home, NW_ONCE_REGISTER, &p->uid, r->check, r->once_id, 0, NW_OK, r->hop);
 	pending_add(e, p, giver, r->transit, 0, r->once_id);
+	once_claim(e, proxy_add_once(e, p, r));
 }
 
 struct once_ref *proxy_held_once(struct netipc_proxy *p)
 {
+	struct once_ref *found = NULL;
+
 	LIST_FOR_EACH(l, &p->onces) {
 		struct once_ref *o = container_of(l, struct once_ref, link);
 
-		if (o->state == ONCE_HELD)
-			return o;
+		if (o->state != ONCE_HELD)
+			continue;
+		found = o;
+		if (!o->untold)
+			break; /* one that can be used at once */
 	}
-	return NULL;
+	return found;
 }
 
 void once_ref_free(struct netipc *e, struct once_ref *o)
 {
+	struct netipc_proxy *p = o->proxy;
+	uint64_t id = o->id;
+	bool untold = o->untold;
+
+	p->untold -= untold;
 	list_remove(&o->link);
 	pool_put(&e->once_ref_pool, o);
+	if (untold) /* and nobody will answer for it */
+		pending_done(e, p, 0, id);
 }
 
 static void once_ref_destroy(struct netipc *e, struct netipc_proxy *p, struct once_ref *o)
@@ -285,8 +331,7 @@ static void once_ref_destroy(struct netipc *e, struct netipc_proxy *p, struct on
 	}
 	o->state = ONCE_DOOMED;
 	p->doomed++;
-	if (p->arriving == NULL && !tell_doomed(e, p))
-		proxy_defer(e, p);
+	proxy_tell(e, p);
 }
 
 /* ---- rights in transit to a third node ---- */
@@ -296,7 +341,6 @@ struct transit *transit_make(struct netipc *e, struct peer *to, struct netipc_pr
 	struct transit *t = pool_get(&e->transit_pool);
 
 	*t = (struct transit){ .peer = to, .proxy = p, .once = o, .id = e->next_transit++, .moves = p->uid.moves };
-	p->transits++;
 	list_init(&t->link);
 	list_add_tail(&to->transits, &t->link);
 	return t;
@@ -313,6 +357,18 @@ struct transit *transit_find(struct peer *p, uint64_t id)
 	return NULL;
 }
 
+/* The one of a right that this node gave as the port's home, which it was then. */
+struct transit *transit_given(struct peer *to, const struct nw_uid *uid, uint64_t once_id)
+{
+	LIST_FOR_EACH(l, &to->transits) {
+		struct transit *t = container_of(l, struct transit, link);
+
+		if (t->given && t->once != NULL && t->once->id == once_id && uid_equal(&t->proxy->uid, uid))
+			return t;
+	}
+	return NULL;
+}
+
 /* Arrived and registered, or never left. */
 void transit_end(struct netipc *e, struct transit *t)
 {
@@ -321,11 +377,15 @@ void transit_end(struct netipc *e, struct transit *t)
 	if (t->once != NULL)
 		once_ref_free(e, t->once);
 	list_remove(&t->link);
-	p->transits--;
-	if (t->moves != p->uid.moves && p->transits_old > 0)
-		p->transits_old--;
-	if (t->move)
+	if (!t->move && !t->given) {
+		p->transits--;
+		if (t->moves != p->uid.moves && p->transits_old > 0)
+			p->transits_old--;
+	}
+	if (t->move) {
+		move_given_end(e, p, t->peer, t->moves);
 		move_transit_ended(e, p);
+	}
 	pool_put(&e->transit_pool, t);
 	move_settle(e, p);
 	proxy_unpin(e, p);
@@ -359,7 +419,10 @@ void proxy_die(struct netipc *e, struct netipc_proxy *p)
 	while (!list_empty(&p->pendings)) {
 		struct pending *w = list_first(&p->pendings, struct pending, link);
 
-		transit_done_send(e, w->giver, w->transit);
+		if (w->move)
+			moved_done_send(e, w->giver, w->transit);
+		else
+			transit_done_send(e, w->giver, w->transit);
 		pending_free(e, w);
 	}
 	if (p->cookie != NULL)

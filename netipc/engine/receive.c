@@ -131,16 +131,23 @@ static enum nw_code dest_check(struct netipc *e, struct peer *p, const struct nw
 	struct once *o;
 
 	*out = x;
-	if (x == NULL) {
-		stub = move_stub(e, &m->to);
-		return stub != NULL && move_stub_tell(e, stub, p) ? NW_MOVED_AWAY : NW_INVALID_DEST;
+	if (x == NULL || m->to.moves < x->uid.moves) { /* sent to the home that was */
+		stub = x == NULL ? move_stub(e, &m->to) : proxy_find(e, &m->to);
+		if (stub != NULL && !stub->dead && move_stub_tell(e, stub, p))
+			return NW_MOVED_AWAY;
 	}
+	if (x == NULL)
+		return NW_INVALID_DEST;
 	if ((m->flags & NW_MSG_MOVED) && (x->arriving == NULL || x->arriving->home != p))
 		return NW_BAD_RIGHT;
 	if (m->once_id == 0)
 		return holder_find(x, p) ? NW_OK : NW_BAD_RIGHT;
 	o = once_find(e, x, m->once_id);
-	return o != NULL && o->peer == p ? NW_OK : NW_BAD_RIGHT;
+	if (o != NULL && o->peer == p)
+		return NW_OK;
+	/* It may be told of yet, or p to tell again that it has it. */
+	return (x->arriving != NULL && move_stub_tell(e, x->arriving, p)) || move_is_telling(e, &m->to, p) ? NW_MOVED_AWAY :
+														NW_BAD_RIGHT;
 }
 
 /* ---- settling ---- */
@@ -234,7 +241,8 @@ static bool right_stalls(struct netipc *e, const struct peer *from, const struct
 			return r->uid.moves > p->uid.moves;
 		}
 	}
-	if (p->received == 0 && p->registers == p->registered && p->messages == 0 && p->transits == 0) {
+	if (p->received == 0 && p->registers == p->registered && p->messages == 0 && p->transits == 0 &&
+	    list_empty(&p->onces) && list_empty(&p->pendings)) {
 		home = peer_want(e, r->home_node, r->home_incarnation);
 		p = proxy_find(e, &r->uid);
 		if (home != NULL && p != NULL && p->home != NULL) {
@@ -245,6 +253,13 @@ static bool right_stalls(struct netipc *e, const struct peer *from, const struct
 		return false;
 	}
 	return true;
+}
+
+/* Only if its port moves, or another is coming here. */
+static bool may_stall(const struct netipc *e, const struct nw_right *r)
+{
+	return r->kind != NW_RIGHT_NULL && r->kind != NW_RIGHT_DEAD &&
+	       (r->uid.moves != 0 || r->kind == NW_RIGHT_RECEIVE || e->arrivals > 0);
 }
 
 /* Does the message know of a move that this node has not heard of from the port's home? Then it waits a bit. */
@@ -258,7 +273,7 @@ bool message_stalls(struct netipc *e, struct peer *p, const struct inbound *in)
 		return false;
 	for (uint32_t i = 0; i < m.rights && sizeof(m) + (i + 1) * sizeof(r) <= in->length; i++) {
 		right_at(in->data, i, &r);
-		if (r.kind == NW_RIGHT_NULL || r.kind == NW_RIGHT_DEAD || (r.uid.moves == 0 && r.kind != NW_RIGHT_RECEIVE))
+		if (!may_stall(e, &r))
 			continue;
 		if (!right_stalls(e, p, &r) || peer_gone(p))
 			continue;
@@ -275,7 +290,7 @@ static bool stalled_out(struct netipc *e, struct peer *p, const struct nw_messag
 
 	for (uint32_t i = 0; i < m->rights && p->stall_ns != 0; i++) {
 		right_at(data, i, &r);
-		if (r.kind != NW_RIGHT_NULL && r.kind != NW_RIGHT_DEAD && r.uid.moves != 0 && right_stalls(e, p, &r))
+		if (may_stall(e, &r) && right_stalls(e, p, &r))
 			return true;
 	}
 	return false;
@@ -375,7 +390,7 @@ static void right_own(struct netipc *e, struct peer *from, const struct nw_right
 			return; /* the same one twice in a message */
 		if (o == NULL) {
 			(void)proxy_add_once(e, x->arriving, r);
-			move_once_came(e, x);
+			move_once_came(e, x, 1);
 		}
 		out->port = x->port;
 		out->kind = NETIPC_RIGHT_SEND_ONCE;
@@ -414,7 +429,7 @@ static void right_other(struct netipc *e, struct peer *from, const struct nw_rig
 	if (r->kind == NW_RIGHT_SEND_ONCE) {
 		out->kind = NETIPC_RIGHT_SEND_ONCE;
 		if (stale && r->transit == 0)
-			move_once_claim(e, p, proxy_add_once(e, p, r));
+			once_claim(e, proxy_add_once(e, p, r));
 		else if (third)
 			proxy_once_from_third(e, p, r, from);
 		else
@@ -514,9 +529,7 @@ int netipc_deliver_accept(struct netipc *e, struct netipc_delivery *d, struct ne
 		struct nw_right r;
 
 		right_at(d->data, i, &r);
-		if (r.kind == NW_RIGHT_NULL || r.kind == NW_RIGHT_DEAD || r.uid.moves == 0)
-			continue;
-		if (right_stalls(e, p, &r)) {
+		if (may_stall(e, &r) && right_stalls(e, p, &r)) {
 			netipc_deliver_refuse(e, d, NETIPC_REFUSE_NO_MEMORY, now_ns);
 			return NETIPC_NO_MEMORY;
 		}

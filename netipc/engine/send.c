@@ -27,21 +27,28 @@ static struct nw_right *message_rights(struct netipc_message *m)
 	return (struct nw_right *)(m->r.data + sizeof(struct nw_message));
 }
 
-static bool is_own(const struct netipc *e, const struct nw_right *r)
+/* Says it that its port's home is this node? */
+static bool names_self(const struct netipc *e, const struct nw_right *r)
 {
 	return r->home_node == e->c.self && r->home_incarnation == e->incarnation;
+}
+
+/* Given as its port's home. */
+static bool is_own(const struct netipc *e, const struct nw_right *r)
+{
+	return names_self(e, r) && r->transit == 0;
 }
 
 /*
  * The send-once right of that id which a message takes home. One that went to a third node may have come back while it is
  * still in transit here, so an id alone does not say which.
  */
-static struct once_ref *once_homing(struct netipc_proxy *p, uint64_t id)
+static struct once_ref *once_homing(struct netipc_proxy *p, const struct nw_right *r)
 {
 	LIST_FOR_EACH(l, &p->onces) {
 		struct once_ref *o = container_of(l, struct once_ref, link);
 
-		if (o->id == id && o->state == ONCE_HOMING)
+		if (o->id == r->once_id && o->state == ONCE_HOMING && o->hop + 1 == r->hop)
 			return o;
 	}
 	return NULL;
@@ -70,17 +77,31 @@ static void give_local(struct netipc *e, struct peer *to, const struct netipc_ri
 		r->kind = NW_RIGHT_SEND_ONCE;
 		r->once_id = o->id;
 		r->check = o->check;
+		r->hop = o->hop;
 	}
 }
 
-/* r, of p, is in a message to `to` now: with a transit, unless that is its home. */
+/* r, of p (o: its send-once right), is in a message to `to` now: with a transit, unless that is its home. */
 static void right_leave(struct netipc *e, struct peer *to, struct netipc_proxy *p, struct once_ref *o, struct nw_right *r)
 {
+	bool self = move_names_self(p, to);
+
+	r->uid = p->uid;
+	r->uid.moves -= self;
+	r->home_node = self ? e->c.self : p->home->addr;
+	r->home_incarnation = self ? e->incarnation : p->home->incarnation;
+	r->transit = 0;
+	if (o != NULL) {
+		o->state = p->home == to ? ONCE_HOMING : ONCE_MOVING;
+		o->to = to;
+		r->hop = (uint16_t)(o->hop + 1);
+	}
 	p->pins++;
+	p->transits++;
 	if (p->home != to)
 		r->transit = transit_make(e, to, p, o)->id;
-	else
-		p->transits++;
+	if (self) /* behind the message */
+		(void)move_stub_tell(e, p, to);
 }
 
 /* The message that took r to its home is settled. */
@@ -103,9 +124,6 @@ static int give_proxy(struct netipc *e, struct peer *to, const struct netipc_rig
 		r->kind = NW_RIGHT_DEAD;
 		return NETIPC_OK;
 	}
-	r->uid = p->uid;
-	r->home_node = p->home->addr;
-	r->home_incarnation = p->home->incarnation;
 	r->kind = NW_RIGHT_SEND;
 	r->check = p->check;
 	if (in->kind == NETIPC_RIGHT_SEND_ONCE) {
@@ -114,11 +132,9 @@ static int give_proxy(struct netipc *e, struct peer *to, const struct netipc_rig
 			r->kind = NW_RIGHT_NULL; /* nothing to undo */
 			return NETIPC_NO_RIGHT;
 		}
-		o->state = p->home == to ? ONCE_HOMING : ONCE_MOVING;
 		r->kind = NW_RIGHT_SEND_ONCE;
 		r->once_id = o->id;
 		r->check = o->check;
-		r->hop = (uint16_t)(o->hop + 1);
 	}
 	right_leave(e, to, p, o, r);
 	return NETIPC_OK;
@@ -131,21 +147,76 @@ static void once_back(struct netipc *e, struct netipc_proxy *p, struct once_ref 
 	struct once *o = x != NULL ? once_find(e, x, ref->id) : NULL;
 
 	ref->state = ONCE_HELD;
-	if (x == NULL && p->home != NULL)
-		return;
+	if (x == NULL ? p->home != NULL : o == NULL && p->arriving != NULL)
+		return; /* held, or local as soon as the port's old home has told of it */
 	if (o != NULL) /* it is local */
 		once_end(e, o, false);
 	once_ref_free(e, ref);
 }
 
-/* Given as this, its home: but the port has moved since, and its new home was told that to has it. */
+/*
+ * Given as this, its home: but the port has moved since, and its new home was told that `to` has it, for want of memory
+ * for a transit.
+ */
 static void own_undo_moved(struct netipc *e, const struct nw_right *r)
 {
 	struct netipc_proxy *p = proxy_find(e, &r->uid);
+	struct nw_right mine = *r;
 
+	mine.hop++;
 	if (r->kind == NW_RIGHT_SEND_ONCE && p != NULL && !p->dead && p->home != NULL &&
 	    pool_left(&e->once_ref_pool) > 0)
-		move_once_claim(e, p, proxy_add_once(e, p, r));
+		once_claim(e, proxy_add_once(e, p, &mine));
+}
+
+/* The right of t is this node's again. */
+static void transit_undo(struct netipc *e, struct transit *t)
+{
+	struct once_ref *ref = t->once;
+
+	t->once = NULL;
+	if (ref != NULL)
+		once_back(e, t->proxy, ref);
+	transit_end(e, t);
+}
+
+/* How many rights in messages from here say that this is that port's home? */
+uint32_t message_names(struct netipc *e, const struct nw_uid *uid)
+{
+	uint32_t count = 0;
+
+	LIST_FOR_EACH(l, &e->peers) {
+		struct peer *p = container_of(l, struct peer, link);
+		struct list *lists[] = { &p->unacked, &p->parked, &p->queue };
+
+		for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+			LIST_FOR_EACH(k, lists[i]) {
+				struct netipc_message *m = container_of(k, struct record, link)->message;
+				uint32_t rights = m != NULL ? ((struct nw_message *)m->r.data)->rights : 0;
+
+				for (uint32_t j = 0; j < rights; j++)
+					count += message_rights(m)[j].kind == NW_RIGHT_SEND &&
+						 is_own(e, &message_rights(m)[j]) && uid_equal(&message_rights(m)[j].uid, uid);
+			}
+	}
+	return count;
+}
+
+/* A send right that was given as this, its home, does not say so any more, or is out of its message. */
+static void named_end(struct netipc *e, const struct nw_right *r)
+{
+	struct netipc_export *x = e->named > 0 && r->kind == NW_RIGHT_SEND ? export_find(e, &r->uid) : NULL;
+	struct netipc_proxy *p = e->named > 0 && r->kind == NW_RIGHT_SEND && x == NULL ? proxy_find(e, &r->uid) : NULL;
+
+	if (x != NULL && x->named > 0 && r->uid.moves < x->uid.moves) {
+		e->named--;
+		x->named--;
+		export_try_drop(e, x);
+	} else if (p != NULL && p->named > 0) {
+		e->named--;
+		if (--p->named == 0)
+			proxy_unpin(e, p);
+	}
 }
 
 /* The message came to nothing: the rights are as they were before it. */
@@ -167,6 +238,13 @@ static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *righ
 		}
 		if (r->kind != NW_RIGHT_SEND && r->kind != NW_RIGHT_SEND_ONCE)
 			continue;
+		t = r->transit != 0			  ? transit_find(to, r->transit) :
+		    r->kind == NW_RIGHT_SEND_ONCE && is_own(e, r) ? transit_given(to, &r->uid, r->once_id) :
+								    NULL;
+		if (t != NULL) {
+			transit_undo(e, t);
+			continue;
+		}
 		if (is_own(e, r)) {
 			x = export_find(e, &r->uid);
 			o = x != NULL && r->kind == NW_RIGHT_SEND_ONCE ? once_find(e, x, r->once_id) : NULL;
@@ -176,25 +254,16 @@ static void rights_undo(struct netipc *e, struct peer *to, struct nw_right *righ
 				holder_ungrant(e, x, to);
 			else if (x == NULL)
 				own_undo_moved(e, r);
+			named_end(e, r);
 			continue;
 		}
-		p = proxy_find(e, &r->uid);
+		p = r->transit == 0 ? proxy_find(e, &r->uid) : NULL; /* else its transit's end has done that */
 		if (p == NULL)
 			continue;
-		t = r->transit ? transit_find(to, r->transit) : NULL;
-		if (r->transit != 0)
-			ref = t != NULL ? t->once : NULL;
-		else
-			ref = r->kind == NW_RIGHT_SEND_ONCE ? once_homing(p, r->once_id) : NULL;
-		if (t != NULL)
-			t->once = NULL;
+		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_homing(p, r) : NULL;
 		if (ref != NULL)
 			once_back(e, p, ref);
-		if (t != NULL) {
-			transit_end(e, t);
-		} else if (r->transit == 0) { /* else its transit's end has done that */
-			homing_end(e, p, r);
-		}
+		homing_end(e, p, r);
 	}
 }
 
@@ -206,8 +275,6 @@ static void rights_move(struct netipc *e, struct peer *to, struct nw_right *righ
 		struct netipc_export *x;
 		struct netipc_proxy *p;
 		struct once_ref *ref;
-		struct transit *t;
-		struct once *o;
 
 		if (r->kind == NW_RIGHT_RECEIVE) {
 			x = export_find(e, &r->uid);
@@ -219,27 +286,61 @@ static void rights_move(struct netipc *e, struct peer *to, struct nw_right *righ
 		}
 		if (r->kind != NW_RIGHT_SEND && r->kind != NW_RIGHT_SEND_ONCE)
 			continue;
-		if (is_own(e, r)) { /* ours are listed */
-			x = r->kind == NW_RIGHT_SEND_ONCE ? export_find(e, &r->uid) : NULL;
-			o = x != NULL ? once_find(e, x, r->once_id) : NULL;
-			if (o != NULL)
-				o->accepted = true;
+		if (is_own(e, r)) /* ours are listed */
+			named_end(e, r);
+		if (is_own(e, r) || r->transit != 0) /* a transit ends with its TRANSIT_DONE */
 			continue;
-		}
-		if (r->transit != 0) { /* ends with its TRANSIT_DONE */
-			t = transit_find(to, r->transit);
-			if (t != NULL)
-				t->accepted = true;
-			continue;
-		}
 		p = proxy_find(e, &r->uid);
 		if (p == NULL)
 			continue;
-		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_homing(p, r->once_id) : NULL;
+		ref = r->kind == NW_RIGHT_SEND_ONCE ? once_homing(p, r) : NULL;
 		if (ref != NULL)
-			once_ref_free(e, ref);
+			ref->to = NULL;
 		homing_end(e, p, r);
 	}
+}
+
+/*
+ * The glue hears that r, a send-once right, has gone to `to`: from now on it is not counted in a message of this node. If
+ * its port has come here meanwhile the glue still counts it, as one abroad.
+ */
+static void once_told(struct netipc *e, struct peer *to, const struct nw_right *r)
+{
+	struct netipc_export *x = export_find(e, &r->uid);
+	struct once *o = x != NULL ? once_find(e, x, r->once_id) : NULL;
+	struct netipc_proxy *p = is_own(e, r) ? NULL : proxy_find(e, &r->uid);
+	struct transit *t = is_own(e, r) ? transit_given(to, &r->uid, r->once_id) : transit_find(to, r->transit);
+	struct once_ref *ref = t != NULL ? t->once : p != NULL && r->transit == 0 ? once_homing(p, r) : NULL;
+
+	if (o != NULL)
+		o->accepted = true;
+	else if (x != NULL && ref != NULL && !ref->listed) /* it ended elsewhere, or is yet to be told of */
+		move_once_came(e, x, -1);
+	if (t != NULL) {
+		t->accepted = true;
+		if (t->given && (!move_is_telling(e, &r->uid, to) || (x != NULL && x->arriving == NULL)))
+			transit_end(e, t);
+	} else if (ref != NULL) {
+		once_ref_free(e, ref);
+		proxy_settle(e, p);
+	}
+}
+
+/* The glue hears that m was accepted, or may have been. */
+void message_told(struct netipc *e, struct netipc_message *m)
+{
+	const struct nw_message *w = (const struct nw_message *)m->r.data;
+	const struct nw_right *rights = message_rights(m);
+	struct netipc_export *x;
+
+	if (!m->rights_moved)
+		return;
+	for (uint32_t i = 0; i < w->rights; i++)
+		if (rights[i].kind == NW_RIGHT_SEND_ONCE)
+			once_told(e, m->r.peer, &rights[i]);
+	x = w->once_id != 0 ? export_find(e, &w->to) : NULL;
+	if (x != NULL) /* it was used where its port was, which the glue counts as here */
+		move_once_came(e, x, -1);
 }
 
 /* ---- sending ---- */
@@ -248,6 +349,7 @@ static int send_check(struct netipc *e, const struct netipc_send *s, uint64_t bo
 		      bool fits)
 {
 	bool once = (s->flags & NETIPC_SEND_ONCE) != 0;
+	struct once_ref *held;
 	uint32_t receives = 0;
 
 	if (s->to->dead)
@@ -274,8 +376,13 @@ static int send_check(struct netipc *e, const struct netipc_send *s, uint64_t bo
 			return NETIPC_AGAIN; /* it goes on when it has come */
 		}
 	}
-	if (once && proxy_held_once(s->to) == NULL)
+	held = once ? proxy_held_once(s->to) : NULL;
+	if (once && held == NULL)
 		return NETIPC_NO_RIGHT;
+	if (once && held->untold) { /* its home is to hear first that it is here */
+		e->room_wanted = true;
+		return NETIPC_AGAIN;
+	}
 	if (pool_left(&e->export_pool) < s->right_count || pool_left(&e->holder_pool) < s->right_count ||
 	    pool_left(&e->once_pool) < s->right_count || pool_left(&e->transit_pool) < s->right_count) {
 		e->room_wanted = true;
@@ -622,37 +729,47 @@ void message_full(struct netipc *e, struct peer *p, uint64_t number)
 }
 
 /*
- * A right of a port that was here when it was put into its message. A port that died has told its holders, and this right
- * would come after that; one that has moved since is given as its new home's.
+ * A right that was put into its message when its port was here, or as if it was. A port that died has told its holders, and
+ * this right would come after that; one that has moved since is given as its new home's.
  */
 static void right_regive(struct netipc *e, struct peer *to, struct nw_right *r)
 {
 	struct netipc_export *x = export_find(e, &r->uid);
-	struct netipc_proxy *p = proxy_find(e, &r->uid);
-	struct once_ref *o = NULL;
+	struct netipc_proxy *p;
+	struct transit *t = r->transit != 0 ? transit_find(to, r->transit) : transit_given(to, &r->uid, r->once_id);
+	struct once_ref *o = t != NULL ? t->once : NULL;
 
 	if (x != NULL && r->uid.moves == x->uid.moves)
 		return;
 	if (x != NULL) { /* it was away meanwhile: this is another list */
+		if (r->kind == NW_RIGHT_SEND && r->transit == 0) {
+			bool granted = holder_grant(e, x, to);
+
+			named_end(e, r);
+			r->kind = granted ? NW_RIGHT_SEND : NW_RIGHT_DEAD;
+		}
 		r->uid.moves = x->uid.moves;
-		if (r->kind == NW_RIGHT_SEND && !holder_grant(e, x, to))
-			r->kind = NW_RIGHT_DEAD;
 		return;
 	}
-	if (p == NULL || p->dead || p->home == NULL || p->arriving != NULL || pool_left(&e->transit_pool) == 0 ||
-	    pool_left(&e->once_ref_pool) == 0) {
+	if (r->transit == 0)
+		named_end(e, r);
+	p = proxy_find(e, &r->uid);
+	if (p == NULL || p->dead || p->home == NULL || p->arriving != NULL ||
+	    (t == NULL && (pool_left(&e->transit_pool) == 0 || pool_left(&e->once_ref_pool) == 0))) {
 		r->kind = NW_RIGHT_DEAD;
+		if (t != NULL)
+			transit_end(e, t);
 		return;
 	}
-	r->uid.moves = p->uid.moves;
-	r->home_node = p->home->addr;
-	r->home_incarnation = p->home->incarnation;
-	if (r->kind == NW_RIGHT_SEND_ONCE) {
+	p->pins++;
+	if (t != NULL) {
+		t->once = NULL;
+		transit_end(e, t);
+	} else if (r->kind == NW_RIGHT_SEND_ONCE) {
 		o = proxy_add_once(e, p, r);
-		o->state = p->home == to ? ONCE_HOMING : ONCE_MOVING;
-		r->hop++; /* its home was told that the receiver has it */
 	}
 	right_leave(e, to, p, o, r);
+	proxy_unpin(e, p);
 }
 
 /* A slot is kept for m: once more, as a new record. */
@@ -664,7 +781,7 @@ static void message_requeue(struct netipc *e, struct netipc_message *m)
 	m->resend = false;
 	w->resend_of = m->parked_number;
 	for (uint32_t i = 0; i < w->rights; i++)
-		if ((rights[i].kind == NW_RIGHT_SEND || rights[i].kind == NW_RIGHT_SEND_ONCE) && is_own(e, &rights[i]))
+		if ((rights[i].kind == NW_RIGHT_SEND || rights[i].kind == NW_RIGHT_SEND_ONCE) && names_self(e, &rights[i]))
 			right_regive(e, m->r.peer, &rights[i]);
 	list_remove(&m->r.link);
 	m->r.number = 0;

@@ -427,6 +427,7 @@ static uint32_t least_length(uint8_t type)
 	case NW_RELEASE:
 		return sizeof(struct nw_verdict);
 	case NW_TRANSIT_DONE:
+	case NW_MOVED_DONE:
 		return sizeof(struct nw_transit);
 	case NW_NEXT:
 	case NW_CHUNK:
@@ -454,7 +455,7 @@ static void immediate(struct netipc *e, struct peer *p, uint8_t type, const uint
 	case NW_TRANSIT_DONE:
 		memcpy(&t, data, sizeof(t));
 		found = transit_find(p, t.transit);
-		if (found != NULL)
+		if (found != NULL && !found->move && !found->given)
 			transit_end(e, found);
 		return;
 	case NW_NEXT:
@@ -482,6 +483,8 @@ static void immediate(struct netipc *e, struct peer *p, uint8_t type, const uint
 static void ordered(struct netipc *e, struct peer *p, struct inbound *in)
 {
 	struct nw_verdict v;
+	struct nw_transit t;
+	struct transit *found;
 	struct nw_flush f;
 	struct nw_ref ref;
 	struct nw_moved moved;
@@ -524,6 +527,12 @@ static void ordered(struct netipc *e, struct peer *p, struct inbound *in)
 	case NW_MOVED:
 		memcpy(&moved, in->data, sizeof(moved));
 		move_moved_in(e, p, &moved);
+		return;
+	case NW_MOVED_DONE:
+		memcpy(&t, in->data, sizeof(t));
+		found = transit_find(p, t.transit);
+		if (found != NULL && found->move)
+			transit_end(e, found);
 		return;
 	case NW_ONCE_HERE:
 		memcpy(&once, in->data, sizeof(once));

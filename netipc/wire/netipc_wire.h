@@ -48,7 +48,8 @@
 	X(MOVE_DONE, 23)   /* nw_ref: answer */                                                        \
 	X(WANT_ROOM, 24)   /* nw_ref: tell me when that port's queue has room */                       \
 	X(ROOM, 25)        /* nw_ref: answer: it has, or had just now */                               \
-	X(ONCE_HERE, 26)   /* nw_once: a send-once right of a port that moved to you, and who has it */
+	X(ONCE_HERE, 26)   /* nw_once: a send-once right of a port that moved to you, and who has it */ \
+	X(MOVED_DONE, 27)  /* nw_transit: answer to MOVED, behind all that was sent to the old home */
 
 enum nw_record_type {
 #define NW_ENUM(name, value) NW_##name = value,
@@ -110,7 +111,7 @@ struct nw_right {
 	uint32_t home_node;
 	uint8_t kind;     /* enum nw_right_kind */
 	uint8_t zero;
-	uint16_t hop;     /* send-once: how many nodes it went through since its home */
+	uint16_t hop;     /* send-once: how often it has been passed on, this time included */
 	uint64_t check;   /* made by the home: nobody can make up a right */
 	uint64_t once_id; /* send-once: which one */
 	uint64_t transit; /* echoed in TRANSIT_DONE; 0: the home is one of the two ends */
@@ -201,12 +202,9 @@ struct nw_once {
 	struct nw_uid uid;
 	uint64_t once_id, check;
 	uint64_t incarnation;
-	uint32_t node; /* who has it */
+	uint32_t node; /* who has it; 0: it died */
 	uint16_t hop;
-	uint16_t coming; /* 1: or will have, with a message of the giver's that is on its way there */
-	uint64_t giver_incarnation;
-	uint32_t giver;
-	uint32_t zero;
+	uint16_t zero;
 };
 
 struct nw_chunk {
@@ -341,7 +339,7 @@ _Static_assert(sizeof(struct nw_move) == 16, "nw_move");
 NW_CHECK(nw_moved, home_incarnation, 56);
 _Static_assert(sizeof(struct nw_moved) == 88, "nw_moved");
 NW_CHECK(nw_once, incarnation, 72);
-_Static_assert(sizeof(struct nw_once) == 104, "nw_once");
+_Static_assert(sizeof(struct nw_once) == 88, "nw_once");
 _Static_assert(sizeof(struct nw_chunk) == 64, "nw_chunk");
 _Static_assert(sizeof(struct nw_flush) == 48, "nw_flush");
 NW_CHECK(nw_datagram, from_incarnation, 16);

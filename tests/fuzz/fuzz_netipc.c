@@ -447,7 +447,6 @@ static void record_in(np_qp_t qp)
 		o->node = below(3) ? PEER : below(2) ? SELF : THIRD;
 		o->incarnation = o->node == SELF ? netipc_incarnation(e) : peer_incarnation;
 		o->hop = (uint16_t)below(4);
-		o->coming = (uint16_t)below(2);
 		break;
 	}
 	case NW_ACK:
@@ -455,7 +454,7 @@ static void record_in(np_qp_t qp)
 	default: {
 		struct nw_verdict *v = (struct nw_verdict *)out;
 
-		length = type == NW_TRANSIT_DONE ? sizeof(struct nw_transit) : sizeof(*v);
+		length = type == NW_TRANSIT_DONE || type == NW_MOVED_DONE ? sizeof(struct nw_transit) : sizeof(*v);
 		v->number = number_like();
 		v->code = below(12);
 	}

@@ -232,6 +232,17 @@ static void right_drop(struct sim *s, struct node *n, struct right *r)
 	r->kind = 0;
 }
 
+/* A send-once right of p dies unused: it is a local one already if its port is arriving. */
+static void once_destroy(struct sim *s, struct node *n, struct sim_proxy *p)
+{
+	if (p->dead)
+		return;
+	if (p->arriving)
+		s->port[p->port].once_out--;
+	else
+		netipc_proxy_destroy_once(n->e, p->engine, s->now);
+}
+
 static bool is_member(const struct node *n)
 {
 	return n->up && !n->leaving;
@@ -620,14 +631,12 @@ static void outgoing_settled(struct sim *s, struct node *n, struct outgoing *g, 
 			continue;
 		}
 		/* Not moved and dropped: as if the glue destroyed the returned right. */
-		if (!moved && r->kind == ONCE && r->proxy != NULL && !r->proxy->dead)
-			netipc_proxy_destroy_once(n->e, r->proxy->engine, s->now);
+		if (!moved && r->kind == ONCE && r->proxy != NULL)
+			once_destroy(s, n, r->proxy);
 		right_drop(s, n, r);
 	}
-	if (!moved && g->once) {
-		if (!g->to->dead)
-			netipc_proxy_destroy_once(n->e, g->to->engine, s->now);
-	}
+	if (!moved && g->once)
+		once_destroy(s, n, g->to);
 	right_drop(s, n, &dest);
 }
 
@@ -1153,8 +1162,8 @@ static void queue_free(struct sim *s, struct node *n, struct queued *q, bool kee
 			if (!keep && !p->dead && port_here(p, n))
 				port_kill(s, n, p);
 		} else if (!keep && q->right[i].kind != 0) {
-			if (q->right[i].kind == ONCE && !q->right[i].proxy->dead)
-				netipc_proxy_destroy_once(n->e, q->right[i].proxy->engine, s->now);
+			if (q->right[i].kind == ONCE)
+				once_destroy(s, n, q->right[i].proxy);
 			right_drop(s, n, &q->right[i]);
 		}
 	free(q);
@@ -1183,8 +1192,8 @@ static void do_release(struct sim *s, struct node *n)
 	if (p == NULL || p->arriving || free_rights(s, n, p, once ? ONCE : SEND) == 0)
 		return;
 	r = (struct right){ once ? ONCE : SEND, p->port, 0, p };
-	if (once && !p->dead)
-		netipc_proxy_destroy_once(n->e, p->engine, s->now);
+	if (once)
+		once_destroy(s, n, p);
 	right_drop(s, n, &r);
 }
 
@@ -1685,8 +1694,15 @@ static void check_port(struct sim *s, struct port *p)
 					x->engine->uid.node, (unsigned long long)x->engine->uid.serial, x->engine->uid.moves, x->engine->home ? x->engine->home->addr : 0,
 					x->sends, x->onces, x->engine->live, (unsigned long long)x->engine->received);
 		}
-	if (getenv("SIM_DUMP") && p->at[p->home].slot != NULL)
+	if (getenv("SIM_DUMP") && p->at[p->home].slot != NULL) {
 		dump_holders(s, p);
+		LIST_FOR_EACH(l, &p->at[p->home].slot->onces) {
+			const struct once *o = container_of(l, struct once, link);
+
+			fprintf(stderr, "port %u home %u uid %x/%llu: once %llx at %x hop %u accepted %d\n", p->index, p->home, o->x->uid.node,
+				(unsigned long long)o->x->uid.serial, (unsigned long long)o->id, o->peer->addr, o->hop, o->accepted);
+		}
+	}
 	for (uint32_t i = 0; i < s->o.nodes; i++)
 		holders += i != p->home && truth_sends(s, p, i) > 0;
 	if ((holders > 0) != (p->at[p->home].slot != NULL && netipc_export_has_senders(p->at[p->home].slot)))
@@ -1766,15 +1782,19 @@ static void check_empty(struct sim *s)
 			dump_transits(s, &s->node[i]);
 		for (uint32_t j = 0; t.onces != 0 && j <= s->node[i].e->hash_mask; j++)
 			for (struct once *o = s->node[i].e->once_hash[j]; o != NULL; o = o->hash_next)
-				fprintf(stderr, "node %u once %llx of %x/%llu moves %u at %x hop %u accepted %d coming %d told by %x\n", i, (unsigned long long)o->id,
-					o->x->uid.node, (unsigned long long)o->x->uid.serial, o->x->uid.moves, o->peer->addr, o->hop, o->accepted, o->coming, o->told_addr);
+				fprintf(stderr, "node %u once %llx of %x/%llu moves %u at %x hop %u accepted %d self %d\n", i, (unsigned long long)o->id,
+					o->x->uid.node, (unsigned long long)o->x->uid.serial, o->x->uid.moves, o->peer->addr, o->hop, o->accepted, o->self);
+		for (uint32_t j = 0; t.exports != 0 && j <= s->node[i].e->hash_mask; j++)
+			for (struct netipc_export *x = s->node[i].e->export_hash[j]; x != NULL; x = x->hash_next)
+				fprintf(stderr, "node %u export %x/%llu moves %u: named %u leaving %u arriving %d deliveries %u idle %d\n", i, x->uid.node,
+					(unsigned long long)x->uid.serial, x->uid.moves, x->named, x->leaving, x->arriving != NULL, x->deliveries, x->idle);
 		for (uint32_t j = 0; t.proxies != 0 && j <= s->node[i].e->hash_mask; j++)
 			for (struct netipc_proxy *x = s->node[i].e->proxy_hash[j]; x != NULL; x = x->hash_next)
 				fprintf(stderr, "node %u proxy %x/%llu: cookie %d home %x here %d arriving %d moves %u received %llu registers %llu/%llu unregistering %d "
-					"stale %llu pins %u onces %d pendings %d mover %d dead %d live %d\n", i, x->uid.node, (unsigned long long)x->uid.serial,
+					"stale %llu pins %u named %u onces %d pendings %d mover %d dead %d live %d\n", i, x->uid.node, (unsigned long long)x->uid.serial,
 					x->cookie != NULL, x->home ? x->home->addr : 0, x->here, x->arriving != NULL, x->uid.moves,
 					(unsigned long long)x->received, (unsigned long long)x->registered, (unsigned long long)x->registers, x->unregistering,
-					(unsigned long long)x->stale_at, x->pins, !list_empty(&x->onces), !list_empty(&x->pendings), x->mover, x->dead, x->live);
+					(unsigned long long)x->stale_at, x->pins, x->named, !list_empty(&x->onces), !list_empty(&x->pendings), x->mover, x->dead, x->live);
 		if (t.exports | t.holders | t.onces | t.proxies | t.once_refs | t.transits | t.messages |
 		    t.large_buffers | t.deliveries | t.waiting | t.records)
 			FAIL(s, "node %u leaks: exports %u holders %u onces %u proxies %u once_refs %u transits "
@@ -1848,6 +1868,9 @@ static void check_messages(struct sim *s)
 		dump_dying(s);
 	if (getenv("SIM_DUMP"))
 		dump_peers(s);
+	for (uint32_t i = 0; getenv("SIM_DUMP") && i < s->o.nodes; i++)
+		if (s->node[i].up)
+			dump_transits(s, &s->node[i]);
 	for (uint32_t i = 0; getenv("SIM_DUMP") && i < s->o.nodes; i++)
 		for (struct list *l = s->node[i].outgoing.next; s->node[i].up && l != &s->node[i].outgoing; l = l->next) {
 			const struct outgoing *g = container_of(l, struct outgoing, link);
