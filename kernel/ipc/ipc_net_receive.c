@@ -328,20 +328,31 @@ static void call_kernel_object(struct kwork *work)
 		ipc_kmsg_destroy(kmsg);
 }
 
+/* A pager's answers end other calls: they do not wait behind those. */
+static void call_later(struct net_in *in, bool answer)
+{
+	bool urgent = ipc_kobject_frees_memory(in->kmsg->ikm_header->msgh_id);
+
+	if (answer)
+		kwork_init(&in->work, call_kernel_object, urgent);
+	else
+		kwork_init_call(&in->work, call_kernel_object, urgent);
+	kworker_submit(&in->work); /* D4 */
+}
+
 /* The whole kmsg, destination included, to its port. Frees in. */
 static void hand_over(struct net_in *in)
 {
 	struct ipc_kmsg *kmsg = in->kmsg;
 	struct ipc_port *port = kmsg->ikm_remote_port;
-	bool kernel, circular;
+	bool kernel, answer, circular;
 
 	ip_lock(port);
 	kernel = ip_active(port) && port->ip_receiver == ipc_space_kernel;
+	answer = kernel && port->ip_kotype == IKOT_MEMORY_OBJECT_CONTROL;
 	ip_unlock(port);
 	if (kernel) {
-		kwork_init(&in->work, call_kernel_object,
-			   ipc_kobject_frees_memory(kmsg->ikm_header->msgh_id));
-		kworker_submit(&in->work); /* D4 */
+		call_later(in, answer);
 		return;
 	}
 	circular = in->circular;

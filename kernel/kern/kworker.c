@@ -14,30 +14,53 @@ static struct {
 	struct spinlock lock;
 	struct list normal;      /* [p] of kwork.link */
 	struct list urgent;      /* [p] */
+	struct list calls;       /* [p] that are not urgent */
 	struct waitq idle;       /* [p] */
 	struct waitq idle_urgent; /* [p] the reserved thread's */
 	struct waitq grower_idle; /* [p] */
 	unsigned threads;        /* [p] */
 	unsigned busy;           /* [p] */
+	unsigned calling;        /* [p] of calls */
 } pool;
 
-static void run_locked(struct list *queue)
+/* w, off its list. */
+static void run_locked(struct kwork *w)
 {
-	struct kwork *w = list_first(queue, struct kwork, link);
+	bool counted = w->call && !w->urgent;
 
-	list_remove(&w->link);
+	pool.calling += counted;
 	spin_unlock(&pool.lock);
 	w->fn(w);
 	spin_lock(&pool.lock);
+	pool.calling -= counted;
+}
+
+/* What is not urgent, and may be begun. */
+static struct list *ready_locked(void)
+{
+	if (!list_empty(&pool.normal))
+		return &pool.normal;
+	return pool.calling < KWORKER_CALLS_MAX ? &pool.calls : &pool.normal;
+}
+
+static struct kwork *take_locked(struct list *queue)
+{
+	struct kwork *w = list_empty(queue) ? NULL : list_first(queue, struct kwork, link);
+
+	if (w != NULL)
+		list_remove(&w->link);
+	return w;
 }
 
 static void worker_loop(void *unused)
 {
+	struct kwork *w;
+
 	spin_lock(&pool.lock);
 	for (;;) {
-		while (!list_empty(&pool.urgent) || !list_empty(&pool.normal)) {
+		while ((w = take_locked(list_empty(&pool.urgent) ? ready_locked() : &pool.urgent)) != NULL) {
 			pool.busy++;
-			run_locked(list_empty(&pool.urgent) ? &pool.normal : &pool.urgent);
+			run_locked(w);
 			pool.busy--;
 		}
 		(void)waitq_block(&pool.idle, &pool.lock, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
@@ -47,11 +70,13 @@ static void worker_loop(void *unused)
 
 static void reserved_loop(void *unused)
 {
+	struct kwork *w;
+
 	current_thread()->vm_privilege = true; /* what it does frees memory */
 	spin_lock(&pool.lock);
 	for (;;) {
-		while (!list_empty(&pool.urgent))
-			run_locked(&pool.urgent);
+		while ((w = take_locked(&pool.urgent)) != NULL)
+			run_locked(w);
 		(void)waitq_block(&pool.idle_urgent, &pool.lock, WAIT_UNINTERRUPTIBLE, WAIT_FOREVER);
 		spin_lock(&pool.lock);
 	}
@@ -62,8 +87,7 @@ static void grower_loop(void *unused)
 {
 	spin_lock(&pool.lock);
 	for (;;) {
-		while (!list_empty(&pool.normal) && pool.busy == pool.threads &&
-		       pool.threads < KWORKER_MAX) {
+		while (!list_empty(ready_locked()) && pool.busy == pool.threads && pool.threads < KWORKER_MAX) {
 			pool.threads++;
 			spin_unlock(&pool.lock);
 			thread_deallocate(kernel_thread_start("kworker", SCHED_PRIORITY_KERNEL,
@@ -80,7 +104,7 @@ void kworker_submit(struct kwork *w)
 	struct thread *worker = NULL;
 
 	spin_lock(&pool.lock);
-	list_add_tail(w->urgent ? &pool.urgent : &pool.normal, &w->link);
+	list_add_tail(w->urgent ? &pool.urgent : w->call ? &pool.calls : &pool.normal, &w->link);
 	worker = waitq_claim(&pool.idle);
 	if (worker == NULL)
 		worker = waitq_claim(w->urgent ? &pool.idle_urgent : &pool.grower_idle);
@@ -94,6 +118,7 @@ void kworker_init(void)
 	spin_init(&pool.lock, "kworker pool");
 	list_init(&pool.normal);
 	list_init(&pool.urgent);
+	list_init(&pool.calls);
 	waitq_init(&pool.idle);
 	waitq_init(&pool.idle_urgent);
 	waitq_init(&pool.grower_idle);

@@ -274,7 +274,7 @@ uint32_t sched_cpu_usage(struct thread *t)
 	struct run_queue *rq = sched_lock(t);
 	struct usage usage = t->sched.usage;
 	uint64_t now = clock_now_ns(), since = t->switched_in_ns;
-	bool runs = atomic_load(&t->run_state) == THREAD_RUNNING;
+	bool runs = cpu_by_id(t->cpu)->current == t;
 
 	spin_unlock(&rq->lock);
 	timeshare_charge(&usage, runs && now > since ? now - since : 0, now);

@@ -17,6 +17,7 @@
 #define PAGE 4096ull
 #define PAGES 64ull
 #define WORD(page) (5000 + (page))
+#define READERS 40u
 
 enum { ERROR_PAGE = 20, HOLE_PAGE = 21, SILENT_PAGE = 22, LOCKED_PAGE = 23 };
 
@@ -29,6 +30,7 @@ static volatile struct {
 	uint64_t offset, length, word; /* of the last request, unlock or return */
 	uint64_t saved[PAGES];
 	bool received, plain; /* the last memory_object_terminate's rights were receive rights; no page is odd */
+	unsigned pause_ms;    /* before the next request is looked at */
 	kern_return_t result;
 } P;
 
@@ -96,6 +98,10 @@ static kern_return_t terminate(memory_object_t o, mach_port_t control, mach_port
 static kern_return_t request(memory_object_t o, mach_port_t control, memory_object_offset_t offset, memory_object_cluster_size_t length,
 			     vm_prot_t access)
 {
+	unsigned pause = P.pause_ms;
+
+	P.pause_ms = 0;
+	node_sleep_ms(pause);
 	P.offset = offset;
 	P.length = length;
 	P.requests++;
@@ -471,6 +477,51 @@ static void ends(void)
 	unmap(at, "RPAG0054 and is not, when it may not any more");
 }
 
+/* The other node's clock tells of a second from now. */
+static mach_port_t alarm_there(void)
+{
+	mach_port_t clock = MACH_PORT_NULL, told = MACH_PORT_NULL;
+
+	node_must(mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &told), "a port");
+	node_must(host_get_clock_service(host, SYSTEM_CLOCK, &clock), "host_get_clock_service");
+	node_must(clock_alarm(clock, TIME_RELATIVE, (mach_timespec_t){ 1, 0 }, told), "clock_alarm");
+	drop(clock);
+	return told;
+}
+
+/* Threads that each read a page there: more than that kernel makes calls at a time. Our answers and its clock's come through. */
+static void many_at_once(void)
+{
+	static struct reader readers[READERS];
+	mach_vm_address_t at = fresh(MEMORY_OBJECT_COPY_DELAY, PAGE, FALSE);
+	mach_port_t told;
+	union {
+		mach_msg_header_t head;
+		char room[256];
+	} m;
+	unsigned good = 0, n = P.requests;
+	bool first;
+
+	P.plain = true;
+	(void)limit(15000);
+	told = alarm_there();
+	P.pause_ms = 3000;
+	for (unsigned i = 0; i < READERS; i++) {
+		readers[i].at = at + i * PAGE;
+		(void)pthread_create(&readers[i].t, NULL, read_body, &readers[i]);
+	}
+	first = mach_msg(&m.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), told, 20000, MACH_PORT_NULL) == MACH_MSG_SUCCESS && P.requests == n;
+	tap(first, "RPAG0057 while %u calls there wait for us its clock's alarm comes", READERS);
+	for (unsigned i = 0; i < READERS; i++) {
+		(void)pthread_join(readers[i].t, NULL);
+		good += readers[i].kr == KERN_SUCCESS;
+	}
+	tap(good == READERS, "RPAG0058 and our answers get there: %u of them get their pages", good);
+	P.plain = false;
+	(void)mach_port_mod_refs(self, told, MACH_PORT_RIGHT_RECEIVE, -1);
+	unmap(at, "RPAG0059 the end");
+}
+
 /* Memory of a device of this node, which no other can have. */
 static void devices(void)
 {
@@ -517,6 +568,7 @@ int main(int argc, char **argv)
 	a_program();
 	copies();
 	ends();
+	many_at_once();
 	devices();
 	for (int i = 0; i < 200 && tap_names() != names; i++)
 		node_sleep_ms(10);
