@@ -183,6 +183,8 @@ struct once { /* home side: a send-once right of x that is at peer */
 	uint64_t id, check;
 	uint16_t hop;  /* who tells of a higher one knows better where it is */
 	bool accepted; /* else it may be in a message from here yet, and is counted there */
+	bool orphan;   /* and nobody can have it when it is accepted: from has died */
+	struct peer *from; /* the home before, as long as only that has told of it */
 	bool self;     /* of one that is told to the port's new home: this node has it */
 };
 
@@ -220,6 +222,7 @@ struct netipc_export {
 	np_addr_t leaving_to;        /* the receiver of the one that did */
 	uint64_t leaving_incarnation;
 	struct netipc_proxy *arriving; /* it moved here, and not all of it has come */
+	bool telling;                /* it was away, and who speaks to the home that was is being told that it is back */
 	int came;                    /* ONCES_CAME owed */
 	struct upcall no_senders, once_lost, want_room, onces_came, gone_up;
 };
@@ -348,6 +351,7 @@ struct peer {
 	bool ack_now;
 
 	struct list proxies, holders, onces, waiting, transits, pendings;
+	uint32_t told_onces; /* struct once whose from it is */
 	uint64_t *flush; /* dying: bit i: peer i has not said FLUSHED */
 };
 
@@ -535,6 +539,8 @@ struct once *once_find(struct netipc *e, const struct netipc_export *x, uint64_t
 struct once *once_add(struct netipc *e, struct netipc_export *x, struct peer *p, uint64_t id);
 void once_unhash(struct netipc *e, struct once *o);
 void once_end(struct netipc *e, struct once *o, bool lost);
+void once_claimed(struct once *o);
+void onces_orphaned(struct netipc *e, struct peer *p);
 void waiting_end(struct netipc *e, struct waiting *w, bool pass_slot);
 /* Those that wait for a slot of x are told why (NW_*) they get none: it died, or moved. */
 void export_refuse_waiting(struct netipc *e, struct netipc_export *x, uint32_t why);

@@ -105,7 +105,8 @@ static bool export_needed(const struct netipc_export *x)
 {
 	return !list_empty(&x->holders) || !list_empty(&x->onces) || !list_empty(&x->waiting) ||
 	       x->deliveries > 0 || x->name_server || x->no_senders.queued || x->once_lost.queued ||
-	       x->want_room.queued || x->onces_came.queued || x->leaving > 0 || x->arriving != NULL || x->named > 0;
+	       x->want_room.queued || x->onces_came.queued || x->leaving > 0 || x->arriving != NULL || x->named > 0 ||
+	       x->telling;
 }
 
 /* Nothing needs it; the struct goes when EXPORT_GONE is fetched. */
@@ -279,11 +280,39 @@ void once_unhash(struct netipc *e, struct once *o)
 	*at = o->hash_next;
 }
 
+/* Who has it has said so itself. */
+void once_claimed(struct once *o)
+{
+	if (o->from != NULL)
+		o->from->told_onces--;
+	o->from = NULL;
+	o->orphan = false;
+}
+
+/*
+ * p, a home before, is dead, and nobody can have heard of a move from it any more: of whom it alone has told, to them the
+ * port died with p.
+ */
+void onces_orphaned(struct netipc *e, struct peer *p)
+{
+	for (uint32_t i = 0; p->told_onces > 0 && i <= e->hash_mask; i++)
+		for (struct once *o = e->once_hash[i], *next; o != NULL; o = next) {
+			next = o->hash_next;
+			if (o->from != p)
+				continue;
+			once_claimed(o);
+			o->orphan = !o->accepted;
+			if (o->accepted)
+				once_end(e, o, true);
+		}
+}
+
 /* It is used, home, or lost: in the last case the port gets a notification. */
 void once_end(struct netipc *e, struct once *o, bool lost)
 {
 	struct netipc_export *x = o->x;
 
+	once_claimed(o);
 	if (x == NULL) { /* on its way to the port's new home, which is told that nobody has it */
 		list_remove(&o->peer_link);
 		o->peer = NULL;
@@ -478,6 +507,7 @@ void netipc_export_destroyed(struct netipc *e, struct netipc_export *x, uint64_t
 	x->dead = true;
 	e->named -= x->named;
 	x->named = 0;
+	x->telling = false;
 	if (x->slot != NULL)
 		*x->slot = NULL;
 	x->slot = NULL;
@@ -600,10 +630,13 @@ static void once_register_in(struct netipc *e, struct peer *p, const struct nw_r
 		code = NW_BAD_RIGHT;
 		e->stats.bad_right++;
 	} else if (ref->hop > o->hop) { /* else it has gone on from there already */
+		once_claimed(o);
 		o->hop = (uint16_t)ref->hop;
 		o->peer = p;
 		list_remove(&o->peer_link);
 		list_add_tail(&p->onces, &o->peer_link);
+	} else if (o->peer == p && ref->hop == o->hop) {
+		once_claimed(o);
 	}
 	(void)stream_ref(e, p, NW_ONCE_REGISTERED, &ref->uid, 0, ref->once_id, 0, code, 0);
 }

@@ -318,6 +318,7 @@ void peer_free_dying(struct netipc *e, struct peer *p)
 		holder_remove(e, list_first(&p->holders, struct holder, peer_link));
 	while (!list_empty(&p->onces))
 		once_end(e, list_first(&p->onces, struct once, peer_link), true);
+	onces_orphaned(e, p);
 	list_remove(&p->link);
 	p->state = PEER_FREE;
 	pool_put(&e->peer_pool, p);
@@ -332,7 +333,7 @@ static void flush_answered(struct netipc *e, struct peer *dying, uint32_t index)
 
 static void flush_start(struct netipc *e, struct peer *p)
 {
-	if (list_empty(&p->holders) && list_empty(&p->onces) && list_empty(&p->transits)) {
+	if (list_empty(&p->holders) && list_empty(&p->onces) && list_empty(&p->transits) && p->told_onces == 0) {
 		peer_free_dying(e, p);
 		return;
 	}

@@ -76,7 +76,7 @@ struct netipc_proxy *move_stub(struct netipc *e, const struct nw_uid *uid)
 {
 	struct netipc_proxy *p = proxy_find(e, uid);
 
-	return p != NULL && !p->dead && p->mover != MOVER_NONE ? p : NULL;
+	return p != NULL && !p->dead && p->home != NULL && p->mover != MOVER_NONE ? p : NULL;
 }
 
 static struct transit *telling(struct netipc_proxy *p, struct peer *peer)
@@ -110,6 +110,15 @@ bool move_names_self(const struct netipc_proxy *p, const struct peer *to)
 	return p->home != to && (p->mover == MOVER_QUEUE || p->mover == MOVER_END || p->mover == MOVER_ENDED);
 }
 
+/* p's port is here (again), and its export stays until all have been told. */
+static void came_back(struct netipc *e, struct netipc_proxy *p)
+{
+	struct netipc_export *x = export_find(e, &p->uid);
+
+	if (x != NULL)
+		x->telling = true;
+}
+
 /*
  * peer must hear where the port is: at once, or when all of it is there (or here again). False: it cannot be told (no
  * memory): to it, the port is dead.
@@ -129,6 +138,7 @@ bool move_stub_tell(struct netipc *e, struct netipc_proxy *p, struct peer *peer)
 	if (p->mover == MOVER_NONE) {
 		p->mover = MOVER_TELLS;
 		p->pins++;
+		came_back(e, p);
 	}
 	move_pump(e, p);
 	return true;
@@ -204,9 +214,14 @@ static void out_once_free(struct netipc *e, struct once *o)
 
 static void mover_end(struct netipc *e, struct netipc_proxy *p)
 {
+	struct netipc_export *x = export_find(e, &p->uid);
+
 	p->mover = MOVER_NONE;
-	(void)e;
 	p->pins--; /* the caller settles */
+	if (x == NULL)
+		return;
+	x->telling = false;
+	export_try_drop(e, x);
 }
 
 /* What the old home has to say, as far as there are records. */
@@ -327,6 +342,7 @@ static uint32_t onces_leave(struct netipc *e, struct netipc_export *x, struct ne
 		local -= local > 0;
 		abroad += o->accepted;
 		once_unhash(e, o);
+		once_claimed(o);
 		o->x = NULL;
 		list_remove(&o->link);
 		(void)move_stub_tell(e, p, o->peer);
@@ -386,6 +402,7 @@ struct netipc_proxy *netipc_move(struct netipc *e, struct netipc_moving *move, u
 	proxy_offer(p);
 	e->named -= x->named;
 	x->named = 0;
+	x->telling = false;
 	p->named = message_names(e, &p->uid);
 	p->pins += p->named > 0;
 	e->named += p->named;
@@ -470,6 +487,7 @@ void netipc_arrive(struct netipc *e, struct netipc_proxy *p, void *port, struct 
 	export_hash_in(e, x);
 	x->arriving = p;
 	p->arriving = x;
+	x->telling = p->mover != MOVER_NONE;
 	x->named = p->named;
 	p->pins -= p->named > 0;
 	p->named = 0;
@@ -545,6 +563,8 @@ void move_once_in(struct netipc *e, struct peer *from, const struct nw_once *r)
 	o->check = r->check;
 	o->hop = to != NULL && r->hop <= ref->hop ? ref->hop + 1 : r->hop;
 	o->accepted = accepted;
+	o->from = from;
+	from->told_onces++;
 	if (accepted)
 		move_once_came(e, x, 1);
 	if (holder == NULL || (ref != NULL && ref->state == ONCE_DOOMED))
@@ -594,16 +614,16 @@ void move_arrival_lost(struct netipc *e, struct netipc_proxy *p)
 	proxy_settle(e, p);
 }
 
-/* The port died while it came. */
+/* The port died while it came, or when it had. */
 void move_export_died(struct netipc *e, struct netipc_export *x)
 {
-	struct netipc_proxy *p = x->arriving;
+	struct netipc_proxy *p = proxy_find(e, &x->uid);
 
-	if (p == NULL)
+	if (p == NULL || (p->arriving != x && !p->here))
 		return;
+	e->arrivals -= p->arriving != NULL;
 	x->arriving = NULL;
 	p->arriving = NULL;
-	e->arrivals--;
 	proxy_die(e, p);
 }
 
@@ -726,11 +746,11 @@ void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r
 		pending_add(e, p, from, r->transit, r->uid.moves, 0);
 		list_last(&p->pendings, struct pending, link)->move = true;
 	}
-	if (p->home == from && p->arriving == NULL) {
+	if (p->home == from && p->arriving == NULL && r->uid.moves >= p->uid.moves) { /* else of an earlier stay there */
 		home = r->home_node == from->addr ? from : peer_want(e, r->home_node, r->home_incarnation);
 		if (peer_gone(from) || p->dead)
 			return;
-		if (home == NULL) { /* dead, or this node, which knows better */
+		if (home == NULL) { /* dead */
 			proxy_die(e, p);
 			return;
 		}

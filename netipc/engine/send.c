@@ -312,7 +312,9 @@ static void once_told(struct netipc *e, struct peer *to, const struct nw_right *
 	struct transit *t = is_own(e, r) ? transit_given(to, &r->uid, r->once_id) : transit_find(to, r->transit);
 	struct once_ref *ref = t != NULL ? t->once : p != NULL && r->transit == 0 ? once_homing(p, r) : NULL;
 
-	if (o != NULL)
+	if (o != NULL && o->orphan)
+		once_end(e, o, true);
+	else if (o != NULL)
 		o->accepted = true;
 	else if (x != NULL && ref != NULL && !ref->listed) /* it ended elsewhere, or is yet to be told of */
 		move_once_came(e, x, -1);

@@ -38,11 +38,11 @@ struct port {
 		struct list queue;
 		uint32_t queued;
 		uint32_t references; /* the glue's, one for each export */
+		/* While it is home here: send-once rights made and sent off, less used, lost, home again. */
+		int64_t once_out;
 	} at[NODES_MAX];
 	uint64_t moved_sent, moved_came; /* of queues that followed it */
 	bool told_no_senders;    /* and no right went out since */
-	/* send-once rights of the present incarnation of the home */
-	int64_t once_out;        /* made and sent off, less used, lost, home again */
 	uint64_t last_seq[NODES_MAX]; /* delivered, of each sender */
 	uint64_t sender_life[NODES_MAX];
 };
@@ -238,7 +238,7 @@ static void once_destroy(struct sim *s, struct node *n, struct sim_proxy *p)
 	if (p->dead)
 		return;
 	if (p->arriving)
-		s->port[p->port].once_out--;
+		s->port[p->port].at[n->index].once_out--;
 	else
 		netipc_proxy_destroy_once(n->e, p->engine, s->now);
 }
@@ -591,7 +591,7 @@ static void do_send(struct sim *s, struct node *n)
 		if (g->right[i].kind == SEND)
 			p->told_no_senders = false;
 		else if (g->right[i].kind == ONCE)
-			p->once_out++, s->r.once_made++;
+			p->at[n->index].once_out++, s->r.once_made++;
 	}
 	s->fate[g->id] = F_SENT;
 	s->dest_node[g->id] = s->port[to->port].home;
@@ -617,7 +617,7 @@ static void outgoing_settled(struct sim *s, struct node *n, struct outgoing *g, 
 
 		if (!moved && r->proxy == NULL && r->kind == ONCE &&
 		    r->home_incarnation == s->port[r->port].epoch)
-			s->port[r->port].once_out--;
+			s->port[r->port].at[n->index].once_out--;
 		if (r->kind == RECEIVE) {
 			struct port *p = &s->port[r->port];
 
@@ -661,20 +661,11 @@ static void moved_away(struct sim *s, struct node *n, struct outgoing *g, const 
 	struct port *p = &s->port[r->port];
 	struct side *side = &p->at[n->index];
 	struct netipc_moving move = { .port = p, .slot = &side->slot };
-	uint32_t onces = 0, sends = below(s, 2), mine = below(s, 3);
+	uint32_t sends = below(s, 2), mine = below(s, 3);
 	struct netipc_proxy *engine;
 	struct sim_proxy *x;
 
-	LIST_FOR_EACH(l, &side->slot->onces)
-		onces++;
-	LIST_FOR_EACH(l, &n->outgoing) { /* those of messages that wait to be sent again are here */
-		struct outgoing *other = container_of(l, struct outgoing, link);
-
-		for (uint32_t i = 0; other->held && i < other->rights; i++)
-			onces += other->right[i].kind == ONCE && other->right[i].proxy == NULL && other->right[i].port == p->index &&
-				 other->right[i].home_incarnation == p->epoch;
-	}
-	move.local_onces = onces + mine;
+	move.local_onces = (uint32_t)side->once_out + mine;
 	engine = netipc_move(n->e, &move, s->now);
 	if (engine == NULL) { /* the node is dead, or the port died there at once */
 		if (side->slot != NULL)
@@ -682,6 +673,7 @@ static void moved_away(struct sim *s, struct node *n, struct outgoing *g, const 
 		while (!list_empty(&side->queue))
 			queue_free(s, n, list_first(&side->queue, struct queued, link), false);
 		side->queued = 0;
+		side->once_out = 0;
 		if (port_here(p, n))
 			p->dead = true;
 		return;
@@ -690,7 +682,6 @@ static void moved_away(struct sim *s, struct node *n, struct outgoing *g, const 
 	x = proxy_new(n, engine, p->index, p->epoch);
 	x->sends = 1 + sends; /* one is the mover's */
 	x->onces = mine;
-	p->once_out += mine;
 	x->moving = x->gone_waits = true;
 	list_splice_tail(&x->queue, &side->queue);
 	side->queued = 0;
@@ -709,8 +700,12 @@ static void moved_away(struct sim *s, struct node *n, struct outgoing *g, const 
 			x->onces += o->kind == ONCE;
 		}
 	}
-	for (uint32_t i = 0; i < g->rights; i++) { /* g itself has moved: its other rights of p are abroad */
-	}
+	side->once_out -= move.abroad;
+	if (side->once_out < x->onces - mine)
+		FAIL(s, "port %u left node %u: %lld send-once rights are there yet, but %u are in messages", p->index, n->index,
+		     (long long)side->once_out, x->onces - mine);
+	x->onces = (uint32_t)side->once_out + mine; /* some have died, and ONCE_LOST has not come */
+	side->once_out = 0;
 }
 
 static void held_flush(struct sim *s, struct node *n, struct sim_proxy *x)
@@ -920,6 +915,7 @@ static void port_came(struct sim *s, struct node *n, struct port *p, const struc
 	p->moved_came = p->moved_sent;
 	if (p->at[n->index].slot != NULL)
 		FAIL(s, "port %u came to node %u, where it is", p->index, n->index);
+	p->at[n->index].once_out = x->onces;
 	netipc_arrive(n->e, in->proxy, p, &p->at[n->index].slot);
 	if (p->at[n->index].slot != NULL)
 		p->at[n->index].references++;
@@ -969,7 +965,7 @@ static void rights_take(struct sim *s, struct node *n, const struct body *b,
 			if (in[i].port != port || (!port_here(port, n) && port->at[n->index].slot == NULL))
 				FAIL(s, "a right came home to the wrong port");
 			if (r->kind == ONCE)
-				port->once_out--;
+				port->at[n->index].once_out--;
 			r->kind = 0; /* a local right: the model does not follow it */
 			continue;
 		}
@@ -991,7 +987,7 @@ static void check_bytes(struct sim *s, const struct body *b, const uint8_t *byte
 		}
 }
 
-static void delivered(struct sim *s, struct port *p, const struct body *b)
+static void delivered(struct sim *s, struct node *n, struct port *p, const struct body *b)
 {
 	uint32_t f = b->from;
 
@@ -1009,7 +1005,7 @@ static void delivered(struct sim *s, struct port *p, const struct body *b)
 		return;
 	}
 	if (b->once) {
-		p->once_out--;
+		p->at[n->index].once_out--;
 		return;
 	}
 	if (p->sender_life[f] != b->life) {
@@ -1131,7 +1127,7 @@ static void up_deliver(struct sim *s, struct node *n, const struct netipc_delive
 		return;
 	}
 	(void)id;
-	delivered(s, p, &b);
+	delivered(s, n, p, &b);
 	rights_take(s, n, &b, in, q, p);
 	side->queued++;
 	list_add_tail(&side->queue, &q->link);
@@ -1215,6 +1211,25 @@ static void port_kill(struct sim *s, struct node *n, struct port *p)
 
 /* ---- upcalls ---- */
 
+/* One that was abroad died. If its port has left since it is known there under another name, and dies again. */
+static void once_lost(struct sim *s, struct node *n, struct port *p)
+{
+	if (p->at[n->index].slot != NULL || port_here(p, n)) {
+		p->at[n->index].once_out--;
+		return;
+	}
+	LIST_FOR_EACH_SAFE(l, next, &n->proxies) {
+		struct sim_proxy *x = container_of(l, struct sim_proxy, link);
+
+		if (x->port != p->index || x->dead || x->home_incarnation != p->epoch)
+			continue;
+		netipc_proxy_destroy_once(n->e, x->engine, s->now);
+		x->onces--;
+		proxy_maybe_gone(s, n, x);
+		return;
+	}
+}
+
 static void up_proxy_dead(struct sim *s, struct node *n, struct sim_proxy *p)
 {
 	struct port *port = &s->port[p->port];
@@ -1253,11 +1268,11 @@ static void up_arrived(struct sim *s, struct node *n, struct sim_proxy *x)
 			if (r->proxy != NULL || r->kind == 0)
 				continue;
 			if (r->kind == ONCE && r->home_incarnation == s->port[r->port].epoch)
-				s->port[r->port].once_out--;
+				s->port[r->port].at[n->index].once_out--;
 			r->kind = 0;
 		}
 		s->fate[g->id] = F_ACCEPTED;
-		delivered(s, p, &b);
+		delivered(s, n, p, &b);
 		if (g->once)
 			x->onces--, g->once = false;
 		else
@@ -1301,7 +1316,7 @@ static void up_arrived(struct sim *s, struct node *n, struct sim_proxy *x)
 				if (q->right[j].proxy == x)
 					q->right[j] = (struct right){ 0 };
 		}
-	p->once_out -= (int64_t)x->onces - kinds;
+	p->at[n->index].once_out -= (int64_t)x->onces - kinds;
 	netipc_proxy_detach(n->e, x->engine, s->now);
 	list_remove(&x->link);
 	free(x);
@@ -1328,7 +1343,7 @@ static void fenced(struct sim *s, struct node *n)
 	s->r.fences++;
 	for (uint32_t i = 0; i < s->ports; i++)
 		if (port_here(&s->port[i], n)) {
-			s->port[i].once_out = 0;
+			s->port[i].at[n->index].once_out = 0;
 			s->port[i].epoch = ++s->next_epoch;
 		}
 }
@@ -1369,8 +1384,12 @@ static void upcalls(struct sim *s, struct node *n)
 			break;
 		case NETIPC_UP_ONCE_LOST:
 			p = u.cookie;
-			p->once_out--;
+			once_lost(s, n, p);
 			s->r.once_lost++;
+			break;
+		case NETIPC_UP_ONCES_CAME:
+			p = u.cookie;
+			p->at[n->index].once_out += u.status;
 			break;
 		case NETIPC_UP_WANT_ROOM:
 			p = u.cookie;
@@ -1489,6 +1508,7 @@ static void node_stop(struct sim *s, struct node *n)
 		}
 		p->at[n->index].slot = NULL;
 		p->at[n->index].references = p->at[n->index].queued = 0;
+		p->at[n->index].once_out = 0;
 		if (port_here(p, n))
 			p->dead = true;
 	}
@@ -1711,9 +1731,9 @@ static void check_port(struct sim *s, struct port *p)
 	if (holders == 0 && !p->told_no_senders && p != home->name_server)
 		FAIL(s, "port %u: no-senders never came", p->index);
 	onces = truth_onces(s, p);
-	if (!s->o.cuts && p->once_out != (int64_t)onces)
+	if (!s->o.cuts && p->at[p->home].once_out != (int64_t)onces)
 		FAIL(s, "port %u: %u send-once rights exist, %lld are accounted for", p->index, onces,
-		     (long long)p->once_out);
+		     (long long)p->at[p->home].once_out);
 }
 
 /* For a human: the transits that are left over, and what their receivers think of the port. */
