@@ -218,7 +218,7 @@ struct netipc_export {
 	uint32_t rooms_wanted;       /* of holders */
 	uint32_t named;              /* rights in messages from here that were given before it went away, and came back */
 	uint32_t leaving;            /* messages that take its receive right away, and the move not yet made */
-	bool leaving_dead;           /* and died there at once */
+	bool leaving_dead;           /* and died there at once, or nobody knows */
 	np_addr_t leaving_to;        /* the receiver of the one that did */
 	uint64_t leaving_incarnation;
 	struct netipc_proxy *arriving; /* it moved here, and not all of it has come */
@@ -253,7 +253,8 @@ struct transit { /* giver side: a right on its way to peer, whose home is a thir
 	struct once_ref *once;      /* NULL: a send right */
 	uint64_t id;
 	uint32_t moves;             /* the proxy's, when it was given */
-	bool accepted;
+	bool accepted;              /* the message, and the glue knows it */
+	bool done;                  /* TRANSIT_DONE came before the glue knew it */
 	bool move, told;            /* peer must learn that the port moved; MOVED was sent */
 	struct peer *named;         /* in that, as the home ... */
 	uint32_t named_moves;       /* ... of that stay */
@@ -268,6 +269,8 @@ struct pending { /* receiver side: TRANSIT_DONE owed to giver when the home has 
 	uint64_t tag;     /* send right: the REGISTER that must be answered; move: how often it had moved */
 	uint64_t once_id; /* or this send-once right's registration */
 	bool move;        /* or nothing of here counts on giver, the home before, any more */
+	np_addr_t home;   /* move: which the port has from there */
+	uint64_t home_incarnation;
 };
 
 struct netipc_proxy {
@@ -283,6 +286,7 @@ struct netipc_proxy {
 	bool live;         /* on the home's list, or will be when the stream gets there */
 	uint32_t pins, doomed, untold; /* doomed, untold: of onces */
 	uint64_t received, registers, registered;
+	uint32_t claims;     /* ONCE_REGISTERs not answered yet */
 	bool unregistering;  /* an UNREGISTER is not answered yet */
 	uint64_t stale_at;   /* the answer was that more is on its way; 0: none */
 	struct list onces, pendings;
@@ -575,6 +579,7 @@ struct transit *transit_make(struct netipc *e, struct peer *to, struct netipc_pr
 struct transit *transit_find(struct peer *p, uint64_t id);
 struct transit *transit_given(struct peer *to, const struct nw_uid *uid, uint64_t once_id);
 void transit_end(struct netipc *e, struct transit *t);
+void transit_done_in(struct netipc *e, struct peer *p, uint64_t id);
 void transit_lost(struct netipc *e, struct transit *t);
 void pending_drop(struct netipc *e, struct pending *w);
 void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit, uint64_t tag,

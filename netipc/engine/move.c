@@ -316,6 +316,8 @@ static void once_stays(struct netipc *e, struct netipc_proxy *p, struct once *o)
 	struct nw_right r = { .once_id = o->id, .check = o->check, .hop = o->hop - !o->accepted };
 	struct transit *t;
 
+	if (!o->accepted && o->hop > (ref != NULL ? ref->hop + 1 : 1))
+		return; /* the message has come, though this node does not know it, and the right went on */
 	if (ref == NULL) {
 		if (pool_left(&e->transit_pool) == 0 || pool_left(&e->once_ref_pool) == 0)
 			return;
@@ -373,6 +375,7 @@ static void set_home(struct netipc_proxy *p, struct peer *home, uint32_t moves)
 	p->uid.moves = moves;
 	p->received = p->registers = p->registered = p->stale_at = 0;
 	p->live = p->unregistering = false;
+	p->claims = 0;
 	p->messages_old = p->messages;
 	p->transits_old = p->transits;
 }
@@ -504,6 +507,7 @@ void netipc_arrive(struct netipc *e, struct netipc_proxy *p, void *port, struct 
 		pending_free(e, w);
 	}
 	p->live = p->unregistering = p->sends = false;
+	p->claims = 0;
 	p->received = p->registers = p->registered = p->stale_at = 0;
 	if (p->room != ROOM_NOT_WANTED)
 		room_told(e, p);
@@ -668,8 +672,8 @@ static bool tells_name(struct netipc *e, const struct netipc_proxy *p, const str
 /* Does the old home need to know us no more? */
 void move_settle(struct netipc *e, struct netipc_proxy *p)
 {
-	if (p->messages_old > 0 || p->transits_old > 0 || p->arriving != NULL ||
-	    (!p->here && p->registers != p->registered))
+	if (list_empty(&p->pendings) || p->messages_old > 0 || p->transits_old > 0 || p->arriving != NULL ||
+	    (!p->here && (p->registers != p->registered || p->claims + p->untold > 0)))
 		return;
 	LIST_FOR_EACH_SAFE(l, next, &p->pendings) {
 		struct pending *w = container_of(l, struct pending, link);
@@ -694,7 +698,7 @@ void move_message_settled(struct netipc *e, struct netipc_message *m)
 
 static void onces_claim(struct netipc *e, struct netipc_proxy *p)
 {
-	p->untold = 0;
+	p->untold = p->claims = 0;
 	LIST_FOR_EACH(l, &p->onces) {
 		container_of(l, struct once_ref, link)->untold = true;
 		p->untold++;
@@ -703,9 +707,9 @@ static void onces_claim(struct netipc *e, struct netipc_proxy *p)
 }
 
 /* The port's home is another node now: be on its list before the old one forgets. */
-void move_rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, uint32_t moves)
+static void rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, uint32_t moves)
 {
-	bool wanted = (p->cookie != NULL && p->sends) || p->pins > 0;
+	bool wanted = (p->cookie != NULL && p->sends) || p->pins > 1; /* one is move_rebind()'s */
 
 	set_home(p, home, moves);
 	e->stats.rebound++;
@@ -731,9 +735,41 @@ void move_rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, ui
 	ready_check(e, p);
 }
 
+/* What p's home has said of a later move before this node knew that it is the home. */
+static const struct pending *told_before(const struct netipc_proxy *p)
+{
+	LIST_FOR_EACH(l, &p->pendings) {
+		const struct pending *w = container_of(l, struct pending, link);
+
+		if (w->move && w->giver == p->home && w->tag > p->uid.moves)
+			return w;
+	}
+	return NULL;
+}
+
+void move_rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, uint32_t moves)
+{
+	const struct pending *w;
+
+	p->pins++;
+	rebind(e, p, home, moves);
+	while (!p->dead && (w = told_before(p)) != NULL) {
+		moves = (uint32_t)w->tag;
+		home = w->home == w->giver->addr ? w->giver : peer_want(e, w->home, w->home_incarnation);
+		if (p->dead)
+			break;
+		if (home == NULL)
+			proxy_die(e, p);
+		else
+			rebind(e, p, home, moves);
+	}
+	p->pins--; /* the caller settles */
+}
+
 void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r)
 {
 	struct netipc_proxy *p = proxy_find(e, &r->uid);
+	struct pending *w;
 	struct peer *home;
 
 	if (p == NULL || p->dead) {
@@ -744,7 +780,10 @@ void move_moved_in(struct netipc *e, struct peer *from, const struct nw_moved *r
 		if (pool_left(&e->pending_pool) == 0)
 			return; /* the old home goes on answering for it */
 		pending_add(e, p, from, r->transit, r->uid.moves, 0);
-		list_last(&p->pendings, struct pending, link)->move = true;
+		w = list_last(&p->pendings, struct pending, link);
+		w->move = true;
+		w->home = r->home_node;
+		w->home_incarnation = r->home_incarnation;
 	}
 	if (p->home == from && p->arriving == NULL && r->uid.moves >= p->uid.moves) { /* else of an earlier stay there */
 		home = r->home_node == from->addr ? from : peer_want(e, r->home_node, r->home_incarnation);

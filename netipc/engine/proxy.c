@@ -103,20 +103,22 @@ static bool tell_onces(struct netipc *e, struct netipc_proxy *p)
 		return false;
 	LIST_FOR_EACH_SAFE(l, next, &p->onces) {
 		struct once_ref *o = container_of(l, struct once_ref, link);
-		bool doomed = o->state == ONCE_DOOMED;
 
-		if (!doomed && !o->untold)
-			continue;
-		if (!stream_room_own(e) || !stream_ref(e, p->home, doomed ? NW_ONCE_DESTROY : NW_ONCE_REGISTER, &p->uid,
-						       o->check, o->id, 0, NW_OK, o->hop))
-			return false;
-		if (doomed) {
-			p->doomed--;
-			once_ref_free(e, o);
-			continue;
+		if (o->untold) {
+			if (!stream_room_own(e) ||
+			    !stream_ref(e, p->home, NW_ONCE_REGISTER, &p->uid, o->check, o->id, 0, NW_OK, o->hop))
+				return false;
+			o->untold = false;
+			p->untold--;
+			p->claims++;
 		}
-		o->untold = false;
-		p->untold--;
+		if (o->state != ONCE_DOOMED)
+			continue;
+		if (!stream_room_own(e) ||
+		    !stream_ref(e, p->home, NW_ONCE_DESTROY, &p->uid, o->check, o->id, 0, NW_OK, o->hop))
+			return false;
+		p->doomed--;
+		once_ref_free(e, o);
 	}
 	return true;
 }
@@ -150,6 +152,7 @@ static bool ask_room(struct netipc *e, struct netipc_proxy *p)
 /* After any change: does p's home have to be told, can p go? */
 void proxy_settle(struct netipc *e, struct netipc_proxy *p)
 {
+	move_settle(e, p);
 	if (p->mover != MOVER_NONE)
 		move_pump(e, p);
 	if (p->dead)
@@ -391,6 +394,18 @@ void transit_end(struct netipc *e, struct transit *t)
 	proxy_unpin(e, p);
 }
 
+/* A send-once right is counted in its message until the glue has heard of its end. */
+void transit_done_in(struct netipc *e, struct peer *p, uint64_t id)
+{
+	struct transit *t = transit_find(p, id);
+
+	if (t == NULL || t->move || t->given)
+		return;
+	t->done = true;
+	if (t->once == NULL || t->accepted)
+		transit_end(e, t);
+}
+
 /* The receiver died, and nobody it may have passed the right to can still appear. */
 void transit_lost(struct netipc *e, struct transit *t)
 {
@@ -489,6 +504,7 @@ void proxy_ref_in(struct netipc *e, struct peer *from, uint8_t type, const struc
 			room_told(e, p);
 		break;
 	case NW_ONCE_REGISTERED:
+		p->claims -= p->claims > 0;
 		pending_done(e, p, 0, ref->once_id);
 		break;
 	case NW_ROOM:

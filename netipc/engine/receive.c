@@ -227,6 +227,8 @@ static bool right_stalls(struct netipc *e, const struct peer *from, const struct
 		return true; /* the old home has not told of it yet */
 	if (x != NULL)
 		return r->home_node != e->c.self && r->uid.moves > x->uid.moves && x->leaving > 0;
+	if (r->home_node == e->c.self && (p == NULL || p->dead) && r->kind != NW_RIGHT_RECEIVE)
+		return false; /* it died here */
 	if (p != NULL && p->dead) /* what keeps it will soon be over */
 		return r->uid.moves > p->uid.moves || r->kind == NW_RIGHT_RECEIVE;
 	if (p == NULL || p->home == NULL || r->uid.moves <= p->uid.moves)

@@ -281,6 +281,7 @@ static void rights_move(struct netipc *e, struct peer *to, struct nw_right *righ
 			if (x != NULL) { /* it is here until netipc_move() */
 				x->leaving_to = to->addr;
 				x->leaving_incarnation = to->incarnation;
+				x->leaving_dead |= peer_gone(to); /* also if it is back when this node, fenced, is another */
 			}
 			continue;
 		}
@@ -320,7 +321,7 @@ static void once_told(struct netipc *e, struct peer *to, const struct nw_right *
 		move_once_came(e, x, -1);
 	if (t != NULL) {
 		t->accepted = true;
-		if (t->given && (!move_is_telling(e, &r->uid, to) || (x != NULL && x->arriving == NULL)))
+		if (t->done || (t->given && (!move_is_telling(e, &r->uid, to) || (x != NULL && x->arriving == NULL))))
 			transit_end(e, t);
 	} else if (ref != NULL) {
 		once_ref_free(e, ref);
@@ -740,6 +741,7 @@ static void right_regive(struct netipc *e, struct peer *to, struct nw_right *r)
 	struct netipc_proxy *p;
 	struct transit *t = r->transit != 0 ? transit_find(to, r->transit) : transit_given(to, &r->uid, r->once_id);
 	struct once_ref *o = t != NULL ? t->once : NULL;
+	struct once *once;
 
 	if (x != NULL && r->uid.moves == x->uid.moves)
 		return;
@@ -750,6 +752,9 @@ static void right_regive(struct netipc *e, struct peer *to, struct nw_right *r)
 			named_end(e, r);
 			r->kind = granted ? NW_RIGHT_SEND : NW_RIGHT_DEAD;
 		}
+		once = r->kind == NW_RIGHT_SEND_ONCE ? once_find(e, x, r->once_id) : NULL;
+		if (once != NULL) /* who gets it has it from the home that is */
+			once_claimed(once);
 		r->uid.moves = x->uid.moves;
 		return;
 	}

@@ -449,14 +449,11 @@ static void immediate(struct netipc *e, struct peer *p, uint8_t type, const uint
 	struct nw_verdict v;
 	struct nw_chunk c;
 	struct nw_transit t;
-	struct transit *found;
 
 	switch (type) {
 	case NW_TRANSIT_DONE:
 		memcpy(&t, data, sizeof(t));
-		found = transit_find(p, t.transit);
-		if (found != NULL && !found->move && !found->given)
-			transit_end(e, found);
+		transit_done_in(e, p, t.transit);
 		return;
 	case NW_NEXT:
 	case NW_CHUNK:

@@ -1350,11 +1350,15 @@ static void fenced(struct sim *s, struct node *n)
 
 static void movers(struct sim *s, struct node *n)
 {
-	LIST_FOR_EACH_SAFE(l, next, &n->proxies) {
+	for (struct list *l = n->proxies.next, *next; l != &n->proxies; l = next) {
 		struct sim_proxy *x = container_of(l, struct sim_proxy, link);
 
+		x->pinned++;
 		held_flush(s, n, x);
 		mover(s, n, x);
+		next = l->next; /* not before: others may be gone now */
+		x->pinned--;
+		proxy_maybe_gone(s, n, x);
 	}
 }
 
@@ -1954,7 +1958,7 @@ const char *sim_run(const struct sim_transport *t, uint64_t seed, const struct s
 	s->random = seed * 0x9e3779b97f4a7c15u + 1;
 	s->next_incarnation = 100;
 	s->now = 1000 * MS;
-	s->ids = o->steps + 16;
+	s->ids = o->steps * (o->moves ? 8 : 1) + 1024; /* queues that move have messages of their own */
 	s->fate = calloc(1, s->ids);
 	s->delivered = calloc(1, s->ids);
 	s->dest_node = calloc(s->ids, sizeof(*s->dest_node));

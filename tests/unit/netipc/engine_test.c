@@ -88,6 +88,7 @@ static void NETIPC0009_receive_rights_move(void **state)
 	many(1, 30, (struct sim_options){ .nodes = 3, .steps = 300, .fault_level = 1, .moves = true });
 	many(1, 30, (struct sim_options){ .nodes = 3, .steps = 600, .fault_level = 1, .moves = true, .crashes = true });
 	many(1, 30, (struct sim_options){ .nodes = 3, .steps = 400, .fault_level = 1, .moves = true, .leaves = true });
+	many(1, 60, (struct sim_options){ .nodes = 5, .steps = 1500, .moves = true });
 }
 
 /*
@@ -97,6 +98,36 @@ static void NETIPC0009_receive_rights_move(void **state)
 static void NETIPC0010_a_send_once_right_is_back_before_its_transit_ended(void **state)
 {
 	many(223, 1, (struct sim_options){ .nodes = 3, .steps = 2500, .fault_level = 1 });
+}
+
+/* Ports that move to and fro while their send-once rights travel: each of these failed once. */
+static void NETIPC0011_send_once_rights_travel_while_their_port_moves(void **state)
+{
+	many(65, 1, (struct sim_options){ .nodes = 4, .steps = 800, .fault_level = 1, .moves = true });
+	many(13, 12, (struct sim_options){ .nodes = 4, .steps = 800, .fault_level = 1, .moves = true });
+	many(16, 1, (struct sim_options){ .nodes = 3, .steps = 400, .fault_level = 1, .moves = true, .bulk = true });
+	many(268, 1, (struct sim_options){ .nodes = 3, .steps = 300, .moves = true });
+	many(130, 8, (struct sim_options){ .nodes = 5, .steps = 1500, .moves = true });
+	many(80, 10, (struct sim_options){ .nodes = 3, .steps = 600, .fault_level = 1, .moves = true, .tight = true });
+}
+
+/* The same when the home before, or another holder, dies in the midst of it. */
+static void NETIPC0012_nodes_die_while_ports_move(void **state)
+{
+	many(1, 40, (struct sim_options){ .nodes = 4, .steps = 900, .fault_level = 1, .moves = true, .crashes = true });
+	many(359, 1, (struct sim_options){ .nodes = 4, .steps = 900, .fault_level = 1, .moves = true, .crashes = true });
+	many(170, 30, (struct sim_options){ .nodes = 3, .steps = 400, .fault_level = 1, .moves = true, .leaves = true });
+	many(430, 15, (struct sim_options){ .nodes = 5, .steps = 1200, .fault_level = 1, .moves = true, .crashes = true,
+					    .leaves = true, .bulk = true });
+}
+
+/* The same with links cut, also so long that nodes are taken for dead which are not. */
+static void NETIPC0013_links_are_cut_while_ports_move(void **state)
+{
+	many(30, 40, (struct sim_options){ .nodes = 4, .steps = 600, .fault_level = 1, .moves = true, .cuts = true });
+	many(130, 10, (struct sim_options){ .nodes = 5, .steps = 1500, .fault_level = 1, .moves = true, .cuts = true });
+	many(30, 15, (struct sim_options){ .nodes = 4, .steps = 800, .fault_level = 1, .moves = true, .cuts = true,
+					   .tight = true, .bulk = true });
 }
 
 /* The same over the real transport: frames are lost, doubled, reordered, corrupted. */
@@ -133,6 +164,9 @@ int main(void)
 		cmocka_unit_test(NETIPC0008_records_run_out),
 		cmocka_unit_test(NETIPC0009_receive_rights_move),
 		cmocka_unit_test(NETIPC0010_a_send_once_right_is_back_before_its_transit_ended),
+		cmocka_unit_test(NETIPC0011_send_once_rights_travel_while_their_port_moves),
+		cmocka_unit_test(NETIPC0012_nodes_die_while_ports_move),
+		cmocka_unit_test(NETIPC0013_links_are_cut_while_ports_move),
 		cmocka_unit_test(NETIPC0101_over_roce),
 		cmocka_unit_test(NETIPC0102_over_roce_everything_at_once),
 		cmocka_unit_test(NETIPC0103_over_roce_nodes_leave),
