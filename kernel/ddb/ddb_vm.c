@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ddb_vm.c - the debugger's commands on maps, objects, pages and zones. */
 #include <ddb/ddb.h>
+#include <ipc/ipc_notify.h>
 #include <kern/kalloc.h>
 #include <kern/printf.h>
 #include <kern/task.h>
@@ -112,6 +113,7 @@ static void print_zone(void *ctx, const char *name, size_t size, uint64_t in_use
 static void kernel_memory(const struct ddb_args *args)
 {
 	zone_for_each(print_zone, NULL);
+	kprintf("%lu notifications were lost for want of memory\n", (unsigned long)atomic_load(&ipc_notify_lost));
 }
 
 const struct ddb_command ddb_vm_commands[] = {

@@ -13,6 +13,8 @@
 #include <ipc/ipc_space.h>
 #include <ipc/mach_msg.h>
 #include <kern/ipc_kobject.h>
+#include <kern/kalloc.h>
+#include <kern/thread.h>
 #include <mach/notify.h>
 
 _Atomic uint64_t ipc_notify_lost;
@@ -27,6 +29,16 @@ static bool is_dead(struct ipc_port *port)
 	dead = !ip_active(port);
 	ip_unlock(port);
 	return dead;
+}
+
+/* Who asked waits for it, and would for ever. */
+static struct ipc_kmsg *alloc_of_the_last(mach_msg_size_t size)
+{
+	bool before = thread_privilege_begin();
+	struct ipc_kmsg *kmsg = kalloc_may_use_last() ? ipc_kmsg_alloc(size) : NULL;
+
+	thread_privilege_end(before);
+	return kmsg;
 }
 
 /*
@@ -46,6 +58,8 @@ static struct ipc_kmsg *notification(struct ipc_port *notify, mach_msg_id_t id, 
 	kmsg = ipc_kmsg_alloc(size);
 	if (!kmsg)
 		kmsg = ipc_kmsg_prealloc_take(notify, size);
+	if (!kmsg)
+		kmsg = alloc_of_the_last(size);
 	if (!kmsg) {
 		atomic_fetch_add_explicit(&ipc_notify_lost, 1, memory_order_relaxed);
 		ipc_port_release_sonce(notify);

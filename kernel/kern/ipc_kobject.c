@@ -226,13 +226,10 @@ static __attribute__((noinline)) bool other_message(struct ipc_kmsg *request)
 /* Room for a reply that says that there is no memory. */
 static struct ipc_kmsg *alloc_refusal(void)
 {
-	struct thread *self = current_thread();
-	bool before = self->vm_privilege;
-	struct ipc_kmsg *reply;
+	bool before = thread_privilege_begin();
+	struct ipc_kmsg *reply = ipc_kmsg_alloc(sizeof(mig_reply_error_t));
 
-	self->vm_privilege = true;
-	reply = ipc_kmsg_alloc(sizeof(mig_reply_error_t));
-	self->vm_privilege = before;
+	thread_privilege_end(before);
 	return reply;
 }
 

@@ -21,6 +21,7 @@
 #include <base/string.h>
 #include <kern/assert.h>
 #include <kern/fault.h>
+#include <kern/limits.h>
 #include <kern/lock.h>
 #include <vm/vm_page.h>
 
@@ -258,6 +259,11 @@ void zone_trim(void)
 		if (s != NULL)
 			slab_release(s, z->order);
 	}
+}
+
+bool kalloc_may_use_last(void)
+{
+	return vm_page_free_count() > PRIVILEGED_PAGES / 2;
 }
 
 uint64_t zone_in_use(const struct zone *z)

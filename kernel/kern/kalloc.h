@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ void zone_for_each(void (*fn)(void *ctx, const char *name, size_t size, uint64_t
 
 /* Give the frames of empty slabs back (leak checks; done by itself when frames run out). Any context. */
 void zone_trim(void);
+
+/* May what is small, and must not be lost, be made of the last frames (thread_privilege_begin)? Not of those that freeing memory needs. Any context. */
+bool kalloc_may_use_last(void);
 
 /* Blocks of any size up to 1 MiB; the size is given again to kfree. */
 void *kalloc(size_t size);

@@ -156,6 +156,24 @@ static inline bool thread_has_no_cpu(const struct thread *t)
 	return __atomic_load_n(&t->cpu_mask, __ATOMIC_RELAXED) == 0;
 }
 
+/*
+ * What the calling thread does until _end may take the last frames: a small message that somebody waits for, and that would be
+ * lost. _begin's result is for _end.
+ */
+static inline bool thread_privilege_begin(void)
+{
+	struct thread *self = current_thread();
+	bool before = self->vm_privilege;
+
+	self->vm_privilege = true;
+	return before;
+}
+
+static inline void thread_privilege_end(bool before)
+{
+	current_thread()->vm_privilege = before;
+}
+
 /* Was the calling thread aborted, or is it to end? What may take long asks now and then, and gives up with KERN_ABORTED. */
 static inline bool thread_is_broken(void)
 {

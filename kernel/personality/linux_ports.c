@@ -2,6 +2,7 @@
 /* linux_ports.c - the messages that the personality sends (servers/console.defs, servers/task_exit.defs). */
 #include <ipc/ipc_port.h>
 #include <kern/task.h>
+#include <kern/thread.h>
 #include <kernel/console.h>
 #include <kernel/task_exit.h>
 #include <personality/linux.h>
@@ -24,6 +25,9 @@ int64_t linux_send_stdio(struct ipc_port *port, uint32_t stream, const void *dat
 
 void linux_send_exit(struct ipc_port *port, struct task *t, int32_t status)
 {
+	bool before = thread_privilege_begin(); /* its parent waits for it */
+
 	(void)task_exited(port, t->id, status, MACH_SEND_ALWAYS, 0);
+	thread_privilege_end(before);
 	ipc_port_release_send(port);
 }

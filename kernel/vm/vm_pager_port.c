@@ -6,6 +6,8 @@
  * The kernel holds a send right to the memory object, and the receive rights of the control and the name port. The request
  *   to hear of the memory object's death names the control port: the notice is a message to it (memory_object_port_died).
  *   memory_object_terminate gives both receive rights to the pager, wherever it is.
+ * A message to a pager that were lost for want of memory would be a page that is lost, or a wait that ends at its time limit only: each may
+ *   take the last frames.
  * Locking: none of its own; port -> object.
  */
 #include "vm_pager_port.h"
@@ -251,33 +253,15 @@ static struct ipc_port *receive_right_for(struct ipc_port *port, struct ipc_port
 	return IP_NULL;
 }
 
-/*
- * A message to a pager that is lost for want of memory is a page that is lost, or a wait that ends at its time limit only: it may take the
- * last frames. _begin's result is for _end.
- */
-static bool sending_begin(void)
-{
-	struct thread *self = current_thread();
-	bool before = self->vm_privilege;
-
-	self->vm_privilege = true;
-	return before;
-}
-
-static void sending_end(bool before)
-{
-	current_thread()->vm_privilege = before;
-}
-
 static void send_terminate(struct vm_object *o)
 {
 	struct ipc_port *control = o->pager_control, *name = o->pager_name;
-	bool before = sending_begin();
+	bool before = thread_privilege_begin();
 
 	o->pager_control = o->pager_name = NULL;
 	(void)memory_object_terminate(o->pager, receive_right_for(control, o->pager), receive_right_for(name, o->pager),
 				      MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 }
 
 void vm_pager_detach(struct vm_object *o, bool tell)
@@ -309,18 +293,18 @@ struct ipc_port *vm_object_name_port(struct vm_object *o)
 
 void vm_pager_send_init(struct vm_object *o)
 {
-	bool before = sending_begin();
+	bool before = thread_privilege_begin();
 
 	(void)memory_object_init(o->pager, control_right(o), ipc_port_make_send(o->pager_name), PAGE_SIZE, MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 }
 
 void vm_pager_send_destroyed(struct vm_object *o)
 {
-	bool before = sending_begin();
+	bool before = thread_privilege_begin();
 
 	(void)memory_object_terminate(o->pager, IP_NULL, IP_NULL, MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 }
 
 /* memory_object_data_request of memory_object.defs, whose stub cannot hand the CPU over. */
@@ -352,9 +336,9 @@ struct thread *vm_pager_send_request(struct vm_object *o, uint64_t offset, uint3
 	if (receiver != NULL)
 		return receiver;
 	cpu_irq_enable(); /* this may be long */
-	before = sending_begin();
+	before = thread_privilege_begin();
 	kmsg = ipc_kmsg_alloc(sizeof m);
-	sending_end(before);
+	thread_privilege_end(before);
 	if (kmsg == NULL) {
 		ipc_port_release_send(control);
 		(void)vm_pager_shortage(o, m.offset, length); /* as if nobody had asked */
@@ -374,17 +358,17 @@ struct thread *vm_pager_send_unlock(struct vm_object *o, uint64_t offset, uint64
 	bool before;
 
 	cpu_irq_enable(); /* this may be long */
-	before = sending_begin();
+	before = thread_privilege_begin();
 	(void)memory_object_data_unlock(o->pager, control_right(o), offset + o->paging_offset, length, access,
 					MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 	return NULL;
 }
 
 void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_copy *data, uint64_t size, bool dirty,
 			  bool kernel_copy, bool initialize)
 {
-	bool before = sending_begin();
+	bool before = thread_privilege_begin();
 
 	if (initialize)
 		(void)memory_object_data_initialize(o->pager, control_right(o), offset, data, (mach_msg_type_number_t)size,
@@ -392,24 +376,24 @@ void vm_pager_send_return(struct vm_object *o, uint64_t offset, struct vm_map_co
 	else
 		(void)memory_object_data_return(o->pager, control_right(o), offset, data, (mach_msg_type_number_t)size, dirty,
 						kernel_copy, MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 }
 
 void vm_pager_send_discard(struct vm_object *o, uint64_t offset, uint64_t size)
 {
-	bool before = sending_begin();
+	bool before = thread_privilege_begin();
 
 	if (o->pager != NULL)
 		(void)memory_object_data_discard(o->pager, control_right(o), offset + o->paging_offset, size, MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 }
 
 void vm_pager_send_synchronize(struct vm_object *o, uint64_t offset, uint64_t size, unsigned flags)
 {
-	bool before = sending_begin();
+	bool before = thread_privilege_begin();
 
 	(void)memory_object_synchronize(o->pager, control_right(o), offset, size, flags, MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 }
 
 /* The receive right of a port of vm_pager_attach_new, on its way to dest. */
@@ -421,13 +405,13 @@ static struct ipc_port *new_port_for(struct vm_object *o, struct ipc_port *dest)
 void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, struct vm_object *copy)
 {
 	struct ipc_port *receive = new_port_for(copy, o->pager);
-	bool before = sending_begin();
+	bool before = thread_privilege_begin();
 
 	if (receive == IP_NULL)
 		ipc_port_release_right(copy->pager, MACH_MSG_TYPE_PORT_RECEIVE); /* it hears of its death */
 	else
 		(void)memory_object_copy(o->pager, control_right(o), offset + o->paging_offset, size, receive, MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 	if (receive != IP_NULL)
 		vm_pager_send_init(copy);
 }
@@ -435,7 +419,7 @@ void vm_pager_send_copy(struct vm_object *o, uint64_t offset, uint64_t size, str
 bool vm_pager_send_create(struct vm_object *o, struct ipc_port *manager)
 {
 	struct ipc_port *receive = new_port_for(o, manager);
-	bool before = sending_begin();
+	bool before = thread_privilege_begin();
 	kern_return_t kr = KERN_FAILURE;
 
 	if (receive == IP_NULL)
@@ -443,7 +427,7 @@ bool vm_pager_send_create(struct vm_object *o, struct ipc_port *manager)
 	else
 		kr = memory_object_create(manager, receive, o->size, control_right(o), ipc_port_make_send(o->pager_name), PAGE_SIZE,
 					  MACH_SEND_ALWAYS, 0);
-	sending_end(before);
+	thread_privilege_end(before);
 	return kr == KERN_SUCCESS;
 }
 

@@ -16,7 +16,7 @@ SEED = int(os.environ.get("FAULT_SEED", "1"))
 SECONDS = int(os.environ.get("FAULT_SECONDS", "3"))
 
 with tempfile.TemporaryDirectory(prefix="meshach-faults-") as folder:
-    archive = start_archive(folder, f"all last bin/test {SECONDS} {SEED} faults\n", "bin/test=build/stripped/test-stress")
+    archive = start_archive(folder, f"all control bin/test {SECONDS} {SEED} faults\n", "bin/test=build/stripped/test-stress")
     for seed, rate, cpus in ((SEED, 200, 1), (SEED + 1, 60, 2)):
         judge("test-stress", boot(f"exit=1 fault.alloc={seed},{rate} fault.task=faulty pager.timeout_ms=2000", cpus=cpus, memory=192, archive=archive,
                                   seconds=SECONDS * 3 + 200), f"fault.alloc={seed},{rate}, {cpus} CPUs")

@@ -7,11 +7,13 @@
  *
  *   test-stress [SECONDS [SEED [faults]]]
  *
- * faults: the same in a task whose allocations fail at random (tests/kernel/faults.t), twice.
+ * faults: the same in a task whose allocations fail at random (tests/kernel/faults.t), twice; with the host's control port, and then it halts.
  */
 #define _GNU_SOURCE
 #include <mach/mach.h>
 #include <mach/mach_traps.h>
+#include <mach/host_priv.h>
+#include <mach/host_special_ports.h>
 #include <mach/pager.h>
 #include <mach/spawn.h>
 #include <mach/thread_status.h>
@@ -250,6 +252,16 @@ static void ports_and_sets(uint64_t *state)
 	atomic_fetch_add(&ports, 1);
 }
 
+/* Its end; the answer to a first try may have been lost, and a fault without memory or an exception's message that was lost be its end, too. */
+static void end_task(mach_port_t child)
+{
+	kern_return_t kr = MUST(task_terminate(child));
+
+	if (kr != KERN_SUCCESS && !(faulty && kr == MACH_SEND_INVALID_DEST))
+		fault("task_terminate", kr);
+	(void)mach_port_deallocate(mach_task_self(), child);
+}
+
 static void child_task(uint64_t *state)
 {
 	mach_vm_address_t at = 0;
@@ -262,9 +274,7 @@ static void child_task(uint64_t *state)
 	}
 	(void)mach_vm_allocate(child, &at, 65536, VM_FLAGS_ANYWHERE);
 	(void)mach_vm_write(child, at, (vm_offset_t)state, sizeof(*state));
-	if ((kr = MUST(task_terminate(child))) != KERN_SUCCESS)
-		fault("task_terminate", kr);
-	(void)mach_port_deallocate(mach_task_self(), child);
+	end_task(child);
 	atomic_fetch_add(&tasks, 1);
 }
 
@@ -401,9 +411,7 @@ static void fork_and_kill(uint64_t *state)
 		usleep(1000 * (1 + draw(state) % VICTIM_MS));
 		if (draw(state) % 4 == 0)
 			(void)task_suspend(child);
-		if ((kr = MUST(task_terminate(child))) != KERN_SUCCESS)
-			fault("task_terminate", kr);
-		(void)mach_port_deallocate(mach_task_self(), child);
+		end_task(child);
 		atomic_fetch_add(&forks, 1);
 	} else {
 		fault("task_create", kr);
@@ -549,13 +557,10 @@ static void exceptions(uint64_t *state)
 	}
 	if (kr != KERN_SUCCESS)
 		fault("an exception", kr);
-	kr = MUST(task_terminate(child));
-	if (kr != KERN_SUCCESS && !(faulty && kr == MACH_SEND_INVALID_DEST)) /* the message was lost, and the exception its end */
-		fault("task_terminate", kr);
-	if (kr == KERN_SUCCESS && got)
+	end_task(child);
+	if (got)
 		mach_msg_destroy(&m.head); /* with the send-once right that nobody waits for any more */
 	(void)mach_port_deallocate(self, thread);
-	(void)mach_port_deallocate(self, child);
 	(void)mach_port_destroy(self, port);
 	atomic_fetch_add(&raised, 1);
 }
@@ -826,6 +831,7 @@ static bool settled(struct residue *before, struct residue *after, unsigned name
 
 /* ---- with allocations that fail ---- */
 
+static mach_port_t control;     /* of the host */
 static _Atomic int exit_status; /* of the task; -1: it runs */
 
 /* The task whose allocations fail: everything at once for a while. */
@@ -864,6 +870,28 @@ static void *exit_main(void *port)
 	return NULL;
 }
 
+/* Tasks that were made, and whose names did not get to who asked for them. */
+static void end_lost_tasks(void)
+{
+	mach_port_t name = MACH_PORT_NULL, set = MACH_PORT_NULL, *list;
+	mach_msg_type_number_t n = 0;
+
+	residue_must(processor_set_default(control, &name), "processor_set_default");
+	residue_must(host_processor_set_priv(control, name, &set), "host_processor_set_priv");
+	residue_must(processor_set_tasks(set, &list, &n), "processor_set_tasks");
+	for (mach_msg_type_number_t i = 0; i < n; i++) {
+		task_name_info_data_t info = { 0 };
+		mach_msg_type_number_t count = TASK_NAME_INFO_COUNT;
+
+		if (task_info(list[i], TASK_NAME_INFO, (task_info_t)&info, &count) == KERN_SUCCESS && strcmp(info.name, "faulty") == 0)
+			(void)task_terminate(list[i]);
+		(void)mach_port_deallocate(mach_task_self(), list[i]);
+	}
+	(void)mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)(uintptr_t)list, n * sizeof(*list));
+	(void)mach_port_deallocate(mach_task_self(), set);
+	(void)mach_port_deallocate(mach_task_self(), name);
+}
+
 static int faulty_run(mach_port_t port, const char *seconds, uint64_t seed)
 {
 	char number[24];
@@ -890,6 +918,7 @@ static int faulty_run(mach_port_t port, const char *seconds, uint64_t seed)
 		(void)task_terminate(task);
 	}
 	(void)mach_port_deallocate(mach_task_self(), task);
+	end_lost_tasks();
 	return exit_status;
 }
 
@@ -901,7 +930,8 @@ static int with_faults(const char *seconds, uint64_t seed)
 	unsigned names;
 	int status = 0;
 
-	if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port) != KERN_SUCCESS ||
+	if (task_get_special_port(mach_task_self(), TASK_HOST_PORT, &control) != KERN_SUCCESS ||
+	    mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port) != KERN_SUCCESS ||
 	    mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND) != KERN_SUCCESS ||
 	    pthread_create(&waits, NULL, exit_main, (void *)(uintptr_t)port) != 0)
 		return 1;
@@ -913,7 +943,10 @@ static int with_faults(const char *seconds, uint64_t seed)
 		status = faulty_run(port, seconds, seed + i);
 	tap(status == 0, "STRS0010 a task whose allocations fail gets errors that say so, every byte is right, and it comes to its end (status %#x)", (unsigned)status);
 	tap(settled(&before, &after, names), "STRS0011 nothing was left behind");
-	return tap_done();
+	status = tap_done();
+	fflush(stdout);
+	(void)host_reboot(control, HOST_REBOOT_HALT);
+	return status;
 }
 
 int main(int argc, char **argv)

@@ -37,6 +37,11 @@ static _Thread_local uint64_t fail_at, allocations;
 static _Thread_local bool fail_sticky;
 _Atomic uint64_t host_vm_copies; /* counted by vm_map_copy.c */
 
+bool kalloc_may_use_last(void)
+{
+	return true;
+}
+
 void host_alloc_fail_at(uint64_t n, bool sticky)
 {
 	fail_at = n;
