@@ -170,7 +170,7 @@ static void *server(void *unused)
 		mach_msg_return_t mr = mach_msg(&m.request.base.header, MACH_RCV_MSG, 0, sizeof(m), service, 0,
 						MACH_PORT_NULL);
 
-		if (is_short(mr))
+		if (mr != MACH_RCV_INVALID_NAME && is_short(mr))
 			continue;
 		if (mr != MACH_MSG_SUCCESS)
 			return NULL; /* the port has gone: the end */
@@ -301,7 +301,8 @@ static void child_thread(void)
 	if (MUST(thread_suspend(thread)) != KERN_SUCCESS)
 		fault("thread_suspend", KERN_FAILURE);
 	(void)thread_abort(thread);
-	(void)MUST(thread_resume(thread));
+	while (MUST(thread_resume(thread)) == KERN_SUCCESS)
+		; /* a suspension that was tried twice may have been done twice */
 	pthread_join(t, NULL);
 	(void)mach_port_deallocate(mach_task_self(), thread);
 	atomic_fetch_add(&threads, 1);
