@@ -73,6 +73,8 @@ static bool right_good(struct netipc *e, struct peer *p, const struct nw_right *
 	if (r->kind == NW_RIGHT_SEND)
 		return holder_find(x, p) != NULL || r->check == x->check;
 	o = once_find(e, x, r->once_id);
+	if (o == NULL && x->arriving == NULL && x->uid.moves > 0)
+		return true; /* it died with a home before, or is made up: it becomes a dead name */
 	if (o == NULL) /* the port comes from there, and what it says of its send-once rights comes behind this */
 		return x->arriving != NULL && x->arriving->home == p;
 	return o->peer == p || o->check == r->check;

@@ -731,8 +731,24 @@ void message_full(struct netipc *e, struct peer *p, uint64_t number)
 	m->ever_posted = false; /* it is known that this transmission was not executed */
 }
 
+/* r's port is here again: who gets r has it from the home that is. Its old home may be yet to tell of it, as given by t. */
+static void once_regive(struct netipc *e, struct peer *to, struct netipc_export *x, const struct nw_right *r,
+			struct transit *t)
+{
+	struct once *o = once_find(e, x, r->once_id);
+
+	if (o == NULL && x->arriving != NULL && t != NULL && t->given && pool_left(&e->once_pool) > 0) {
+		o = once_add(e, x, to, r->once_id);
+		o->check = r->check;
+		o->hop = r->hop;
+		transit_end(e, t);
+	}
+	if (o != NULL)
+		once_claimed(o);
+}
+
 /*
- * A right that was put into its message when its port was here, or as if it was. A port that died has told its holders, and
+ * A right that was put into its message when its port was here, or as if it was, or at another home than now. A port that died has told its holders, and
  * this right would come after that; one that has moved since is given as its new home's.
  */
 static void right_regive(struct netipc *e, struct peer *to, struct nw_right *r)
@@ -741,7 +757,6 @@ static void right_regive(struct netipc *e, struct peer *to, struct nw_right *r)
 	struct netipc_proxy *p;
 	struct transit *t = r->transit != 0 ? transit_find(to, r->transit) : transit_given(to, &r->uid, r->once_id);
 	struct once_ref *o = t != NULL ? t->once : NULL;
-	struct once *once;
 
 	if (x != NULL && r->uid.moves == x->uid.moves)
 		return;
@@ -752,15 +767,18 @@ static void right_regive(struct netipc *e, struct peer *to, struct nw_right *r)
 			named_end(e, r);
 			r->kind = granted ? NW_RIGHT_SEND : NW_RIGHT_DEAD;
 		}
-		once = r->kind == NW_RIGHT_SEND_ONCE ? once_find(e, x, r->once_id) : NULL;
-		if (once != NULL) /* who gets it has it from the home that is */
-			once_claimed(once);
+		if (r->kind == NW_RIGHT_SEND_ONCE)
+			once_regive(e, to, x, r, t);
 		r->uid.moves = x->uid.moves;
+		r->home_node = e->c.self;
+		r->home_incarnation = e->incarnation;
 		return;
 	}
 	if (r->transit == 0)
 		named_end(e, r);
 	p = proxy_find(e, &r->uid);
+	if (!names_self(e, r) && (t == NULL || (p != NULL && r->uid.moves == p->uid.moves)))
+		return;
 	if (p == NULL || p->dead || p->home == NULL || p->arriving != NULL ||
 	    (t == NULL && (pool_left(&e->transit_pool) == 0 || pool_left(&e->once_ref_pool) == 0))) {
 		r->kind = NW_RIGHT_DEAD;
@@ -788,7 +806,8 @@ static void message_requeue(struct netipc *e, struct netipc_message *m)
 	m->resend = false;
 	w->resend_of = m->parked_number;
 	for (uint32_t i = 0; i < w->rights; i++)
-		if ((rights[i].kind == NW_RIGHT_SEND || rights[i].kind == NW_RIGHT_SEND_ONCE) && names_self(e, &rights[i]))
+		if ((rights[i].kind == NW_RIGHT_SEND || rights[i].kind == NW_RIGHT_SEND_ONCE) &&
+		    (names_self(e, &rights[i]) || rights[i].transit != 0))
 			right_regive(e, m->r.peer, &rights[i]);
 	list_remove(&m->r.link);
 	m->r.number = 0;

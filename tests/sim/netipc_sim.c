@@ -53,7 +53,7 @@ struct sim_proxy { /* the glue's side of one */
 	uint32_t port;
 	uint64_t home_incarnation; /* the port's epoch */
 	uint32_t sends, onces;
-	bool dead, arriving;
+	bool dead, arriving, died; /* died: while it arrived, with messages outstanding */
 	uint32_t outstanding;
 	struct list held;          /* of outgoing.held_link: MOVED, to be sent again in order */
 	struct list queue;         /* the port's, that moved away: to be sent after it */
@@ -1236,10 +1236,13 @@ static void up_proxy_dead(struct sim *s, struct node *n, struct sim_proxy *p)
 	struct node *home = &s->node[port->home];
 
 	p->dead = true;
+	p->pinned++;
 	held_flush(s, n, p);
+	p->pinned--;
 	if (!port->dead && is_member(home) && port_here(port, home) && port->epoch == p->home_incarnation &&
 	    !s->o.cuts && !deadly(s))
 		FAIL(s, "node %u: proxy of the living port %u died", n->index, p->port);
+	proxy_maybe_gone(s, n, p);
 }
 
 /* All of the port is here: rights of the proxy are local ones, messages to it go into its queue. */
@@ -1365,6 +1368,7 @@ static void movers(struct sim *s, struct node *n)
 static void upcalls(struct sim *s, struct node *n)
 {
 	struct netipc_upcall u;
+	struct sim_proxy *x;
 	struct port *p;
 
 	while (!s->error && netipc_next_upcall(n->e, &u))
@@ -1376,7 +1380,14 @@ static void upcalls(struct sim *s, struct node *n)
 			up_pulled(s, &u);
 			break;
 		case NETIPC_UP_SENT:
+			x = ((struct outgoing *)u.cookie)->to;
+			x->pinned++;
 			up_sent(s, n, &u);
+			x->pinned--;
+			if (x->died && x->outstanding == 0)
+				up_arrived(s, n, x);
+			else
+				proxy_maybe_gone(s, n, x);
 			break;
 		case NETIPC_UP_RELEASED:
 			if (!((struct outgoing *)u.cookie)->settled)
@@ -1412,9 +1423,11 @@ static void upcalls(struct sim *s, struct node *n)
 				FAIL(s, "port %u: one EXPORT_GONE too many", p->index);
 			break;
 		case NETIPC_UP_PROXY_DEAD:
-			if (((struct sim_proxy *)u.cookie)->arriving)
-				up_arrived(s, n, u.cookie);
-			else
+			x = u.cookie;
+			x->died = x->arriving && x->outstanding > 0;
+			if (x->arriving && !x->died)
+				up_arrived(s, n, x);
+			else if (!x->died)
 				up_proxy_dead(s, n, u.cookie);
 			break;
 		case NETIPC_UP_PROXY_MOVED:

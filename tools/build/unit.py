@@ -143,6 +143,8 @@ UNIT: dict[str, list[str]] = {
     "ipc_semantics": ["tests/unit/ipc/semantics_test.c", *IPC],
     "ipc_smp": ["tests/unit/ipc/audit.c", "tests/unit/ipc/smp_test.c", "tests/unit/ipc/world.c", *IPC],
     "netipc": ["tests/unit/netipc/engine_test.c", *SIM, *ROCE, *(s for s in NETIPC if s not in ROCE)],
+    "netipc_onces": ["lib/base/siphash.c", "netipc/provider/fake/fake_net.c", "netipc/provider/fake/fake_qp.c",
+                     "tests/sim/sim_fake.c", "tests/unit/netipc/onces_test.c", *(s for s in NETIPC if s not in ROCE)],
     "ipc_wait": ["tests/unit/ipc/wait_test.c", *IPC],
     "pcid": ["kernel/arch/x86_64/pmap_pcid.c", "tests/unit/arch/pcid_test.c"],
     "roce": ["tests/unit/roce/net.c", "tests/unit/roce/roce_test.c", *ROCE],
