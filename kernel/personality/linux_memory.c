@@ -90,6 +90,8 @@ int64_t linux_brk(struct linux_args *args)
 
 		kr = vm_map_enter(map, &at, new_end - old_end, 0, VM_FLAGS_FIXED, NULL, 0, false,
 				  VM_PROT_READ | VM_PROT_WRITE, VM_PROT_ALL, VM_INHERIT_COPY);
+		if (kr == KERN_SUCCESS)
+			kr = vm_map_wire_if_asked(map, at, new_end - old_end);
 	} else if (new_end < old_end) {
 		kr = vm_map_remove(map, new_end, old_end - new_end);
 	}
@@ -218,6 +220,8 @@ int64_t linux_mmap(struct linux_args *args)
 		return -LINUX_EEXIST;
 	if (err != 0)
 		return err;
+	if ((r.protection & VM_PROT_READ) != 0 && vm_map_wire_if_asked(map, r.at, r.length) != KERN_SUCCESS)
+		return -LINUX_EAGAIN;
 	if ((flags & MAP_LOCKED) != 0 && r.protection != VM_PROT_NONE)
 		(void)vm_map_wire(map, r.at, r.length, r.protection);
 	else if ((flags & MAP_POPULATE) != 0)
@@ -301,7 +305,7 @@ int64_t linux_mremap(struct linux_args *args)
 	}
 	tail = at + old;
 	if (vm_map_allocate(map, &tail, length - old, VM_FLAGS_FIXED) == KERN_SUCCESS)
-		return (int64_t)at;
+		return vm_map_wire_if_asked(map, tail, length - old) == KERN_SUCCESS ? (int64_t)at : -LINUX_EAGAIN;
 	return (flags & MREMAP_MAYMOVE) != 0 ? remap_move(map, at, old, length, 0, VM_FLAGS_ANYWHERE, false) : -LINUX_ENOMEM;
 }
 

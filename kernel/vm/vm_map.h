@@ -216,6 +216,8 @@ uint64_t vm_map_wired_limit(void);
  */
 kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
 			  vm_prot_t protection);
+/* What was allocated now is wired if the task said task_wire(), or is removed again, with the error of vm_map_wire. */
+kern_return_t vm_map_wire_if_asked(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size);
 /* Is [address, address+size) all mapped, with at least protection? */
 kern_return_t vm_map_check(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size,
 			   vm_prot_t protection);

@@ -237,3 +237,15 @@ kern_return_t vm_map_wire(struct vm_map *map, mach_vm_address_t address, mach_vm
 	}
 	return kr;
 }
+
+kern_return_t vm_map_wire_if_asked(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size)
+{
+	kern_return_t kr;
+
+	if (!map->wire_new)
+		return KERN_SUCCESS;
+	kr = vm_map_wire(map, address, size, VM_PROT_READ);
+	if (kr != KERN_SUCCESS)
+		(void)vm_map_remove(map, address, size);
+	return kr;
+}

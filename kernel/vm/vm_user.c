@@ -25,19 +25,6 @@
 
 #include "vm_user_internal.h"
 
-/* A task that said task_wire() gets its memory wired, or not at all. */
-static kern_return_t wire_if_asked(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size)
-{
-	kern_return_t kr;
-
-	if (!map->wire_new)
-		return KERN_SUCCESS;
-	kr = vm_map_wire(map, address, size, VM_PROT_READ);
-	if (kr != KERN_SUCCESS)
-		(void)vm_map_remove(map, address, size);
-	return kr;
-}
-
 static kern_return_t allocate_purgable(struct vm_map *map, mach_vm_address_t *address, mach_vm_size_t size,
 				       int flags)
 {
@@ -71,7 +58,7 @@ static kern_return_t user_allocate(struct vm_map *map, mach_vm_address_t *addres
 		kr = allocate_purgable(map, address, size, flags);
 	else
 		kr = vm_map_allocate(map, address, size, flags);
-	return kr == KERN_SUCCESS ? wire_if_asked(map, *address, size) : kr;
+	return kr == KERN_SUCCESS ? vm_map_wire_if_asked(map, *address, size) : kr;
 }
 
 static kern_return_t user_deallocate(struct vm_map *map, mach_vm_address_t address, mach_vm_size_t size)
@@ -259,7 +246,7 @@ static kern_return_t user_map(struct vm_map *map, mach_vm_address_t *address, ma
 		kr = map_port(map, address, size, mask, flags, object, offset, copy != 0, protection, max_protection,
 			      inheritance);
 	if (kr == KERN_SUCCESS)
-		kr = wire_if_asked(map, *address, size);
+		kr = vm_map_wire_if_asked(map, *address, size);
 	if (kr == KERN_SUCCESS && object != IP_NULL)
 		ipc_port_release_send(object);
 	return kr;

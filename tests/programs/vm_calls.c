@@ -3,10 +3,15 @@
  * vm_calls.c - a program for a node: every call of mach_vm.defs and vm_map.defs, by message, on another task's memory, with the
  * errors of each; wiring on the host's control port. Prints TAP. It is the first task of its boot (tests/kernel/vm_calls.t).
  */
+#define _GNU_SOURCE
 #include <mach/mach.h>
 #include <mach/host_priv.h>
 #include <mach/vm_map.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tap.h"
 
@@ -357,6 +362,38 @@ static void wiring(void)
 	GIVES(KERN_INVALID_ARGUMENT, task_wire(control, TRUE), "what is no task");
 }
 
+static bool is_wired_here(void *at)
+{
+	mach_vm_address_t address = (mach_vm_address_t)(uintptr_t)at;
+	mach_vm_size_t size = 0;
+	vm_region_basic_info_data_64_t info = { 0 };
+	mach_msg_type_number_t count = VM_REGION_BASIC_INFO_COUNT_64;
+	mach_port_t object = MACH_PORT_NULL;
+
+	return mach_vm_region(self, &address, &size, VM_REGION_BASIC_INFO_64, (vm_region_info_t)&info, &count, &object) == KERN_SUCCESS &&
+	       address == (mach_vm_address_t)(uintptr_t)at && info.user_wired_count == 1;
+}
+
+/* What the Linux personality gives this task. */
+static void wiring_of_our_own(void)
+{
+	const int how = MAP_PRIVATE | MAP_ANONYMOUS;
+	char *memory, *guard;
+	uint64_t end;
+
+	GIVES(KERN_SUCCESS, task_wire(self, TRUE), "our own new memory is wired");
+	memory = mmap(NULL, 2 * P, PROT_READ | PROT_WRITE, how, -1, 0);
+	guard = mmap(NULL, P, PROT_NONE, how, -1, 0);
+	holds(memory != MAP_FAILED && is_wired_here(memory), "what mmap gives, too");
+	holds(guard != MAP_FAILED && !is_wired_here(guard), "but for what nobody may touch");
+	holds(mmap(NULL, 1UL << 30, PROT_READ | PROT_WRITE, how, -1, 0) == MAP_FAILED && errno == EAGAIN, "more than there is cannot be had");
+	end = ((uint64_t)syscall(SYS_brk, 0) + P - 1) & ~(P - 1);
+	holds((uint64_t)syscall(SYS_brk, end + 2 * P) == end + 2 * P && is_wired_here((void *)end), "and what brk gives");
+	GIVES(KERN_SUCCESS, task_wire(self, FALSE), "no longer");
+	(void)munmap(memory, 2 * P);
+	(void)munmap(guard, P);
+}
+
 static void older_names(void)
 {
 	vm_address_t a = 0, b = 0, at;
@@ -480,6 +517,7 @@ int main(void)
 	questions();
 	volatile_memory();
 	wiring();
+	wiring_of_our_own();
 	older_names();
 	siblings();
 	much_memory();
