@@ -255,6 +255,7 @@ struct transit { /* giver side: a right on its way to peer, whose home is a thir
 	uint32_t moves;             /* the proxy's, when it was given */
 	bool accepted;              /* the message, and the glue knows it */
 	bool done;                  /* TRANSIT_DONE came before the glue knew it */
+	bool dead;                  /* and said that the right is a dead name there */
 	bool move, told;            /* peer must learn that the port moved; MOVED was sent */
 	struct peer *named;         /* in that, as the home ... */
 	uint32_t named_moves;       /* ... of that stay */
@@ -573,13 +574,14 @@ void proxy_settle(struct netipc *e, struct netipc_proxy *p);
 void proxy_die(struct netipc *e, struct netipc_proxy *p);
 void proxy_fence(struct netipc *e);
 void proxy_ref_in(struct netipc *e, struct peer *p, uint8_t type, const struct nw_ref *ref);
-void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit);
+void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit, enum nw_code code);
 void moved_done_send(struct netipc *e, struct peer *home, uint64_t transit);
 struct transit *transit_make(struct netipc *e, struct peer *to, struct netipc_proxy *p, struct once_ref *o);
 struct transit *transit_find(struct peer *p, uint64_t id);
 struct transit *transit_given(struct peer *to, const struct nw_uid *uid, uint64_t once_id);
 void transit_end(struct netipc *e, struct transit *t);
-void transit_done_in(struct netipc *e, struct peer *p, uint64_t id);
+void transit_done_in(struct netipc *e, struct peer *p, const struct nw_transit *r);
+void transit_over(struct netipc *e, struct transit *t);
 void transit_lost(struct netipc *e, struct transit *t);
 void pending_drop(struct netipc *e, struct pending *w);
 void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit, uint64_t tag,

@@ -503,7 +503,7 @@ void netipc_arrive(struct netipc *e, struct netipc_proxy *p, void *port, struct 
 
 		if (w->move)
 			continue;
-		transit_done_send(e, w->giver, w->transit);
+		transit_done_send(e, w->giver, w->transit, NW_OK);
 		pending_free(e, w);
 	}
 	p->live = p->unregistering = p->sends = false;
@@ -720,7 +720,7 @@ static void rebind(struct netipc *e, struct netipc_proxy *p, struct peer *home, 
 		struct once_ref *o = w->once_id != 0 ? ref_find(p, w->once_id) : NULL;
 
 		if (w->once_id != 0 && o == NULL) { /* it is gone, which the old home was told, and passes on */
-			transit_done_send(e, w->giver, w->transit);
+			transit_done_send(e, w->giver, w->transit, NW_OK);
 			pending_free(e, w);
 			continue;
 		}

@@ -186,26 +186,30 @@ void proxy_unpin(struct netipc *e, struct netipc_proxy *p)
 
 /* ---- pendings: TRANSIT_DONE owed ---- */
 
-static void done_send(struct netipc *e, struct peer *to, enum nw_record_type type, uint64_t transit)
+static void done_send(struct netipc *e, struct peer *to, enum nw_record_type type, uint64_t transit, enum nw_code code)
 {
+	struct nw_transit *t;
 	struct record *r;
 
 	if (transit == 0 || peer_gone(to))
 		return;
 	r = stream_control(e, to, type, sizeof(struct nw_transit));
-	if (r != NULL)
-		((struct nw_transit *)r->data)->transit = transit;
+	if (r == NULL)
+		return;
+	t = (struct nw_transit *)r->data;
+	t->transit = transit;
+	t->code = code;
 }
 
-void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit)
+void transit_done_send(struct netipc *e, struct peer *giver, uint64_t transit, enum nw_code code)
 {
-	done_send(e, giver, NW_TRANSIT_DONE, transit);
+	done_send(e, giver, NW_TRANSIT_DONE, transit, code);
 }
 
 /* In its turn, unlike the other: what was sent to home before must find it answering for the port. */
 void moved_done_send(struct netipc *e, struct peer *home, uint64_t transit)
 {
-	done_send(e, home, NW_MOVED_DONE, transit);
+	done_send(e, home, NW_MOVED_DONE, transit, NW_OK);
 }
 
 void pending_add(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit, uint64_t tag,
@@ -245,7 +249,7 @@ void pending_done(struct netipc *e, struct netipc_proxy *p, uint64_t tag, uint64
 
 		if (w->move || w->once_id != once_id || w->tag > tag)
 			continue;
-		transit_done_send(e, w->giver, w->transit);
+		transit_done_send(e, w->giver, w->transit, NW_OK);
 		pending_free(e, w);
 	}
 }
@@ -273,7 +277,7 @@ void proxy_register(struct netipc *e, struct netipc_proxy *p)
 void proxy_from_third(struct netipc *e, struct netipc_proxy *p, struct peer *giver, uint64_t transit)
 {
 	if (p->live && p->registers == p->registered) {
-		transit_done_send(e, giver, transit);
+		transit_done_send(e, giver, transit, NW_OK);
 		return;
 	}
 	proxy_register(e, p);
@@ -395,15 +399,36 @@ void transit_end(struct netipc *e, struct transit *t)
 }
 
 /* A send-once right is counted in its message until the glue has heard of its end. */
-void transit_done_in(struct netipc *e, struct peer *p, uint64_t id)
+void transit_done_in(struct netipc *e, struct peer *p, const struct nw_transit *r)
 {
-	struct transit *t = transit_find(p, id);
+	struct transit *t = transit_find(p, r->transit);
 
 	if (t == NULL || t->move || t->given)
 		return;
 	t->done = true;
+	t->dead = r->code == NW_DEAD;
 	if (t->once == NULL || t->accepted)
-		transit_end(e, t);
+		transit_over(e, t);
+}
+
+/* Both are known. A right that is a dead name there, for want of a home known to be alive, dies as that of this hop. */
+void transit_over(struct netipc *e, struct transit *t)
+{
+	struct once_ref *ref = t->dead ? t->once : NULL;
+	struct netipc_export *x = ref != NULL ? export_find(e, &t->proxy->uid) : NULL;
+	struct once *o = x != NULL ? once_find(e, x, ref->id) : NULL;
+
+	if (ref != NULL) {
+		t->once = NULL;
+		ref->hop++;
+		if (o != NULL && o->hop <= ref->hop)
+			once_end(e, o, true);
+		if (o != NULL)
+			once_ref_free(e, ref);
+		else
+			once_ref_destroy(e, t->proxy, ref);
+	}
+	transit_end(e, t);
 }
 
 /* The receiver died, and nobody it may have passed the right to can still appear. */
@@ -417,6 +442,18 @@ void transit_lost(struct netipc *e, struct transit *t)
 }
 
 /* ---- death of the port ---- */
+
+/* That send-once right has come here, and not gone on: it dies with its proxy. */
+static bool once_is_here(const struct netipc_proxy *p, uint64_t id)
+{
+	LIST_FOR_EACH(l, &p->onces) {
+		const struct once_ref *o = container_of(l, struct once_ref, link);
+
+		if (id != 0 && o->id == id && o->state != ONCE_MOVING && o->state != ONCE_HOMING)
+			return true;
+	}
+	return false;
+}
 
 void proxy_die(struct netipc *e, struct netipc_proxy *p)
 {
@@ -437,7 +474,7 @@ void proxy_die(struct netipc *e, struct netipc_proxy *p)
 		if (w->move)
 			moved_done_send(e, w->giver, w->transit);
 		else
-			transit_done_send(e, w->giver, w->transit);
+			transit_done_send(e, w->giver, w->transit, once_is_here(p, w->once_id) ? NW_DEAD : NW_OK);
 		pending_free(e, w);
 	}
 	if (p->cookie != NULL)

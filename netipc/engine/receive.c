@@ -385,7 +385,7 @@ static void right_own(struct netipc *e, struct peer *from, const struct nw_right
 
 	out->kind = NETIPC_RIGHT_DEAD;
 	if (r->transit != 0 && !peer_gone(from)) /* the giver did not know that this is its home */
-		transit_done_send(e, from, r->transit);
+		transit_done_send(e, from, r->transit, NW_OK);
 	if (x == NULL)
 		return;
 	if (r->kind == NW_RIGHT_SEND_ONCE) {
@@ -423,7 +423,7 @@ static void right_other(struct netipc *e, struct peer *from, const struct nw_rig
 		home = p->home, stale = third = true;
 	if (p == NULL || p->dead || p->home != home || peer_gone(from)) {
 		if (r->transit != 0 && !peer_gone(from))
-			transit_done_send(e, from, r->transit);
+			transit_done_send(e, from, r->transit, NW_DEAD);
 		out->kind = NETIPC_RIGHT_DEAD;
 		return;
 	}

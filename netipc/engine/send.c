@@ -321,7 +321,9 @@ static void once_told(struct netipc *e, struct peer *to, const struct nw_right *
 		move_once_came(e, x, -1);
 	if (t != NULL) {
 		t->accepted = true;
-		if (t->done || (t->given && (!move_is_telling(e, &r->uid, to) || (x != NULL && x->arriving == NULL))))
+		if (t->done)
+			transit_over(e, t);
+		else if ((t->given && (!move_is_telling(e, &r->uid, to) || (x != NULL && x->arriving == NULL))))
 			transit_end(e, t);
 	} else if (ref != NULL) {
 		once_ref_free(e, ref);

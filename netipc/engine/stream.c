@@ -453,7 +453,7 @@ static void immediate(struct netipc *e, struct peer *p, uint8_t type, const uint
 	switch (type) {
 	case NW_TRANSIT_DONE:
 		memcpy(&t, data, sizeof(t));
-		transit_done_in(e, p, t.transit);
+		transit_done_in(e, p, &t);
 		return;
 	case NW_NEXT:
 	case NW_CHUNK:
@@ -554,8 +554,8 @@ void stream_process(struct netipc *e, struct peer *p)
 			}
 			if (peer_gone(p))
 				return;
-			p->stall_ns = 0;
 			message_in(e, p, in); /* keeps the buffer if it makes a delivery */
+			p->stall_ns = 0;
 			inbound_free(e, in);
 			continue;
 		}

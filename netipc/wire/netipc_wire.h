@@ -185,6 +185,8 @@ struct nw_ref {
 struct nw_transit {
 	struct nw_header h;
 	uint64_t transit;
+	uint32_t code; /* TRANSIT_DONE: OK; DEAD: a send-once right that is a dead name at the receiver */
+	uint32_t zero;
 };
 
 struct nw_moved {
@@ -334,7 +336,7 @@ _Static_assert(sizeof(struct nw_verdict) == 48, "nw_verdict");
 NW_CHECK(nw_ref, check, 56);
 NW_CHECK(nw_ref, code, 80);
 _Static_assert(sizeof(struct nw_ref) == 88, "nw_ref");
-_Static_assert(sizeof(struct nw_transit) == 40, "nw_transit");
+_Static_assert(sizeof(struct nw_transit) == 48, "nw_transit");
 _Static_assert(sizeof(struct nw_move) == 16, "nw_move");
 NW_CHECK(nw_moved, home_incarnation, 56);
 _Static_assert(sizeof(struct nw_moved) == 88, "nw_moved");

