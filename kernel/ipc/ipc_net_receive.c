@@ -367,7 +367,7 @@ static void take_destination_locked(struct ipc_kmsg *kmsg, struct ipc_port *port
 	mach_msg_header_t *h = kmsg->ikm_header;
 
 	ip_lock(port);
-	if (!once && ip_active(port))
+	if (!once) /* of a port that is dead by now, too: the end of the kmsg takes it off */
 		port->ip_srights++;
 	ip_reference(port);
 	ip_unlock(port);

@@ -194,8 +194,8 @@ static kern_return_t wait_locked(struct waiting_thread *w)
 	}
 	__atomic_store_n(&waiting, waiting - 1, __ATOMIC_RELAXED);
 	list_remove(&w->link);
-	if (enough(w->keep))
-		return KERN_SUCCESS;
+	if (enough(w->keep) || (!w->failed && result == WAIT_WOKEN))
+		return KERN_SUCCESS; /* there was one: who finds that another took it comes again */
 	return result == WAIT_INTERRUPTED ? KERN_ABORTED : KERN_RESOURCE_SHORTAGE;
 }
 

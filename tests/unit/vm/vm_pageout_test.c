@@ -511,6 +511,45 @@ static void PGOUT0009_an_external_pager_that_takes_nothing(void **state)
 	fake_pager_free(pager);
 }
 
+#define CROWD 6
+#define CROWD_TURNS 3000
+#define CROWD_HOLDS 3000
+
+/* Has the frame for a moment, so that the others wait for it, and is back before they have looked. */
+static void crowd_main(void *arg)
+{
+	struct waiter *w = arg;
+
+	for (unsigned i = 0; i < CROWD_TURNS && w->result == KERN_SUCCESS; i++) {
+		struct vm_page *p;
+
+		w->result = vm_page_grab_user_wait(&p);
+		if (w->result != KERN_SUCCESS)
+			break;
+		for (volatile unsigned k = 0; k < CROWD_HOLDS; k++)
+			;
+		vm_page_release(p);
+	}
+}
+
+/* PGOUT0010: a frame that was there, and that another thread took, is not memory that is out. */
+static void PGOUT0010_a_crowd_for_one_frame(void **state)
+{
+	struct waiter w[CROWD] = { { 0 } };
+	struct thread *t[CROWD];
+
+	(void)vm_pageout_sleep(clock_now_ns(), VM_PAGEOUT_HEARS); /* the daemon runs */
+	hoard(RESERVED_PAGES + 1);
+	for (unsigned i = 0; i < CROWD; i++)
+		t[i] = host_thread_start(NULL, crowd_main, &w[i]);
+	for (unsigned i = 0; i < CROWD; i++)
+		host_thread_join(t[i]);
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(w[i].result, KERN_SUCCESS);
+	assert_int_equal(vm_pageout_waiting(), 0);
+	give_back();
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, nothing_left)
@@ -524,6 +563,7 @@ int main(void)
 		TEST(PGOUT0007_a_default_pager_that_hangs),
 		TEST(PGOUT0008_a_default_pager_that_dies),
 		TEST(PGOUT0009_an_external_pager_that_takes_nothing),
+		TEST(PGOUT0010_a_crowd_for_one_frame),
 	};
 
 	arena_init();
