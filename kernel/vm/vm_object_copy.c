@@ -409,7 +409,7 @@ kern_return_t vm_object_copy_strategically(struct vm_object *o, uint64_t offset,
 	*out_offset = 0;
 	if (strategy == MEMORY_OBJECT_COPY_CALL) {
 		kr = copy_called(o, offset, size, out);
-	} else if (strategy != MEMORY_OBJECT_COPY_NONE && strategy != MEMORY_OBJECT_COPY_CALL && !copied_in_part(o)) {
+	} else if (strategy != MEMORY_OBJECT_COPY_NONE && !copied_in_part(o)) {
 		*out_offset = offset;
 		return copy_delayed(o, out);
 	}

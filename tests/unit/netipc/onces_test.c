@@ -245,16 +245,22 @@ static void given_and_moved(void)
 	assert_int_equal(node[2].p.count, 1); /* its giver's, in whose message it is */
 }
 
+/* Its holder destroys it: P, at node 2, hears of that once, and counts it no more. */
+static void destroyed_at(struct node *holder, struct proxy *right)
+{
+	netipc_proxy_destroy_once(holder->e, right->engine, now);
+	run(50);
+	assert_int_equal(node[2].p.lost, 1);
+	assert_int_equal(node[2].p.count, 0);
+}
+
 static void NETIPC0021_given_by_a_home_that_was(void **state)
 {
 	given_and_moved();
 	accept(&node[1], node[1].held);
 	run(50);
 	assert_int_equal(node[2].p.count, 1);
-	netipc_proxy_destroy_once(node[1].e, node[1].last->engine, now);
-	run(50);
-	assert_int_equal(node[2].p.lost, 1);
-	assert_int_equal(node[2].p.count, 0);
+	destroyed_at(&node[1], node[1].last);
 	assert_int_equal(node[0].p.lost, 0);
 }
 
@@ -263,10 +269,7 @@ static void NETIPC0022_given_by_a_home_that_was_and_refused(void **state)
 	given_and_moved();
 	netipc_deliver_refuse(node[1].e, node[1].held, NETIPC_REFUSE_NO_MEMORY, now);
 	run(50);
-	netipc_proxy_destroy_once(node[0].e, node[0].of_p->engine, now);
-	run(50);
-	assert_int_equal(node[2].p.lost, 1);
-	assert_int_equal(node[2].p.count, 0);
+	destroyed_at(&node[0], node[0].of_p);
 }
 
 /* Home again, as its holder believes; but that home is none any more. */
@@ -282,10 +285,7 @@ static void NETIPC0023_taken_home_to_a_home_that_was(void **state)
 	accept(&node[0], node[0].held);
 	run(50);
 	assert_int_equal(node[2].p.count, 1);
-	netipc_proxy_destroy_once(node[0].e, node[0].of_p->engine, now);
-	run(50);
-	assert_int_equal(node[2].p.lost, 1);
-	assert_int_equal(node[2].p.count, 0);
+	destroyed_at(&node[0], node[0].of_p);
 }
 
 static void NETIPC0024_given_and_the_port_went_to_and_fro(void **state)
